@@ -383,7 +383,7 @@ def _memory(total, *args):
   return compiled.memory_analysis().temp_size_in_bytes
 
 
-@pytest.mark.parametrize("length", [2048, pytest.param(8192, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("length", [4096, pytest.param(8192, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["alibi", "t5"])
 def test_memory_beside_dense_scores(name, length):
   """At most 1/16 of what jax.nn needs forward and backward: compiled only, never run."""
