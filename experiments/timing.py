@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timing rivals side by side: interleaved, warmed up, medians."""
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ import jax
 def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
   """Median seconds of each call; rounds go through all rivals, so that noise meets all alike.
 
+  Each round has an order of its own, as a call's time depends on what ran just before it.
+
   Args:
     rivals: functions without arguments, whose results are waited for.
     repeats: timed rounds, after two untimed ones.
@@ -21,8 +24,11 @@ def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
     Seconds by name.
   """
   times: dict[str, list[float]] = {name: [] for name in rivals}
+  order, draw = list(rivals), random.Random(0)
   for turn in range(repeats + 2):
-    for name, call in rivals.items():
+    draw.shuffle(order)
+    for name in order:
+      call = rivals[name]
       start = time.perf_counter()
       jax.block_until_ready(call())
       if turn >= 2:

@@ -198,6 +198,32 @@ def cos_sin_of_phase(u: jax.Array, dtype: jnp.dtype = jnp.float32) -> tuple[jax.
   return jnp.where(minus_c, -c, c), jnp.where(minus_s, -s, s)
 
 
+def sin_of_phase(u: jax.Array) -> jax.Array:
+  """Sine of a uint32 phase; error at most 1.4e-7.
+
+  The half turn around a quarter and three quarters is mirrored, so one polynomial serves all.
+
+  Args:
+    u: uint32 ``[...]``, units of 2^-32 turns.
+
+  Returns:
+    float32 ``[...]``.
+
+  Example:
+    >>> sin_of_phase(jnp.array([0, 2**30, 3 * 2**30], jnp.uint32)).tolist()
+    [0.0, 1.0, -1.0]
+  """
+  chex.assert_type(u, jnp.uint32)
+  x = jax.lax.bitcast_convert_type(u, jnp.int32)
+  half, quarter = np.int32(-2**31), np.int32(2**30)
+  x = jnp.where((x > quarter) | (x < -quarter), half - x, x).astype(jnp.float32)
+  x = x * np.float32(2 * math.pi / 2.0**32)
+  x2 = x * x
+  return x + x * x2 * (np.float32(-1.6666657096e-1) + x2 * (
+      np.float32(8.3330172907e-3)
+      + x2 * (np.float32(-1.9806615151e-4) + x2 * np.float32(2.6000546729e-6))))
+
+
 def _rounded_turns(radians: jax.Array) -> Turns:
   """Turns of a float32 frequency known only inside the trace: relative error 1e-7."""
   t = radians.astype(jnp.float32) * np.float32(1 / (2 * math.pi))

@@ -61,6 +61,14 @@ def test_every_eighth_of_a_turn():
   np.testing.assert_allclose(sin, np.sin(angle), atol=1.2e-7, rtol=0)
 
 
+def test_sine_all_around():
+  """Both mirrors, their edges, and a million phases between."""
+  edges = np.concatenate([np.arange(-3, 4) + k * 2**29 for k in range(9)]) % 2**32
+  u = np.concatenate([edges, np.arange(0, 2**32, 4294)]).astype(np.uint32)
+  sin = phases.sin_of_phase(jnp.asarray(u))
+  np.testing.assert_allclose(sin, np.sin(u / 2.0**32 * 2 * math.pi), atol=1.4e-7, rtol=0)
+
+
 def test_real_positions_and_frequencies_above_one_turn():
   positions = np.array([0.0, 0.5, -0.25, 3.125, 70_000.75], np.float32)
   radians = np.array([1.0, 0.01, 2 * math.pi * 2.5])
