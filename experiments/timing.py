@@ -10,11 +10,14 @@ from typing import Any
 
 import jax
 
+PAUSE = 0.03  # seconds
+
 
 def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
   """Median seconds of each call; rounds go through all rivals, so that noise meets all alike.
 
-  Each round has an order of its own, as a call's time depends on what ran just before it.
+  Each round has an order of its own, as a call's time depends on what ran just before it, and a
+  pause before each call lets the threads of the one before stop waiting actively for more work.
 
   Args:
     rivals: functions without arguments, whose results are waited for.
@@ -29,6 +32,7 @@ def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
     draw.shuffle(order)
     for name in order:
       call = rivals[name]
+      time.sleep(PAUSE)
       start = time.perf_counter()
       jax.block_until_ready(call())
       if turn >= 2:

@@ -202,6 +202,8 @@ class Encoding:
   def low_rank(self, q_positions, k_positions):
     """The bias as columns (a ``[..., T or 1, N or 1, R]``, b ``[..., S, N or 1, R]``), or None.
 
+    What comes as NumPy is known, and no gradient is computed for it.
+
     sum_r a_mr b_nr is the bias of every key n that is not later than query m, up to a term that is
     constant along each row. Kernels that take no bias get it as extra columns of q and k.
     """
@@ -362,6 +364,8 @@ class Chain(Encoding):
 
 def _join_columns(parts):
   """Several ``[.., R]`` as one with R summed; other axes broadcast, dtypes are promoted."""
+  if len(parts) == 1:
+    return parts[0]
   lead = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
   dtype = functools.reduce(jax.numpy.promote_types, (p.dtype for p in parts))
   whole = [jax.numpy.broadcast_to(p, (*lead, p.shape[-1])).astype(dtype) for p in parts]

@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     batch, heads: examples and key heads in one step.
     causal, window: of the visibility, whose arrays travel apart.
     form: one of ``forms``.
+    scale_known: no gradient is wanted for the scale.
   """
 
   groups: tuple[Group, ...]
@@ -39,6 +40,7 @@ class Plan(NamedTuple):
   causal: bool
   window: tuple[int, int] | None
   form: Any
+  scale_known: bool
 
 
 class At(NamedTuple):
@@ -226,6 +228,7 @@ def _backward(plan, kept, d_out):
   q, k, v, scale, data, seen, out, lse = kept
   acc = accumulator(q.dtype)
   groups = q.shape[2] // k.shape[2]
+  delta = jnp.swapaxes(jnp.sum(d_out.astype(acc) * out.astype(acc), axis=-1), 1, 2)
 
   def chunk(at, carry):
     d_scale, dq, dk, dv, state = carry
@@ -241,21 +244,26 @@ def _backward(plan, kept, d_out):
   def tile(context, at, parts, carry):
     d_scale, dq, dkc, dvc, state = carry
     kt, vt = parts
-    qt, dt, ot = (_rows(x, at, groups) for x in (q, d_out, out))
+    qt, dt = (_rows(x, at, groups) for x in (q, d_out))
     s = _tile_scores(plan, qt, kt, scale, context, data, seen, at, (q, k))
-    lt = take(lse, {0: at.b, 1: at.head, 2: at.row}, {0: at.batch, 1: at.heads, 2: at.rows})
-    p = jnp.exp(s - lt.reshape(*s.shape[:-1], 1))
+    lt, et = (take(x, {0: at.b, 1: at.head, 2: at.row}, {0: at.batch, 1: at.heads, 2: at.rows}
+                   ).reshape(*s.shape[:-1], 1) for x in (lse, delta))
+    p = jnp.exp(s - lt)
+    # The barriers fix an order that a compiler for CPUs does not find: rows are turned once, not in
+    # the matmul, and dv is taken while p is still in the caches.
+    qh, dh = jax.lax.optimization_barrier((jnp.swapaxes(qt, 1, 2), jnp.swapaxes(dt, 1, 2)))
+    dvt = jnp.einsum("xht,xts->xhs", dh, _joined(p, kt, v.dtype), preferred_element_type=acc)
+    p, dvt = jax.lax.optimization_barrier((p, dvt))
     dp = jnp.einsum("xth,xsh->xts", dt, vt, preferred_element_type=acc)
-    delta = jnp.sum(dt.astype(acc) * ot.astype(acc), axis=-1, keepdims=True)
-    ds = p * (dp.reshape(s.shape) - delta.reshape(*s.shape[:-1], 1))
+    ds = p * (dp.reshape(s.shape) - et)
     low = _joined(ds, kt, q.dtype)
     dqt = jnp.einsum("xts,xsh->xth", low, kt, preferred_element_type=acc)
-    dkt = jnp.einsum("xth,xts->xhs", qt, low, preferred_element_type=acc)
-    dvt = jnp.einsum("xth,xts->xhs", dt, _joined(p, kt, v.dtype), preferred_element_type=acc)
+    dkt = jnp.einsum("xht,xts->xhs", qh, low, preferred_element_type=acc)
     dkc, dvc = (put(x, y, {2: at.key}, add=True) for x, y in ((dkc, dkt), (dvc, dvt)))
     dq = _put_rows(dq, dqt * scale, at, groups)
     state, dq = plan.form.back(state, context, data, ds, at, (q, k), dq)
-    d_scale = d_scale + jnp.sum(dqt * qt.astype(acc))
+    if not plan.scale_known:
+      d_scale = d_scale + jnp.sum(dqt * qt.astype(acc))
     return d_scale, dq, dkc, dvc, state
 
   empty = (jnp.zeros((), acc), jnp.zeros_like(q), jnp.zeros_like(k), jnp.zeros_like(v),

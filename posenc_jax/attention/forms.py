@@ -91,11 +91,19 @@ class NoBias(NamedTuple):
     return (), dk
 
 
-class Columns(NoBias):
+class _KnownColumns(NamedTuple):
+  a_known: bool
+  b_known: bool
+
+
+class Columns(_KnownColumns, NoBias):
   """sum_r a_ir b_jr; ``data`` is a ``[1|B, 1|T, 1|N, R]`` and b ``[1|B, S, 1|N, R]``.
 
   What is constant along a row does not matter to a softmax, so b is taken relative to the last key
   of a tile: under a causal mask that is near the diagonal, where the bias must be exact.
+
+  Attributes:
+    a_known, b_known: no gradient is wanted for a, for b.
   """
 
   def _parts(self, data, at):
@@ -117,12 +125,15 @@ class Columns(NoBias):
   def back(self, state, context, data, ds, at, qk, dq):
     a, b = self._parts(data, at)
     # The gradient of the key that the others are relative to is a row sum of ds, which is zero.
-    inner = lambda x, axis: jnp.sum(jnp.multiply(*same_rank(ds, x.astype(ds.dtype))), axis=axis)
-    stack = lambda parts: jnp.stack([x.reshape(at.batch, at.heads, -1) for x in parts], axis=-1)
-    da, db = stack([inner(x, -1) for x in b]), stack([inner(x, -2) for x in a])
-    da, db = jnp.swapaxes(da, 1, 2), jnp.swapaxes(db, 1, 2)
-    return (put(state[0], da, {0: at.b, 1: at.row, 2: at.head}, add=True),
-            put(state[1], db, {0: at.b, 1: at.key, 2: at.head}, add=True)), dq
+    def add(known, total, others, axis, start):
+      if known:
+        return total
+      sums = [jnp.sum(jnp.multiply(*same_rank(ds, x.astype(ds.dtype))), axis=axis) for x in others]
+      part = jnp.stack([x.reshape(at.batch, at.heads, -1) for x in sums], axis=-1)
+      return put(total, jnp.swapaxes(part, 1, 2), {0: at.b, 1: start, 2: at.head}, add=True)
+
+    return (add(self.a_known, state[0], b, -1, at.row),
+            add(self.b_known, state[1], a, -2, at.key)), dq
 
   def result(self, state, data, dk):
     return tuple(g.astype(x.dtype) for g, x in zip(state, data, strict=True)), dk

@@ -10,7 +10,9 @@ kept by either.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from posenc_jax import _errors
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.core import accumulator
 from posenc_jax.attention.flash import Plan, flash
@@ -54,7 +56,8 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   size = n // kv * max(g.rows * g.keys for g in tiles)
   batch, heads = chunk(call.q.shape[0], kv, size, whole_heads=isinstance(form, General),
                        budget=budget(jax.default_backend()))
-  plan = Plan(tiles, batch, heads, *call.visibility[:2], form)
+  scale_known = _errors.concrete(call.scale) is not None
+  plan = Plan(tiles, batch, heads, *call.visibility[:2], form, scale_known)
   scale = jnp.asarray(call.scale, accumulator(call.q.dtype))
   return flash(plan, call.q, call.k, call.v, scale, data, call.visibility[2:])
 
@@ -73,7 +76,7 @@ def _form(call, tiles):
     return NoBias(), ()
   found = columns(call)
   if found is not None:
-    return Columns(), found
+    return Columns(*(isinstance(x, np.ndarray) for x in found)), found
   offset = _offset(call)
   if offset is None:
     return General(), (encoding, call.q_positions, call.k_positions)

@@ -105,5 +105,4 @@ class Alibi(Encoding):
     slopes = jnp.asarray(self.slopes)
     slopes = slopes.astype(jnp.float64 if slopes.dtype == jnp.float64 else jnp.float32)
     lead = (1,) * (k_positions.ndim - 1)
-    return (slopes.reshape(*lead, 1, -1, 1),
-            jnp.asarray(k_positions).astype(slopes.dtype)[..., None, None])
+    return (slopes.reshape(*lead, 1, -1, 1), k_positions.astype(slopes.dtype)[..., None, None])

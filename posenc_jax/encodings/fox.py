@@ -206,4 +206,4 @@ class Fox(Encoding):
   def low_rank(self, q_positions, k_positions):
     del q_positions  # c_m is constant along row m.
     k_columns = -jnp.swapaxes(k_positions, -1, -2)
-    return jnp.ones_like(k_columns[..., :1, :1, :]), k_columns
+    return np.ones(k_columns[..., :1, :1, :].shape, k_columns.dtype), k_columns
