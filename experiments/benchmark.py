@@ -68,7 +68,7 @@ class Row:
   def __str__(self) -> str:
     theirs = self.note if self.theirs is None else f"{self.theirs:10.4g} {self.unit}"
     ratio = "" if self.ratio is None else f"{self.ratio:8.3f}"
-    return (f"{self.measure:<34} {self.ours_name:<10} {self.ours:10.4g} {self.unit:<4} "
+    return (f"{self.measure:<45} {self.ours_name:<10} {self.ours:10.4g} {self.unit:<4} "
             f"{self.peer:<28} {theirs:<18} {ratio}")
 
 
@@ -141,6 +141,9 @@ def _attention_peers(c, name, backward, wrap, dense, args):
   if "torch" in c.peers and c.dtype == "float32":
     bias = None if name == "none" else np.asarray(dense(leaf, c.length))
     makers[f"torch SDPA, {how}"] = lambda: peers.torch_sdpa(q, k, v, bias, backward=backward)
+    if bias is not None and backward:
+      makers["torch SDPA, its gradient too"] = lambda: peers.torch_sdpa(
+          q, k, v, bias, backward=True, learned=True)
     if name == "alibi" and not backward:
       makers["torch Flex, compiled"] = lambda: peers.torch_flex(q, k, v, leaf, blocks=False)
       makers["torch Flex, block mask"] = lambda: peers.torch_flex(q, k, v, leaf, blocks=True)
@@ -193,10 +196,10 @@ def memory(c: Config) -> list[Row]:
 def rotary(c: Config) -> list[Row]:
   """Rotation of [1, 4096, 16, 128], tables included, beside a scaling pass over the array."""
   x = jax.random.normal(jax.random.key(0), (1, 4096, 16, 128), jnp.dtype(c.dtype))
-  positions = jnp.arange(x.shape[1])
-  e, scale = px.Rotary(x.shape[-1]), jax.jit(lambda x: x * jnp.asarray(1.5, x.dtype))
-  turn = jax.jit(lambda e, x, p: px.rotate(x, p, e.turns))
-  makers = {"one scaling pass": lambda: lambda: scale(x)}
+  args = px.Rotary(x.shape[-1]), x, jnp.arange(x.shape[1])
+  scale = lambda e, x, p: x * jnp.asarray(1.5, x.dtype)
+  turn = lambda e, x, p: px.rotate(x, p, e.turns)
+  makers = {"one scaling pass": lambda: _bound(scale, args)}
   if "torch" in c.peers and c.dtype == "float32":
     makers["torch compiled"] = lambda: peers.torch_rotary(x, compiled=True)
     makers["torch eager"] = lambda: peers.torch_rotary(x, compiled=False)
@@ -204,21 +207,30 @@ def rotary(c: Config) -> list[Row]:
     makers["equinox"] = lambda: peers.equinox_rotary(x)
   if "rotary-embedding-torch" in c.peers and c.dtype == "float32":
     makers["rotary-embedding-torch"] = lambda: peers.rotary_embedding_torch(x)
-  made, missing = _made(makers)
-  return _compare("rotary, [1, 4096, 16, 128]", {"rotate": lambda: turn(e, x, positions)}, made,
-                  missing, 3 * c.repeats)
+  measure = "rotary, [1, 4096, 16, 128]"
+  return _in_new_and_old_memory(measure, "rotate", turn, args, makers, ("one scaling pass", scale),
+                                3 * c.repeats)
 
 
 def table(c: Config) -> list[Row]:
   """The sinusoidal table 65536 x 512."""
   length, dim = 65_536, 512
-  make, positions = jax.jit(lambda p: px.sinusoidal(p, dim)), jnp.arange(length)
-  makers = {"plain float32 jax.numpy": lambda: peers.plain_table(length, dim)}
+  args = (jnp.arange(length),)
+  make, plain = (functools.partial(f, dim=dim) for f in (px.sinusoidal, peers.plain_table))
+  makers = {"plain float32 jax.numpy": lambda: _bound(plain, args)}
   if "positional-encodings" in c.peers:
     makers["positional-encodings"] = lambda: peers.positional_encodings(length, dim)
-  made, missing = _made(makers)
-  return _compare(f"sinusoidal table, {length} x {dim}", {"sinusoidal": lambda: make(positions)},
-                  made, missing, c.repeats)
+  return _in_new_and_old_memory(
+      f"sinusoidal table, {length} x {dim}", "sinusoidal", make, args, makers,
+      ("plain float32 jax.numpy", plain), c.repeats)
+
+
+def _in_new_and_old_memory(measure, name, function, args, makers, rival, repeats):
+  """Rows with every result in new memory, then rows of JAX functions that reuse theirs."""
+  rows = _compare(measure, {name: _bound(function, args)}, *_made(makers), repeats)
+  peer, theirs = rival
+  return rows + _compare(f"{measure}, memory reused", {name: peers.reusing(function, *args)},
+                         {peer: peers.reusing(theirs, *args)}, {}, repeats)
 
 
 def angles(c: Config) -> list[Row]:

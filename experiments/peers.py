@@ -64,8 +64,12 @@ def _heads_first(q, k, v):
   return [x.transpose(1, 2).contiguous() for x in _torch(q, k, v)]
 
 
-def torch_sdpa(q, k, v, bias, *, backward: bool) -> Callable:
-  """torch's scaled_dot_product_attention, causal: by its flag, or in a dense bias prepared once."""
+def torch_sdpa(q, k, v, bias, *, backward: bool, learned: bool = False) -> Callable:
+  """torch's scaled_dot_product_attention, causal: by its flag, or in a dense bias prepared once.
+
+  With ``learned`` the backward pass also gives the dense bias its gradient, as one that is learned
+  needs it; its sum over diagonals is not timed.
+  """
   import torch
 
   q, k, v = _heads_first(q, k, v)
@@ -80,11 +84,12 @@ def torch_sdpa(q, k, v, bias, *, backward: bool) -> Callable:
       with torch.no_grad():
         return attend(q, k, v, **how).sum().item()
     return forward
-  for x in (q, k, v):
+  wanted = [q, k, v, how["attn_mask"]] if learned else [q, k, v]
+  for x in wanted:
     x.requires_grad_()
 
   def both():
-    for x in (q, k, v):
+    for x in wanted:
       x.grad = None
     attend(q, k, v, **how).sum().backward()
     return q.grad.sum().item()
@@ -190,14 +195,25 @@ def positional_encodings(length: int, dim: int) -> Callable:
   return forward
 
 
-def plain_table(length: int, dim: int) -> Callable:
+def plain_table(positions, dim: int) -> jax.Array:
   """The table as plain float32 jax.numpy, inexact at long positions."""
+  frequencies = jnp.exp(-np.float32(np.log(10_000.0)) * jnp.arange(0, dim, 2) / dim)
+  angles = positions[:, None].astype(jnp.float32) * frequencies[None]
+  return jnp.stack([jnp.sin(angles), jnp.cos(angles)], -1).reshape(len(positions), dim)
 
-  @jax.jit
-  def table(positions):
-    frequencies = jnp.exp(-np.float32(np.log(10_000.0)) * jnp.arange(0, dim, 2) / dim)
-    angles = positions[:, None].astype(jnp.float32) * frequencies[None]
-    return jnp.stack([jnp.sin(angles), jnp.cos(angles)], -1).reshape(length, dim)
 
-  positions = jnp.arange(length)
-  return lambda: table(positions)
+def reusing(function, *args) -> Callable:
+  """``function(*args)`` compiled, each result written where the one before it was.
+
+  New memory costs a pass over it that no function can be faster than, and programs that run more
+  than one operation rarely ask for any.
+  """
+  out = jax.eval_shape(function, *args)
+  compiled = jax.jit(lambda old, *args: function(*args), donate_argnums=0, keep_unused=True)
+  held = [jnp.zeros(out.shape, out.dtype)]
+
+  def call():
+    held[0] = compiled(held[0], *args)
+    return held[0]
+
+  return call

@@ -10,34 +10,46 @@ from typing import Any
 
 import jax
 
-PAUSE = 0.03  # seconds
-
 
 def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
   """Median seconds of each call; rounds go through all rivals, so that noise meets all alike.
 
-  Each round has an order of its own, as a call's time depends on what ran just before it, and a
-  pause before each call lets the threads of the one before stop waiting actively for more work.
+  Each round has an order of its own, as a call's time depends on what ran just before it; for the
+  same reason each timed call follows an untimed one of its own, and waits until the process is
+  idle.
 
   Args:
     rivals: functions without arguments, whose results are waited for.
-    repeats: timed rounds, after two untimed ones.
+    repeats: timed rounds, after an untimed one.
 
   Returns:
     Seconds by name.
   """
   times: dict[str, list[float]] = {name: [] for name in rivals}
   order, draw = list(rivals), random.Random(0)
-  for turn in range(repeats + 2):
+  for turn in range(repeats + 1):
     draw.shuffle(order)
     for name in order:
       call = rivals[name]
-      time.sleep(PAUSE)
+      jax.block_until_ready(call())
+      settle()
       start = time.perf_counter()
       jax.block_until_ready(call())
-      if turn >= 2:
+      if turn >= 1:
         times[name].append(time.perf_counter() - start)
   return {name: statistics.median(t) for name, t in times.items()}
+
+
+def settle() -> None:
+  """Sleeps until the process is idle: threads that wait actively, memory that is given back.
+
+  Giving back a few GiB takes longer than what is timed next, and goes on after the result is there.
+  """
+  for _ in range(200):
+    used = time.process_time()
+    time.sleep(0.01)
+    if time.process_time() - used < 0.001:
+      return
 
 
 def temporary_bytes(function: Callable, *args: Any) -> int:
