@@ -24,7 +24,12 @@ from posenc_jax import sweeps
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """What to compare; every field is a flag of the same name."""
+  """What to compare; every field but the last two is a flag of the same name.
+
+  Attributes:
+    options: of the sweep, each a flag as well.
+    corpus: the data, if it has been read already.
+  """
 
   encodings: tuple[str, ...] = ("sinusoidal", "learned", "rotary", "alibi", "t5", "none")
   d_model: tuple[int, ...] = (32, 64)
@@ -43,6 +48,7 @@ class Config:
   out: str | None = "runs/compare"
   dry_run: bool = False
   options: sweeps.Options = sweeps.Options()
+  corpus: data_lib.Corpus | None = dataclasses.field(default=None, repr=False, compare=False)
 
   def faults(self) -> list[str]:
     """Everything that is wrong, each line naming its flag."""
@@ -76,11 +82,14 @@ class Config:
     return sweeps.grid(**axes, **({"base": self.base} if self.base else {}))
 
   def experiment(self) -> language.LanguageModel:
-    """Reads the data; raises ValueError if it cannot be used."""
-    corpus = data_lib.load_text(self.data, self.data_file, longest_window=self.eval_characters)
-    return language.LanguageModel(corpus, language.Settings(
+    """Reads the data unless it is there; raises ValueError if it cannot be used."""
+    return language.LanguageModel(self.corpus or self.read(), language.Settings(
         self.layers, self.head_dim, self.batch_size, self.steps, tuple(self.eval_multiples),
         self.eval_characters))
+
+  def read(self) -> data_lib.Corpus:
+    """The corpus; raises ValueError if it cannot be used."""
+    return data_lib.load_text(self.data, self.data_file, longest_window=self.eval_characters)
 
 
 def run(config: Config) -> sweeps.Results | sweeps.Plan:
@@ -185,12 +194,12 @@ if __name__ == "__main__":
   def build() -> Config:
     """The config of the parsed flags, checked."""
     values = {f.name: absl_flags.FLAGS[f.name].value for f in dataclasses.fields(Config)
-              if f.name != "options"}
+              if f.name not in ("options", "corpus")}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     config = Config(**values, options=flags.sweep_options(tuple(sys.argv)))
     found = config.faults()
     try:
-      config.experiment()
+      config = dataclasses.replace(config, corpus=config.read())
     except (ValueError, ImportError) as error:
       found.append(str(error))
     if found:

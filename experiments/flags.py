@@ -6,6 +6,7 @@ A script defines its flags with ``numbers``, ``words`` and absl's own functions,
 a function that turns them into a checked config. Nothing is compiled before that has succeeded.
 """
 
+import gc
 import math
 import re
 import sys
@@ -165,6 +166,8 @@ def start(build: Callable[[], Any], run: Callable[[Any], int | None]) -> None:
     run: does the work; its result is the exit status.
   """
   config = []
+  # Tracing makes millions of objects, few of them garbage; looking for that takes a tenth of it.
+  gc.set_threshold(100_000, 50, 100)
   logging.set_verbosity(logging.WARNING)  # what libraries tell their developers
 
   def flags_parser(argv):

@@ -84,6 +84,7 @@ def write_figures(directory: pathlib.Path, charts: Sequence[Chart], heats: Seque
         buffer = io.BytesIO()
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=120, metadata=metadata)
+        figure.set_layout_engine("none")  # found once, kept
         path = directory / f"{_file_name(index, title)}.{kind}"
         files.write_atomic(path, buffer.getvalue())
   return 2 * len(drawings)

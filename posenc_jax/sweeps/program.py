@@ -151,12 +151,13 @@ class Program:
     return _strong(state), _numbers(metrics, "Train.step: metrics", rank=0)
 
   def _advance_lane(self, state: PyTree, traced: Traced, start: jax.Array, stop: jax.Array):
-    after, metrics = jax.eval_shape(self._step_lane, state, traced, start)
+    step = jax.jit(self._step_lane)  # traced once for its shapes and for the loop
+    after, metrics = jax.eval_shape(step, state, traced, start)
     _check_same(state, after)
 
     def body(index: jax.Array, carry: PyTree) -> PyTree:
       state, curves = carry
-      state, now = self._step_lane(state, traced, index)
+      state, now = step(state, traced, index)
       return state, {name: curves[name].at[index - start].set(now[name]) for name in curves}
 
     curves = {name: jnp.zeros(self.buffer, jnp.float32) for name in metrics}
