@@ -9,6 +9,7 @@ Times whole processes, imports and compiles included, as a user meets them. Prin
 ratios; it takes about ten minutes on two cores, most of them for the 24 single processes.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -17,12 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 
 import jax
 from absl import flags as absl_flags
 
 from experiments import compare, flags
 from posenc_jax import sweeps
+from posenc_jax.sweeps import program
 from posenc_jax.sweeps.experiment import as_train
 from posenc_jax.sweeps.program import stack_lanes
 
@@ -36,7 +39,8 @@ class Config:
   Attributes:
     parts: of ``PARTS``.
     steps, widths, lengths, seeds: of the 24 cells of "packing".
-    overhead_steps: of the group whose overhead is measured.
+    overhead_steps: of the group whose overhead is measured, ten seconds or so.
+    overhead_rounds: how often it is.
   """
 
   parts: tuple[str, ...] = PARTS
@@ -44,7 +48,8 @@ class Config:
   widths: tuple[int, ...] = (16, 32, 64)
   lengths: tuple[int, ...] = (32, 64)
   seeds: tuple[int, ...] = (0, 1, 2, 3)
-  overhead_steps: int = 300
+  overhead_steps: int = 420
+  overhead_rounds: int = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +63,17 @@ class Row:
   unit: str = "s"
 
   def __str__(self) -> str:
-    return (f"{self.measure:<46} {self.ours:8.2f} {self.unit:<8} {self.against:<42} "
+    return (f"{self.measure:<48} {self.ours:8.2f} {self.unit:<8} {self.against:<42} "
             f"{self.theirs:8.2f} {self.unit:<8} ratio {self.ours / self.theirs:.3f}")
 
 
-def _compare(out, *, widths, lengths, seeds, steps, more=()) -> float:
+def _compare(out, *, widths, lengths, seeds, steps, encodings=("alibi",), more=()) -> float:
   """Seconds of one ``experiments.compare`` process."""
   by_comma = lambda values: ",".join(map(str, values))
-  command = [sys.executable, "-m", "experiments.compare", "--encodings=alibi", "--noprogress",
-             f"--d_model={by_comma(widths)}", f"--seq_len={by_comma(lengths)}",
-             f"--seeds={by_comma(seeds)}", f"--steps={steps}", f"--out={out}", *more]
+  command = [sys.executable, "-m", "experiments.compare", "--noprogress",
+             f"--encodings={by_comma(encodings)}", f"--d_model={by_comma(widths)}",
+             f"--seq_len={by_comma(lengths)}", f"--seeds={by_comma(seeds)}", f"--steps={steps}",
+             f"--out={out}", *more]
   start = time.perf_counter()
   done = subprocess.run(command, capture_output=True, text=True)
   if done.returncode:
@@ -99,46 +105,85 @@ def compiles(c: Config, scratch: pathlib.Path) -> list[Row]:
 
 
 def overhead(c: Config, scratch: pathlib.Path) -> list[Row]:
-  """A group by the engine, with store and checkpoints, against its bare compiled steps."""
+  """A group by the engine, with store and checkpoints, against its bare compiled steps.
+
+  Twice: against the same steps as one scan, compiled anew as well, in turns, and against the time
+  that the same run spent inside its own program, which the noise of a machine touches less.
+  """
   config = compare.Config(encodings=("alibi",), d_model=(64,), seq_len=(64,), seeds=(0, 1, 2, 3),
                           steps=c.overhead_steps)
   experiment, cells = config.experiment(), config.cells()
-  train = as_train(experiment, experiment.split(cells[0])[0])
-  traced = [experiment.split(cell)[1] for cell in cells]
-  _, lanes = stack_lanes(cells, traced, len(cells))
-  init = jax.jit(jax.vmap(lambda t: train.init(t, jax.random.key(0))))
-  steps = jax.jit(jax.vmap(lambda s, t: jax.lax.scan(
-      lambda s, i: train.step(s, t, i), s, jax.numpy.arange(c.overhead_steps))))
-  finish = jax.jit(jax.vmap(train.finish))
-
-  def bare():
-    state, curves = steps(init(lanes), lanes)
-    return jax.block_until_ready((finish(state, lanes), curves))
-
-  times = {"bare": [], "engine": []}
-  bare()
-  for i in range(3):
+  times = {"bare": [], "engine": [], "inside": []}
+  for i in range(c.overhead_rounds):
+    bare = _bare(experiment, cells, c.overhead_steps)
     start = time.perf_counter()
     bare()
     times["bare"].append(time.perf_counter() - start)
-    start = time.perf_counter()
-    sweeps.run(experiment, cells, scratch / f"overhead-{i}", progress=False, report=False)
-    total = time.perf_counter() - start
+    with _inside_programs() as inside:
+      start = time.perf_counter()
+      sweeps.run(experiment, cells, scratch / f"overhead-{i}", progress=False, report=False)
+      total = time.perf_counter() - start
     manifest = json.loads((scratch / f"overhead-{i}" / "manifest.json").read_text())
     times["engine"].append(total - sum(r.get("compile_seconds", 0.0) for r in manifest["runs"]))
-  bare_time, engine_time = (statistics.median(times[n]) for n in ("bare", "engine"))
-  return [Row("a group by the engine, compiling left out", "its bare compiled steps", engine_time,
-              bare_time)]
+    times["inside"].append(sum(inside))
+  bare_time, engine, inside = (statistics.median(times[n]) for n in ("bare", "engine", "inside"))
+  measure = "a group by the engine, compiling left out"
+  return [Row(measure, "its steps as one compiled scan", engine, bare_time),
+          Row(measure, "the time in its own program", engine, inside)]
+
+
+def _bare(experiment, cells, count):
+  train = as_train(experiment, experiment.split(cells[0])[0])
+  traced = [experiment.split(cell)[1] for cell in cells]
+  _, lanes = stack_lanes(cells, traced, len(cells))
+  init = jax.jit(jax.vmap(lambda t: train.init(t, jax.random.key(0)))).lower(lanes).compile()
+  state = init(lanes)
+  steps = jax.jit(jax.vmap(lambda s, t: jax.lax.scan(
+      lambda s, i: train.step(s, t, i), s, jax.numpy.arange(count)))).lower(state, lanes).compile()
+  finish = jax.jit(jax.vmap(train.finish)).lower(state, lanes).compile()
+
+  def run():
+    state, curves = steps(init(lanes), lanes)
+    return jax.block_until_ready((finish(state, lanes), curves))
+
+  return run
+
+
+@contextlib.contextmanager
+def _inside_programs() -> Iterator[list[float]]:
+  """Seconds that the engine's programs run, as a list that grows."""
+  seconds, own = [], {n: getattr(program.Program, n) for n in ("init", "advance", "finish")}
+
+  def timed(function):
+    def call(*args):
+      start = time.perf_counter()
+      out = jax.block_until_ready(function(*args))
+      seconds.append(time.perf_counter() - start)
+      return out
+    return call
+
+  try:
+    for name, function in own.items():
+      setattr(program.Program, name, timed(function))
+    yield seconds
+  finally:
+    for name, function in own.items():
+      setattr(program.Program, name, function)
 
 
 def cache(c: Config, scratch: pathlib.Path) -> list[Row]:
   """A second process that finds the first one's programs in the compile cache."""
-  where = scratch / "programs"
-  where.mkdir(mode=0o700)
-  once = lambda name: _compare(scratch / name, widths=(32,), lengths=(32,), seeds=(0,), steps=2,
-                               more=[f"--compile_cache={where}"])
-  cold = once("cold")
-  return [Row("a second process, compile cache on", "the first", once("warm"), cold)]
+  rows = []
+  for names in (("alibi",), compare.Config.encodings):
+    where = scratch / f"programs-{len(names)}"
+    where.mkdir(mode=0o700)
+    once = lambda run, names=names, where=where: _compare(
+        scratch / f"{run}-{len(names)}", widths=(32,), lengths=(32,), seeds=(0,), steps=2,
+        encodings=names, more=[f"--compile_cache={where}"])
+    cold = once("cold")
+    rows.append(Row(f"a second process, compile cache on, {len(names)} programs", "the first",
+                    once("warm"), cold))
+  return rows
 
 
 def run(config: Config) -> list[Row]:

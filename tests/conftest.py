@@ -6,6 +6,7 @@ One CPU device, as most users have. A test that needs several devices starts a s
 `JAX_NUM_CPU_DEVICES` set: the number cannot change once JAX has run.
 """
 
+import gc
 import zlib
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ import jax
 import numpy as np
 import pytest
 from absl import flags
+
+# Tracing makes millions of objects, few of them garbage; looking for that takes a tenth of it.
+gc.set_threshold(100_000, 50, 100)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

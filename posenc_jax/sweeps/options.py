@@ -52,7 +52,7 @@ class Options:
   shard: tuple[int, int] | None = None
   distributed: bool = False
   distributed_args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-  chunk_seconds: float = 1.0
+  chunk_seconds: float = 2.0
   checkpoint_seconds: float = 30.0
   curve_points: int = 256
   retry: tuple[str, ...] = ()
