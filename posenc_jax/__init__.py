@@ -19,6 +19,7 @@ from posenc_jax import positions as positions
 from posenc_jax._version import __version__ as __version__
 from posenc_jax.attention import attend as attend
 from posenc_jax.attention import context_attend as context_attend
+from posenc_jax.attention import explain as explain
 from posenc_jax.attention import unzigzag as unzigzag
 from posenc_jax.attention import zigzag as zigzag
 from posenc_jax.attention import zigzag_order as zigzag_order
