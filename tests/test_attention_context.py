@@ -15,17 +15,29 @@ import pytest
 
 import posenc_jax as px
 from posenc_jax.attention.context import context_attend, unzigzag, zigzag, zigzag_order
+from tests.test_contract import CASES
 
 
-def test_equals_unsharded_values_and_gradients_and_shares_the_work():
-  # One test, so that the script runs once however tests are spread over processes. Cheap compiles,
-  # as it runs each program once, on a few tokens.
+def _errors(*arguments):
+  """What the script prints. Cheap compiles, as it runs each program once, on a few tokens."""
   settings = dict(JAX_NUM_CPU_DEVICES="8", JAX_PLATFORMS="cpu", JAX_DISABLE_MOST_OPTIMIZATIONS="1")
-  done = subprocess.run([sys.executable, "-W", "error", "-m", "tests.context_script"],
+  done = subprocess.run([sys.executable, "-W", "error", "-m", "tests.context_script", *arguments],
                         cwd=pathlib.Path(__file__).parents[1], env=os.environ | settings,
                         capture_output=True, text=True, check=False)
   assert done.returncode == 0, done.stderr[-4000:]
-  results = json.loads(done.stdout)
+  return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_every_encoding_equals_unsharded_values_and_gradients():
+  results = _errors("every")
+  assert len(results) == len(CASES)
+  assert not {case: e for case, e in results.items() if not all(x < 1e-12 for x in e)}
+
+
+def test_equals_unsharded_values_and_gradients_and_shares_the_work():
+  # One test, so that the script runs once however tests are spread over processes.
+  results = _errors()
   # Tiles of 4 rows, 2 a device: device i of 8 sees i + 1 of 8 shards of keys ..
   assert results.pop("work contiguous") == [2 * (i + 1) for i in range(8)]
   # .. or, in 16 chunks, chunk c sees c + 1 of them, and device i holds c = i and c = 15 - i.
