@@ -121,8 +121,8 @@ class FeedForward(nnx.Module):
     up, up_bias, down, down_bias = (
         p[...].astype(self.dtype) for p in (self.up, self.up_bias, self.down, self.down_bias))
     lead = (1,) * (x.ndim - 1)
-    hidden = ACTIVATIONS[self.activation](x @ up + up_bias.reshape(lead + up_bias.shape))
-    return hidden @ down + down_bias.reshape(lead + down_bias.shape)
+    hidden = ACTIVATIONS[self.activation](times(x, up) + up_bias.reshape(lead + up_bias.shape))
+    return times(hidden, down) + down_bias.reshape(lead + down_bias.shape)
 
 
 class Embedding(nnx.Module):
@@ -183,10 +183,17 @@ class Head(nnx.Module):
 
 def to_logits(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """x ``[..., D]`` times ``[D, V]``, summed and returned in float32 at least."""
-  # One matrix: JAX 0.7 cannot sum bfloat16 in float32 on CPUs for x with a batch axis.
+  return times(x, kernel.astype(x.dtype), preferred_element_type=accumulator(x.dtype))
+
+
+def times(x: jax.Array, kernel: jax.Array, **options) -> jax.Array:
+  """x ``[..., D]`` times ``[D, F]`` as one matrix of rows; options go to ``jnp.matmul``.
+
+  With batch axes kept, JAX 0.7 cannot sum bfloat16 in float32 on CPUs, and the kernel's gradient
+  under vmap takes XLA twice as long.
+  """
   rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-  logits = jnp.matmul(rows, kernel.astype(x.dtype), preferred_element_type=accumulator(x.dtype))
-  return logits.reshape(*x.shape[:-1], kernel.shape[-1])
+  return jnp.matmul(rows, kernel, **options).reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 def root(count) -> jax.Array:
