@@ -9,7 +9,6 @@ Rounds go through all rivals in turn; medians and ratios (ours / theirs) are pri
 --out as benchmark.csv and benchmark.png. Peers that are missing print "not installed".
 """
 
-import csv
 import dataclasses
 import functools
 import importlib.metadata
@@ -23,7 +22,8 @@ import numpy as np
 from absl import flags as absl_flags
 
 import posenc_jax as px
-from experiments import flags, peers, timing
+from experiments import flags, peers, ratios, timing
+from experiments.ratios import Row
 from posenc_jax.attention import IMPLEMENTATIONS
 
 PARTS = ("attention", "memory", "rotary", "table", "angles")
@@ -47,29 +47,6 @@ class Config:
   dtype: str = "float32"
   repeats: int = 7
   out: str = "runs/benchmark"
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-  """One comparison; ``theirs`` is None for a peer that is not installed or cannot do it."""
-
-  measure: str
-  ours_name: str
-  peer: str
-  ours: float
-  theirs: float | None
-  unit: str
-  note: str = ""
-
-  @property
-  def ratio(self) -> float | None:
-    return None if self.theirs is None else self.ours / self.theirs
-
-  def __str__(self) -> str:
-    theirs = self.note if self.theirs is None else f"{self.theirs:10.4g} {self.unit}"
-    ratio = "" if self.ratio is None else f"{self.ratio:8.3f}"
-    return (f"{self.measure:<45} {self.ours_name:<10} {self.ours:10.4g} {self.unit:<4} "
-            f"{self.peer:<28} {theirs:<18} {ratio}")
 
 
 def _encoding(name: str, heads: int):
@@ -150,9 +127,13 @@ def _attention_peers(c, name, backward, wrap, dense, args):
   return _made(makers)
 
 
+class _Unmeasured(Exception):
+  """Why a peer cannot be measured on this machine."""
+
+
 def _on_gpu(function, args):
   if jax.default_backend() != "gpu":
-    raise NotImplementedError("not measured: no GPU")
+    raise _Unmeasured("not measured: no GPU")
   return _bound(function, args)
 
 
@@ -163,7 +144,7 @@ def _made(makers):
       made[name] = make()
     except ImportError:
       missing[name] = "not installed"
-    except NotImplementedError as reason:
+    except _Unmeasured as reason:
       missing[name] = str(reason)
   return made, missing
 
@@ -252,41 +233,9 @@ def run(config: Config) -> list[Row]:
       rows.append(row)
   out = pathlib.Path(config.out)
   out.mkdir(parents=True, exist_ok=True)
-  with open(out / "benchmark.csv", "w", newline="", encoding="utf-8") as f:
-    writer = csv.writer(f)
-    writer.writerow(["measure", "ours", "peer", "ours_value", "peer_value", "unit", "ratio"])
-    writer.writerows([r.measure, r.ours_name, r.peer, r.ours, r.theirs if r.theirs is not None
-                      else r.note, r.unit, r.ratio] for r in rows)
-  picture(rows, out / "benchmark.png")
+  ratios.write_table(rows, out / "benchmark.csv")
+  ratios.picture(rows, out / "benchmark.png")
   return rows
-
-
-def picture(rows: list[Row], path: pathlib.Path) -> None:
-  """A dot for each ratio of time or memory on a log scale; left of 1 is faster or smaller."""
-  from matplotlib.figure import Figure
-
-  shown = [r for r in rows if r.ratio is not None and r.unit != "rad"][::-1]
-  if not shown:
-    return
-  figure = Figure(figsize=(9, 1.1 + 0.26 * len(shown)), layout="constrained")
-  axes = figure.subplots()
-  for i, r in enumerate(shown):
-    colour = "#0072B2" if r.ratio <= 1 else "#D55E00"
-    axes.plot([r.ratio, 1], [i, i], color=colour, linewidth=1, alpha=0.4)
-    axes.plot(r.ratio, i, "o", color=colour, markersize=5)
-    axes.annotate(f"{r.ratio:.2g}", (r.ratio, i), (-7 if r.ratio <= 1 else 7, 0), fontsize=8,
-                  textcoords="offset points", va="center", ha="right" if r.ratio <= 1 else "left")
-  axes.set_yticks(range(len(shown)), [f"{r.measure}  /  {r.peer}" for r in shown], fontsize=8)
-  axes.set_ylim(-0.8, len(shown) - 0.2)
-  least, most = min(r.ratio for r in shown), max(r.ratio for r in shown)
-  axes.set_xlim(least / 2.2, max(most, 1) * 1.8)
-  axes.set_xscale("log")
-  axes.axvline(1, color="0.3", linewidth=1)
-  axes.grid(axis="x", alpha=0.3)
-  axes.set_xlabel("ours / peer: time, or memory where it says so")
-  axes.spines[["top", "right", "left"]].set_visible(False)
-  axes.tick_params(axis="y", length=0)
-  figure.savefig(path, dpi=150)
 
 
 def versions() -> str:

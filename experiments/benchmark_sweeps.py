@@ -27,7 +27,6 @@ from experiments import compare, flags
 from posenc_jax import sweeps
 from posenc_jax.sweeps import program
 from posenc_jax.sweeps.experiment import as_train
-from posenc_jax.sweeps.program import stack_lanes
 
 PARTS = ("packing", "compiles", "overhead", "cache")
 
@@ -135,7 +134,7 @@ def overhead(c: Config, scratch: pathlib.Path) -> list[Row]:
 def _bare(experiment, cells, count):
   train = as_train(experiment, experiment.split(cells[0])[0])
   traced = [experiment.split(cell)[1] for cell in cells]
-  _, lanes = stack_lanes(cells, traced, len(cells))
+  _, lanes = program.stack_lanes(cells, traced, len(cells))
   init = jax.jit(jax.vmap(lambda t: train.init(t, jax.random.key(0)))).lower(lanes).compile()
   state = init(lanes)
   steps = jax.jit(jax.vmap(lambda s, t: jax.lax.scan(

@@ -18,14 +18,10 @@ import posenc_jax as px
 from posenc_jax import _compat, testing
 from posenc_jax.attention import cudnn, rows, splash, tpu_strip
 from posenc_jax.attention.api import _ready
+from tests.test_attention_dispatch import _plain
 from tests.test_contract import CASES, VARIANTS
 
 T = 128
-
-
-def _plain(*args, implementation, **kwargs):
-  assert implementation == "cudnn"
-  return jax.nn.dot_product_attention(*args, implementation="xla", **kwargs)
 
 
 PATHS = {
