@@ -25,8 +25,8 @@ from absl import flags as absl_flags
 
 from experiments import compare, flags
 from posenc_jax import sweeps
-from posenc_jax.sweeps import program
 from posenc_jax.sweeps.experiment import as_train
+from posenc_jax.sweeps.run import program
 
 PARTS = ("packing", "compiles", "overhead", "cache")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from posenc_jax import _errors, phases
 from posenc_jax.base import Encoding
-from posenc_jax.encodings.rotary import rotate
+from posenc_jax.encodings.rotations.rotary import rotate
 
 _SAMPLES = 2048
 

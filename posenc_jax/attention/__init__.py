@@ -6,8 +6,8 @@ from posenc_jax.attention.api import IMPLEMENTATIONS as IMPLEMENTATIONS
 from posenc_jax.attention.api import attend as attend
 from posenc_jax.attention.api import explain as explain
 from posenc_jax.attention.api import prepare as prepare
-from posenc_jax.attention.context import context_attend as context_attend
-from posenc_jax.attention.context import unzigzag as unzigzag
-from posenc_jax.attention.context import zigzag as zigzag
-from posenc_jax.attention.context import zigzag_order as zigzag_order
+from posenc_jax.attention.context.api import context_attend as context_attend
+from posenc_jax.attention.context.api import unzigzag as unzigzag
+from posenc_jax.attention.context.api import zigzag as zigzag
+from posenc_jax.attention.context.api import zigzag_order as zigzag_order
 from posenc_jax.attention.dispatch import Explanation as Explanation

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import jax
 
 from posenc_jax import _errors
-from posenc_jax.attention import cudnn, splash, tpu_strip
 from posenc_jax.attention.call import Call
+from posenc_jax.attention.fused import cudnn, splash
+from posenc_jax.attention.fused import strip as tpu_strip
 from posenc_jax.attention.reference import reference
-from posenc_jax.attention.rows import rows
+from posenc_jax.attention.tiles.rows import rows
 
 IMPLEMENTATIONS = ("auto", "reference", "rows", "cudnn", "splash", "strip")
 _FUSED = {"cudnn": ("gpu", cudnn.obstacle, cudnn.cudnn),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dense attention: all rows in one tile. Simple, O(T S) memory, what the other paths must equal."""
 
-from posenc_jax.attention.core import attend_rows
+from posenc_jax.attention.semantics import attend_rows
 
 
 def reference(q, k, v, encoding, q_positions, k_positions, visibility, scale):

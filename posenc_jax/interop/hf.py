@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from posenc_jax import _errors
-from posenc_jax.encodings import rope_scaling
-from posenc_jax.encodings.rotary import Rotary, rotary_frequencies
+from posenc_jax.encodings.rotations import rope_scaling
+from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies
 
 # Model types whose released weights pair neighbouring dims; the library's common code pairs halves.
 _INTERLEAVED = ("codegen", "cohere", "cohere2", "ernie4_5", "glm", "glm4", "gptj", "llama4_text")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _errors
-from posenc_jax.attention.core import accumulator
+from posenc_jax.attention.semantics import accumulator
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.settings import ACTIVATIONS, Active, Settings
 

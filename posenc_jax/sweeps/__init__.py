@@ -64,10 +64,10 @@ from posenc_jax.sweeps.errors import (
 )
 from posenc_jax.sweeps.experiment import Experiment, Train, simple, split_by_name
 from posenc_jax.sweeps.options import Options
-from posenc_jax.sweeps.planner import Plan, plan
-from posenc_jax.sweeps.report import main_metric, write_report
+from posenc_jax.sweeps.plan.planner import Plan, plan
 from posenc_jax.sweeps.results import Results, Summary, load
-from posenc_jax.sweeps.runner import run
+from posenc_jax.sweeps.run.runner import run
+from posenc_jax.sweeps.show.report import main_metric, write_report
 
 __all__ = [
   "CannotWrite",

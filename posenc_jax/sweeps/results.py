@@ -11,7 +11,7 @@ from typing import Any
 from posenc_jax._errors import value_error
 from posenc_jax.sweeps.cells import Cell, canonical_json
 from posenc_jax.sweeps.records import Record, newest
-from posenc_jax.sweeps.store import read_manifest, read_records
+from posenc_jax.sweeps.store.directory import read_manifest, read_records
 
 EXIT_DAMAGED = 65
 

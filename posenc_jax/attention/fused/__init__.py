@@ -1,0 +1,3 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of accelerators: what they can serve, and how they are called."""

@@ -1,0 +1,3 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Flash attention for TPUs with a bias by distance."""

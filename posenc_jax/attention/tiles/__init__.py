@@ -1,0 +1,3 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Attention in tiles of query rows, on any platform."""

@@ -1,0 +1,258 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The forms in which a bias meets a tile of scores, and in which its gradient leaves one.
+
+Each form answers for one chunk of heads at a time: ``open`` prepares, ``bias`` gives the part of a
+tile, ``back`` takes the gradient of that part into a running ``state``, ``close`` ends a chunk and
+``result`` turns the state into the gradient of ``data``. All sums run in a fixed order.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from posenc_jax.attention.semantics import accumulator
+
+
+def take(x, starts: dict, sizes: dict):
+  """x[start : start + size] along some axes; an axis of size 1 is shared and stays whole."""
+  shape = [sizes.get(a, n) if n > 1 else n for a, n in enumerate(x.shape)]
+  if tuple(shape) == x.shape:
+    return jnp.asarray(x)
+  return jax.lax.dynamic_slice(jnp.asarray(x), _begin(x, starts), shape)
+
+
+def put(x, part, starts: dict, *, add: bool = False):
+  """x with ``part`` written, or added, at ``starts``; shared axes take the sum of the part."""
+  at = _begin(x, starts)
+  if add:
+    shared = [a for a, n in enumerate(x.shape) if n == 1 and part.shape[a] > 1]
+    part = jnp.sum(part, axis=shared, keepdims=True) if shared else part
+    part = part.astype(x.dtype) + jax.lax.dynamic_slice(x, at, part.shape)
+  return jax.lax.dynamic_update_slice(x, part.astype(x.dtype), at)
+
+
+def flat(x, at):
+  """``[1 or batch, 1 or heads, ..]`` of a tile as ``[batch * heads, ..]``.
+
+  The first axis is left out where it is 1, shared or not: compilers for CPUs make much better loops
+  over two axes than over three.
+  """
+  if x.shape[:2] == (1, 1):
+    return x[0, 0]
+  x = jnp.broadcast_to(x, (at.batch, at.heads, *x.shape[2:]))
+  return x.reshape(-1, *x.shape[2:])
+
+
+def same_rank(x, y):
+  """Gives what ``flat`` left without its first axis one of size 1, if the other has it."""
+  return x[None] if x.ndim < y.ndim else x, y[None] if y.ndim < x.ndim else y
+
+
+def _begin(x, starts):
+  """All start indices, of one dtype: a loop counts in 64 bits where those are enabled."""
+  return [jnp.asarray(starts.get(a, 0) if n > 1 else 0, jnp.int32) for a, n in enumerate(x.shape)]
+
+
+class NoBias(NamedTuple):
+  """Scores as they are; ``data`` is ()."""
+
+  def open(self, data, at):
+    """What a chunk of heads needs of ``data``."""
+    return None
+
+  def bias(self, context, data, at, qk):
+    """None, or ``[1 or batch, 1 or heads, rows, keys]`` of a tile, through ``flat``.
+
+    qk are all of q and k.
+    """
+    return None
+
+  def zeros(self, data, qk):
+    """The state that no tile has added to."""
+    return ()
+
+  def begin(self, state, context):
+    """The state at the begin of a chunk, which may hold something of the chunk's size."""
+    return state
+
+  def back(self, state, context, data, ds, at, qk, dq):
+    """Adds the gradient ds of a tile's bias, of the tile's shape, to state and dq."""
+    return state, dq
+
+  def close(self, state, at):
+    """The state at the end of a chunk."""
+    return state
+
+  def result(self, state, data, dk):
+    """The gradients of ``data`` and of k."""
+    return (), dk
+
+
+class _KnownColumns(NamedTuple):
+  a_known: bool
+  b_known: bool
+
+
+class Columns(_KnownColumns, NoBias):
+  """sum_r a_ir b_jr; ``data`` is a ``[1|B, 1|T, 1|N, R]`` and b ``[1|B, S, 1|N, R]``.
+
+  What is constant along a row does not matter to a softmax, so b is taken relative to the last key
+  of a tile: under a causal mask that is near the diagonal, where the bias must be exact.
+
+  Attributes:
+    a_known, b_known: no gradient is wanted for a, for b.
+  """
+
+  def _parts(self, data, at):
+    a, b = data
+    a = take(a, {0: at.b, 1: at.row, 2: at.head}, {0: at.batch, 1: at.rows, 2: at.heads})
+    b = take(b, {0: at.b, 1: at.key, 2: at.head}, {0: at.batch, 1: at.keys, 2: at.heads})
+    b = b - b[:, -1:]
+    return ([flat(x, at)[..., :, None] for x in jnp.transpose(a, (3, 0, 2, 1))],
+            [flat(x, at)[..., None, :] for x in jnp.transpose(b, (3, 0, 2, 1))])
+
+  def bias(self, context, data, at, qk):
+    a, b = self._parts(data, at)
+    products = [jnp.multiply(*same_rank(x, y)) for x, y in zip(a, b, strict=True)]
+    return functools.reduce(jnp.add, products)
+
+  def zeros(self, data, qk):
+    return tuple(jnp.zeros(x.shape, accumulator(qk[0].dtype)) for x in data)
+
+  def back(self, state, context, data, ds, at, qk, dq):
+    a, b = self._parts(data, at)
+    # The gradient of the key that the others are relative to is a row sum of ds, which is zero.
+    def add(known, total, others, axis, start):
+      if known:
+        return total
+      sums = [jnp.sum(jnp.multiply(*same_rank(ds, x.astype(ds.dtype))), axis=axis) for x in others]
+      part = jnp.stack([x.reshape(at.batch, at.heads, -1) for x in sums], axis=-1)
+      return put(total, jnp.swapaxes(part, 1, 2), {0: at.b, 1: start, 2: at.head}, add=True)
+
+    return (add(self.a_known, state[0], b, -1, at.row),
+            add(self.b_known, state[1], a, -2, at.key)), dq
+
+  def result(self, state, data, dk):
+    return tuple(g.astype(x.dtype) for g, x in zip(state, data, strict=True)), dk
+
+
+class _StripShape(NamedTuple):
+  base: int
+  rows: int
+  width: int
+
+
+class Strip(_StripShape, NoBias):
+  """w[n, (j - i) - base + rows - 1]; ``data`` is w ``[1 or N, width + rows - 1]``.
+
+  For each head, w is skewed once to a strip ``[rows, width]`` of which every tile is a rectangle,
+  as row r of it is w shifted by r. The gradient is summed in such a strip, and its diagonals once.
+
+  Attributes:
+    base: smallest start of keys - start of rows among all tiles.
+    rows: of the tallest tile.
+    width: so many keys does a tile reach over at most, counted from ``base``.
+  """
+
+  def open(self, data, at):
+    w = take(data, {0: at.head}, {0: at.heads})
+    shift = jnp.arange(self.rows - 1, -1, -1, dtype=jnp.int32)[:, None]
+    index = shift + jnp.arange(self.width, dtype=jnp.int32)[None]
+    return w.at[:, index].get(mode="promise_in_bounds")
+
+  def _column(self, at):
+    return at.key - at.row - self.base
+
+  def bias(self, context, data, at, qk):
+    sizes = {1: at.rows, 2: at.keys}
+    return flat(take(context, {2: self._column(at)}, sizes)[None], at)
+
+  def zeros(self, data, qk):
+    return jnp.zeros(data.shape, accumulator(qk[0].dtype)), None
+
+  def begin(self, state, context):
+    return state[0], jnp.zeros(context.shape, state[0].dtype)
+
+  def back(self, state, context, data, ds, at, qk, dq):
+    ds = jnp.sum(ds.reshape(at.batch, at.heads, at.rows, at.keys), axis=0)
+    strip = put(state[1], ds, {2: self._column(at)}, add=True)
+    return (state[0], strip), dq
+
+  def close(self, state, at):
+    total, strip = state
+    # Row r of the flipped strip belongs r places further right; rows that are one shorter do that.
+    strip = jnp.pad(strip[:, ::-1], ((0, 0), (0, 0), (0, self.rows)))
+    length = self.width + self.rows - 1
+    flat = strip.reshape(strip.shape[0], -1)[:, :self.rows * length]
+    sums = jnp.sum(flat.reshape(-1, self.rows, length), axis=1)
+    return put(total, sums, {0: at.head}, add=True), None
+
+  def result(self, state, data, dk):
+    return state[0].astype(data.dtype), dk
+
+
+class General(NoBias):
+  """Whatever ``encoding.bias`` gives for a tile of all heads.
+
+  ``data`` is (encoding, q_positions, k_positions), with one batch axis. Gradients come from the
+  vjp of the tile: to every float leaf, to float positions, and to q and k.
+  """
+
+  def _cut(self, data, at, qk):
+    rows = lambda x: take(x, {0: at.b, 1: at.row}, {0: at.batch, 1: at.rows})
+    keys = lambda x: take(x, {0: at.b, 1: at.key}, {0: at.batch, 1: at.keys})
+    return (data[0], rows(qk[0]), keys(qk[1]), jax.tree.map(rows, data[1]),
+            jax.tree.map(keys, data[2]))
+
+  def bias(self, context, data, at, qk):
+    encoding, *rest = self._cut(data, at, qk)
+    bias = encoding.bias(*rest)
+    return None if bias is None else flat(bias, at)
+
+  def zeros(self, data, qk):
+    acc = accumulator(qk[0].dtype)
+    zeros = lambda x: jnp.zeros(jnp.shape(x), acc)
+    return [[zeros(x) for x in _floats(part)[0]] for part in data], zeros(qk[1])
+
+  def back(self, state, context, data, ds, at, qk, dq):
+    encoding, q, k, qp, kp = self._cut(data, at, qk)
+    (e, e_whole), (a, a_whole), (b, b_whole) = (_floats(x) for x in (encoding, qp, kp))
+    bias, pull = jax.vjp(lambda e, q, k, a, b: e_whole(e).bias(q, k, a_whole(a), b_whole(b)),
+                         e, q, k, a, b)
+    if bias is None:
+      return state, dq
+    ds = ds.reshape(at.batch, at.heads, at.rows, at.keys)
+    shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] > 1]
+    de, dqt, dkt, da, db = pull(jnp.sum(ds, axis=shared, keepdims=True).astype(bias.dtype))
+    (es, qs, ks), dk = state
+    row, key = {0: at.b, 1: at.row}, {0: at.b, 1: at.key}
+    new = ([x + d.astype(x.dtype) for x, d in zip(es, de, strict=True)],
+           [put(x, d, row, add=True) for x, d in zip(qs, da, strict=True)],
+           [put(x, d, key, add=True) for x, d in zip(ks, db, strict=True)])
+    return (list(new), put(dk, dkt, key, add=True)), put(dq, dqt, row, add=True)
+
+  def result(self, state, data, dk):
+    parts, more = state
+    gradients = []
+    for part, found in zip(data, parts, strict=True):
+      floats, whole = _floats(part)
+      found = [g.astype(jnp.result_type(x)) for g, x in zip(found, floats, strict=True)]
+      gradients.append(whole(found, rest=False))
+    return tuple(gradients), (dk.astype(more.dtype) + more).astype(dk.dtype)
+
+
+def _floats(tree):
+  """The float leaves of a tree, and what puts new ones back; other leaves stay, or become None."""
+  leaves, structure = jax.tree.flatten(tree)
+  at = [i for i, x in enumerate(leaves) if jnp.issubdtype(jnp.result_type(x), jnp.floating)]
+
+  def whole(floats, rest=True):
+    new = list(leaves) if rest else [None] * len(leaves)
+    for i, x in zip(at, floats, strict=True):
+      new[i] = x
+    return jax.tree.unflatten(structure, new)
+
+  return [leaves[i] for i in at], whole

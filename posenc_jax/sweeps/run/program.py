@@ -1,0 +1,183 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A group's compiled program: three executables (init, advance, finish), each mapped over lanes.
+
+`advance` runs any number of steps with one executable: the bounds of its loop are arguments. A scan
+would need a compile for every length of a chunk, and XLA may compile a loop of known length
+differently, so that cutting a run elsewhere could change its bits. The bounds are shared by the
+lanes, so the loop stays a loop under vmap.
+
+All three are compiled before the first step, so that a mistake in `finish` costs no training.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from posenc_jax._errors import type_error
+from posenc_jax.sweeps.cells import Cell, seed_words
+from posenc_jax.sweeps.devices import Lanes
+from posenc_jax.sweeps.experiment import Traced, Train, traced_arrays
+from posenc_jax.sweeps.store.checkpoint import kind_of
+
+PyTree = Any
+BUFFER = 2048  # Most steps between two looks at the clock; metrics of a chunk are kept on device.
+
+
+def stack_lanes(cells: tuple[Cell, ...], traced: list[Traced], width: int) -> PyTree:
+  """Seeds and traced settings of the cells, stacked; lanes beyond the cells repeat the first.
+
+  Returns:
+    (words, traced): words has uint32 arrays [width], traced arrays [width, ...] in int32, float32
+    or bool. Integers beside floats of the same name become floats.
+  """
+  fill = [0] * (width - len(cells))
+  lanes = [traced_arrays(cell, t) for cell, t in zip(cells, traced, strict=True)]
+  lanes += [lanes[i] for i in fill]
+  words = np.array([seed_words(cell) for cell in cells], np.uint32)
+  words = np.concatenate([words, words[fill]]) if fill else words
+  stacked = {}
+  for name in lanes[0]:
+    values = [lane[name] for lane in lanes]
+    floats = any(v.dtype == np.float32 for v in values)
+    stacked[name] = np.stack([v.astype(np.float32) for v in values] if floats else values)
+  return tuple(words.T.copy()), stacked
+
+
+def lane_key(seed: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
+  """A lane's key from its three words; see `cells.seed_words`."""
+  return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), high), low)
+
+
+def _strong(tree: PyTree) -> PyTree:
+  """The tree as arrays whose types do not bend, so that a loop may carry them."""
+  def strong(x: Any) -> jax.Array:
+    x = jnp.asarray(x)
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+      return x
+    return jax.lax.convert_element_type(x, x.dtype)
+
+  return jax.tree.map(strong, tree)
+
+
+def _kind(x: Any) -> str:
+  return f"{x.dtype}{list(x.shape)}"
+
+
+def _check_same(before: PyTree, after: PyTree) -> None:
+  if jax.tree.structure(before) != jax.tree.structure(after):
+    raise type_error("Train.step: state", f"{jax.tree.structure(after)}",
+                     f"the structure init made, {jax.tree.structure(before)}",
+                     "Return the state as it came")
+  old, new = (jax.tree_util.tree_leaves_with_path(t) for t in (before, after))
+  for (path, a), (_, b) in zip(old, new, strict=True):
+    if (a.shape, a.dtype) != (b.shape, b.dtype):
+      raise type_error(f"Train.step: state{jax.tree_util.keystr(path)}", _kind(b), _kind(a),
+                       "Keep each leaf's shape and dtype; cast at the end of step")
+
+
+def flatten_results(tree: PyTree, what: str) -> dict[str, Any]:
+  """A nested dict as one dict with names joined by "/"; leaves must be scalars or vectors."""
+  if not isinstance(tree, Mapping):
+    raise type_error(what, f"a {type(tree).__name__}", "a dict of scalars and vectors",
+                     'Return for instance {"loss": loss}')
+  flat = {}
+  for name, value in tree.items():
+    if isinstance(value, Mapping):
+      inner = flatten_results(value, f"{what}[{name!r}]")
+      flat.update({f"{name}/{key}": leaf for key, leaf in inner.items()})
+    else:
+      flat[str(name)] = value
+  return flat
+
+
+def _numbers(tree: PyTree, what: str, rank: int) -> dict[str, jax.Array]:
+  flat = {name: jnp.asarray(value) for name, value in flatten_results(tree, what).items()}
+  for name, x in flat.items():
+    if x.ndim > rank or jnp.iscomplexobj(x) or jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+      wanted = "a real scalar" + (" or vector" if rank else "")
+      raise type_error(f"{what}[{name!r}]", _kind(x), wanted, "Reduce it or return its parts")
+  return {name: x.astype(jnp.float32) for name, x in flat.items()}
+
+
+def _bytes(stage: Any) -> int:
+  """What a compiled stage needs on a device, as far as the compiler tells."""
+  found = stage.memory_analysis()
+  if found is None:
+    return 0
+  return (found.temp_size_in_bytes + found.argument_size_in_bytes + found.output_size_in_bytes
+          - found.alias_size_in_bytes)
+
+
+class Program:
+  """The executables of one static setting and width.
+
+  Args:
+    train: one lane's functions.
+    lanes: how they are spread.
+    words, traced: stacked host arrays, from `stack_lanes`.
+
+  Attributes:
+    kinds: a checkpoint's Kind for each leaf of the state.
+    bytes: what the largest stage needs on all devices together, by the compiler's account.
+  """
+
+  def __init__(self, train: Train, lanes: Lanes, words: PyTree, traced: PyTree):
+    self.train = train
+    self.lanes = lanes
+    self.buffer = min(max(train.steps, 1), BUFFER)
+    words, traced = lanes.put(words), lanes.put(traced)
+    self._init = jax.jit(lanes.map(self._init_lane, "sweep_init")).lower(words, traced).compile()
+    state = self._init(words, traced)
+    self.kinds = jax.tree.map(kind_of, state)
+    self._advance = self._finish = None
+    if train.step is not None:
+      advance = jax.jit(lanes.map(self._advance_lane, "sweep_advance", shared=2), donate_argnums=0)
+      self._advance = advance.lower(state, traced, np.int32(0), np.int32(1)).compile()
+    if train.finish is not None:
+      finish = jax.jit(lanes.map(self._finish_lane, "sweep_finish"))
+      self._finish = finish.lower(state, traced).compile()
+    stages = [s for s in (self._init, self._advance, self._finish) if s is not None]
+    self.bytes = max(map(_bytes, stages)) * len(lanes.devices)
+
+  def _init_lane(self, words: PyTree, traced: Traced) -> PyTree:
+    return _strong(self.train.init(traced, lane_key(*words)))
+
+  def _step_lane(self, state: PyTree, traced: Traced, index: jax.Array) -> PyTree:
+    state, metrics = self.train.step(state, traced, index)
+    return _strong(state), _numbers(metrics, "Train.step: metrics", rank=0)
+
+  def _advance_lane(self, state: PyTree, traced: Traced, start: jax.Array, stop: jax.Array):
+    step = jax.jit(self._step_lane)  # traced once for its shapes and for the loop
+    after, metrics = jax.eval_shape(step, state, traced, start)
+    _check_same(state, after)
+
+    def body(index: jax.Array, carry: PyTree) -> PyTree:
+      state, curves = carry
+      state, now = step(state, traced, index)
+      return state, {name: curves[name].at[index - start].set(now[name]) for name in curves}
+
+    curves = {name: jnp.zeros(self.buffer, jnp.float32) for name in metrics}
+    return jax.lax.fori_loop(start, stop, body, (state, curves))
+
+  def _finish_lane(self, state: PyTree, traced: Traced) -> dict[str, jax.Array]:
+    return _numbers(self.train.finish(state, traced), "results", rank=1)
+
+  def init(self, words: PyTree, traced: PyTree) -> PyTree:
+    """The state of all lanes before the first step."""
+    return self._init(words, traced)
+
+  def advance(self, state: PyTree, traced: PyTree, start: int, stop: int):
+    """Runs steps start..stop-1; returns the state and host curves [width, stop - start].
+
+    The old state is given up (its buffers are reused).
+    """
+    state, curves = self._advance(state, traced, np.int32(start), np.int32(stop))
+    return state, {k: v[:, :stop - start] for k, v in self.lanes.get(curves).items()}
+
+  def finish(self, state: PyTree, traced: PyTree) -> dict[str, np.ndarray]:
+    """The results of all lanes on the host, [width] or [width, n]."""
+    return {} if self._finish is None else self.lanes.get(self._finish(state, traced))

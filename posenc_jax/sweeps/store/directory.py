@@ -1,0 +1,295 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The directory of a sweep: what is written when, and what a rerun makes of it.
+
+    manifest.json              settings, grid and packing; replaced at once
+    results.jsonl              a line for each cell, appended for each finished group
+    results-i-of-n.jsonl       the same of one share; all are merged on reading
+    checkpoints/GROUP.npz      the state of a group in the middle
+    run.lock                   held while a run writes
+
+A finished group's lines go out in one write and one sync, and only then is its checkpoint dropped,
+so at any instant a cell is either in the results or can be made again from its packing.
+"""
+
+import contextlib
+import json
+import pathlib
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from posenc_jax.sweeps.cells import Cell
+from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
+from posenc_jax.sweeps.group import Group
+from posenc_jax.sweeps.records import Record, newest
+from posenc_jax.sweeps.store import checkpoint, files, lines, lock, manifest
+
+
+def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
+  """The manifest of a directory, or None if it has none.
+
+  Raises:
+    CorruptStore: it cannot be read or its checksum is wrong.
+  """
+  path = directory / "manifest.json"
+  try:
+    found = json.loads(path.read_bytes())
+  except FileNotFoundError:
+    return None
+  except (OSError, ValueError, RecursionError) as error:
+    raise CorruptStore(f"{path}: cannot be read ({error}); with repair the damaged file is kept "
+                       "aside and made anew, and unfinished groups start over") from error
+  if not isinstance(found, dict) or found.get("crc32") != manifest.checksum(found):
+    raise CorruptStore(f"{path}: its checksum does not match, it was changed by hand or damaged; "
+                       "with repair it is kept aside and made anew")
+  return found
+
+
+def result_files(directory: pathlib.Path) -> list[pathlib.Path]:
+  """The results files of a directory: the single one, then the shares'."""
+  shares = directory.glob("results-*-of-*.jsonl")
+  return [p for p in [directory / "results.jsonl", *sorted(shares)] if p.is_file()]
+
+
+def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
+  """All whole records of a directory, and what was wrong with the rest; changes nothing."""
+  records, notes = [], []
+  for path in result_files(directory):
+    found = lines.scan(path)
+    records += found.records
+    notes += [f"{path}: line {bad.number}: {bad.reason}" for bad in found.bad]
+    if found.torn:
+      notes.append(f"{path}: the last line is torn ({found.torn} bytes), its cell is not counted")
+  return records, notes
+
+
+def _groups(found: Mapping[str, Any]) -> list[Group]:
+  cells = {i: Cell(settings) for i, settings in found["cells"].items()}
+  wrong = [i for i, cell in cells.items() if cell.id != i]
+  if wrong:
+    raise CorruptStore(f"manifest: cell {wrong[0]} has other settings than its id says; it was "
+                       "written by another version")
+  return [Group.from_json(data, cells) for data in found["groups"]]
+
+
+def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str]]:
+  """The packing a directory records, and the status of each finished cell; it need not exist."""
+  found = read_manifest(directory)
+  if found is None:
+    return [], {}
+  records = newest(read_records(directory)[0])
+  return _groups(found), {i: record["status"] for i, record in records.items()}
+
+
+class Store:
+  """A directory open for writing; use `Store.open` as a context.
+
+  Attributes:
+    directory: where it is.
+    manifest: the manifest as it is on disk.
+    records: the newest record of each finished cell.
+    damaged: whether lines were found that cannot be trusted and were not mended.
+  """
+
+  def __init__(self, directory: pathlib.Path, share: tuple[int, int] | None, log: Callable):
+    self.directory = directory
+    self.share = share
+    self.log = log
+    self.damaged = False
+    self._planning = False
+    self.manifest: dict[str, Any] = {}
+    self.records: dict[str, Record] = {}
+    name = "results.jsonl" if share is None else f"results-{share[0]}-of-{share[1]}.jsonl"
+    self.results = directory / name
+
+  @classmethod
+  @contextlib.contextmanager
+  def open(cls, directory: pathlib.Path, new: Mapping[str, Any], *, cells: Sequence[Cell],
+           share: tuple[int, int] | None = None, repair: bool = False, log: Callable = print):
+    """Locks a directory and makes it fit to be written.
+
+    Args:
+      directory: made if missing.
+      new: the manifest of this run, from `manifest.describe`.
+      cells: the grid; it is added to the recorded one.
+      share: (i, n) writes the i-th of n results files.
+      repair: mend damaged files after keeping a copy.
+      log: called with what was mended.
+
+    Raises:
+      SettingsChanged, CorruptStore, DirectoryInUse, CannotWrite, StorageFull.
+    """
+    files.make_directory(directory)
+    with contextlib.ExitStack() as stack:
+      stack.enter_context(lock.held(directory / "run.lock", shared=share is not None))
+      if share is not None:
+        own = f"run-{share[0]}-of-{share[1]}.lock"
+        stack.enter_context(lock.held(directory / own))
+      files.check_space(directory, 2**20 + 4096 * len(cells))
+      store = cls(directory, share, log)
+      with store.planning():
+        store._agree(new, cells, repair)
+      store._mend_results(repair)
+      records, notes = read_records(directory)
+      for note in notes:
+        log(f"note: {note}")
+      store.records = newest(records)
+      yield store
+
+  @contextlib.contextmanager
+  def planning(self) -> Iterator[None]:
+    """Holds the manifest, with what other shares have written to it, while the context lasts.
+
+    It may be entered again inside itself. A run that has the directory alone needs no lock for it.
+    """
+    if self.share is None or self._planning:
+      yield
+      return
+    with lock.held(self.directory / "manifest.lock", wait=True):
+      self._planning = True
+      try:
+        self.manifest = read_manifest(self.directory) or self.manifest
+        yield
+      finally:
+        self._planning = False
+
+  def _write_manifest(self) -> None:
+    self.manifest["crc32"] = manifest.checksum(self.manifest)
+    text = json.dumps(self.manifest, indent=1, allow_nan=False) + "\n"
+    files.write_atomic(self.directory / "manifest.json", text.encode())
+
+  def _agree(self, new: Mapping[str, Any], cells: Sequence[Cell], repair: bool) -> None:
+    """Takes over the recorded manifest if its settings are this run's, or writes the first."""
+    try:
+      old = read_manifest(self.directory)
+    except CorruptStore:
+      if not repair:
+        raise
+      old = None
+      aside = f"manifest.corrupt-{time.time_ns()}.json"
+      (self.directory / "manifest.json").rename(self.directory / aside)
+      self.log(f"manifest.json was damaged; kept as {aside} and made anew")
+    if old is None:
+      orphans = any(p.stat().st_size for p in result_files(self.directory))
+      if orphans and not repair:
+        raise CorruptStore(
+          f"{self.directory}: has results but no manifest, so that nobody knows their settings; "
+          "with repair they are taken as results of this run, or give another output directory")
+      self.manifest = dict(new)
+    else:
+      self._compare(old, new)
+      self.manifest = old
+    known = self.manifest["cells"]
+    added = {cell.id: dict(cell) for cell in cells if cell.id not in known}
+    if added or old is None:
+      self.manifest["cells"] = {**known, **added}
+      self._write_manifest()
+
+  def _compare(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    found = [line for field in manifest.MUST_MATCH
+             for line in manifest.differences(old.get(field), new.get(field), field)]
+    if found:
+      raise SettingsChanged(
+        f"{self.directory}: holds a sweep with other settings:\n  " + "\n  ".join(found)
+        + "\nGive the old settings to finish it, or another output directory to start afresh; "
+        "only the grid may grow.")
+    for field in manifest.SHOULD_MATCH:
+      for line in manifest.differences(old.get(field), new.get(field), field):
+        warnings.warn(f"{self.directory}: {line}; new results may differ in their last digits from "
+                      "the old ones", SweepWarning, stacklevel=6)
+
+  def _mend_results(self, repair: bool) -> None:
+    """Cuts a torn tail; keeps a copy of a damaged file, and with `repair` drops its bad lines."""
+    found = lines.scan(self.results)
+    if found.bad:
+      self._keep_copy(found)
+      for bad in found.bad:
+        self.log(f"{self.results.name}: line {bad.number} cannot be trusted: {bad.reason}; its "
+                 "cell is run again")
+      if repair:
+        data = b"".join(lines.encode(record) for record in found.records)
+        files.write_atomic(self.results, data)
+        self.log(f"{self.results.name}: {len(found.bad)} bad lines dropped")
+        return
+      self.damaged = True
+    if found.torn:
+      files.truncate(self.results, found.whole)
+      self.log(f"{self.results.name}: cut a torn last line of {found.torn} bytes; its cell is run "
+               "again")
+    elif found.needs_newline:
+      files.append(self.results, b"\n")
+
+  def _keep_copy(self, found: lines.Scan) -> None:
+    copies = [p.read_bytes() for p in self.directory.glob("results.corrupt-*")]
+    if all(any(bad.content in copy for copy in copies) for bad in found.bad):
+      return  # An earlier run has kept these very lines.
+    name = f"results.corrupt-{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 10**9:09d}"
+    files.write_atomic(self.directory / name, self.results.read_bytes())
+    self.log(f"{self.results.name} is damaged; a copy is kept as {name}")
+
+  def groups(self) -> list[Group]:
+    """The recorded packing."""
+    return _groups(self.manifest)
+
+  def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None) -> None:
+    """Adds groups to the packing, in place of one that did not fit if that is given."""
+    with self.planning():
+      known = {data["id"] for data in self.manifest["groups"]}
+      kept = [g for g in self.manifest["groups"] if instead_of is None or g["id"] != instead_of.id]
+      added = [group.to_json() for group in groups if group.id not in known]
+      if added:
+        self.manifest["groups"] = kept + added
+        self._write_manifest()
+
+  def tidy(self) -> None:
+    """Removes what a kill left behind: half-written files and checkpoints of finished groups.
+
+    Shares leave this to a run that has the directory alone, for others may be writing.
+    """
+    if self.share is not None:
+      return
+    unfinished = {g["id"] for g in self.manifest["groups"]
+                  if any(i not in self.records for i in g["cells"])}
+    for path in (self.directory / "checkpoints").glob("*.npz"):
+      if path.stem not in unfinished:
+        path.unlink(missing_ok=True)
+    for path in [*self.directory.glob(".*.tmp"), *self.directory.glob("checkpoints/.*.tmp")]:
+      path.unlink(missing_ok=True)
+
+  def note_run(self, entry: Mapping[str, Any]) -> None:
+    """Adds how a run went to the manifest; the last hundred are kept."""
+    with self.planning():
+      self.manifest["runs"] = [*self.manifest["runs"], dict(entry)][-100:]
+      self._write_manifest()
+
+  def all_present(self) -> bool:
+    """Whether every share has opened this directory."""
+    _, count = self.share
+    return all((self.directory / f"run-{i}-of-{count}.lock").exists() for i in range(count))
+
+  def add(self, records: Sequence[Record]) -> None:
+    """Makes records durable: one write, one sync."""
+    if records:
+      files.append(self.results, b"".join(lines.encode(record) for record in records))
+      known = [self.records[r["id"]] for r in records if r["id"] in self.records]
+      self.records |= newest([*known, *records])
+
+  def _checkpoint_path(self, group: Group) -> pathlib.Path:
+    return self.directory / "checkpoints" / f"{group.id}.npz"
+
+  def save_checkpoint(self, group: Group, state: checkpoint.Checkpoint) -> None:
+    """Replaces the group's checkpoint."""
+    checkpoint.save(self._checkpoint_path(group), group.id, state)
+
+  def load_checkpoint(self, group: Group) -> checkpoint.Checkpoint | None:
+    """The group's checkpoint, or None; says so if there is one that cannot be used."""
+    found, why = checkpoint.load(self._checkpoint_path(group), group.id)
+    if why:
+      self.log(f"checkpoint of group {group.id} {why}; the group starts anew")
+    return found
+
+  def drop_checkpoint(self, group: Group) -> None:
+    """Removes the group's checkpoint, which its results make needless."""
+    self._checkpoint_path(group).unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One writer a directory, by flock: the kernel drops it on any death, so no lock is ever stale.
+
+The lock file's text (process, host, start) is for the message only. An unsharded run holds the
+directory alone; shares hold it together and each its own file alone. Where locks are not supported
+(some network drives) the run says so and goes on.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+import socket
+import time
+import warnings
+from collections.abc import Iterator
+
+from posenc_jax.sweeps.errors import CannotWrite, DirectoryInUse, SweepWarning
+from posenc_jax.sweeps.store.files import NOFOLLOW
+
+try:
+  import fcntl
+except ImportError:  # Windows has no flock.
+  fcntl = None
+
+_UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+
+
+def _holder(path: pathlib.Path) -> str:
+  try:
+    about = json.loads(path.read_text()[:1000])
+    return f"in use by process {about['pid']} on {about['host']} since {about['since']}"
+  except (OSError, ValueError, KeyError, TypeError):
+    return "in use by another process"
+
+
+@contextlib.contextmanager
+def held(path: pathlib.Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
+  """Holds a lock file while the context lasts; yields whether the lock is real.
+
+  Args:
+    path: the lock file; it stays when the lock is dropped.
+    shared: several may hold it together.
+    wait: wait for the holder instead of failing.
+
+  Raises:
+    DirectoryInUse: another process holds it.
+    CannotWrite: the file cannot be opened.
+  """
+  try:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
+  except OSError as error:
+    raise CannotWrite(f"{path}: cannot open the lock file: {error.strerror}; correct its "
+                      "permissions or give another output directory") from error
+  try:
+    yield _lock(handle, path, shared, wait)
+  finally:
+    os.close(handle)
+
+
+def _lock(handle: int, path: pathlib.Path, shared: bool, wait: bool) -> bool:
+  if fcntl is None:
+    _warn(path, "this system has no flock")
+    return False
+  kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+  try:
+    fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
+  except BlockingIOError as error:
+    raise DirectoryInUse(f"{path.parent}: {_holder(path)}; wait for it, or give another output "
+                         "directory") from error
+  except OSError as error:
+    if error.errno not in _UNSUPPORTED:
+      raise
+    _warn(path, error.strerror)
+    return False
+  if not wait:
+    about = {"pid": os.getpid(), "host": socket.gethostname(),
+             "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    with contextlib.suppress(OSError):  # The text is a courtesy; a full disk must not stop here.
+      os.ftruncate(handle, 0)
+      os.write(handle, json.dumps(about).encode())
+  return True
+
+
+def _warn(path: pathlib.Path, why: str) -> None:
+  warnings.warn(f"{path.parent}: no lock is available here ({why}); make sure that no other run "
+                "writes to this directory", SweepWarning, stacklevel=4)

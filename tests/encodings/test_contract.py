@@ -1,0 +1,141 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Every encoding passes the parity contract; broken encodings fail the check that names them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import posenc_jax as px
+from posenc_jax import testing
+from tests.support.made_up import Fading
+
+KEY = jax.random.key(0)
+
+
+def case(encoding, **sizes):
+  return lambda: testing.Case(encoding(), **sizes)
+
+
+def three_axes(p):
+  """Ids of time, height and width that differ from each other and from the order of tokens."""
+  return jnp.stack([p, p + p % 5, p - p % 4], -1)
+
+
+# One line an encoding; built late, so that collecting tests computes nothing.
+CASES = {
+  "none": case(px.Encoding),
+  "sinusoidal": case(lambda: px.Sinusoidal(16)),
+  "sinusoidal-halves": case(lambda: px.Sinusoidal(16, layout="halves", divisor="last")),
+  "learned": case(lambda: px.Learned.init(KEY, 8, 16)),
+  "rotary": case(lambda: px.Rotary(8)),
+  "rotary-partial-interleaved": case(lambda: px.Rotary(4, base=100.0, pairing="interleaved")),
+  "rotary-learned": case(lambda: px.Rotary.from_frequencies(jnp.array([1.0, 0.1, 0.01]))),
+  "alibi": case(lambda: px.Alibi(4)),
+  "alibi-bidirectional": case(lambda: px.Alibi(4), causal=False),
+  "t5": case(lambda: px.T5Bias.init(KEY, 4, num_buckets=8, max_distance=16, stddev=1.0)),
+  "t5-bidirectional": case(
+    lambda: px.T5Bias.init(KEY, 4, bidirectional=True, num_buckets=8, max_distance=6, stddev=1.0),
+    causal=False),
+  "chain": case(lambda: px.chain(px.Sinusoidal(16), px.Rotary(8), px.Alibi(4))),
+  "randomized": case(lambda: px.chain(px.Randomized(8, maximum=64), px.Rotary(8)), key=KEY),
+  "fire": case(lambda: px.Fire.init(KEY, 4, threshold=4.0)),
+  "shaw": case(lambda: px.Shaw.init(KEY, 8, max_distance=3, stddev=1.0)),
+  "shaw-keys": case(lambda: px.Shaw.init(KEY, 8, values=False)),
+  "shaw-values": case(lambda: px.Shaw.init(KEY, 8, keys=False)),
+  "transformer-xl": case(lambda: px.TransformerXL.init(KEY, 4, 8, stddev=0.3)),
+  "pope": case(lambda: px.Pope.init(KEY, 4, 8, uniform=True)),
+  "vo-rotary": case(lambda: px.VORotary(8)),
+  "rotary-and-vo-rotary": case(lambda: px.chain(px.Rotary(8), px.VORotary(8))),
+  "m-rotary": case(lambda: px.MRotary((2, 1, 1)), make_positions=three_axes),
+  "m-rotary-interleaved": case(
+    lambda: px.MRotary((2, 1, 1), interleaved=True, pairing="interleaved"),
+    make_positions=three_axes),
+  "log-n": case(lambda: px.LogNTemperature(4)),
+  "alibi-log-n": case(lambda: px.chain(px.Alibi(4), px.LogNTemperature(4))),
+  "ssmax": case(lambda: px.chain(px.Alibi(4), px.SSMax.init(KEY, 4, offset=True))),
+  "cope": case(lambda: px.Cope.init(KEY, 8, 8, stddev=1.0)),
+  "cope-unscaled-per-head": case(
+    lambda: px.Cope.init(KEY, 4, 8, num_heads=4, scaled=False, stddev=0.5)),
+  "fox": case(lambda: px.Fox.init(KEY, 16, 4, stddev=0.5)),
+  "rotary-and-fox": case(lambda: px.chain(px.Rotary(8), px.Fox.init(KEY, 16, 4, stddev=0.5))),
+  "dape": case(lambda: px.Dape.init(KEY, 4, px.Alibi(4))),
+  "dape-v2": case(lambda: px.Dape.init(KEY, 4, px.Alibi(4), taps=3)),
+  "made-up": case(lambda: Fading(np.linspace(0.5, 2.0, 4, dtype=np.float32))),
+}
+
+
+# Variants of methods that are in the list already: compiling them all would take minutes.
+VARIANTS = {
+  "sinusoidal-halves", "rotary-learned", "t5-bidirectional", "shaw-keys", "shaw-values",
+  "rotary-and-vo-rotary", "m-rotary-interleaved", "alibi-log-n", "cope-unscaled-per-head",
+  "rotary-and-fox", "dape",
+}
+
+
+@pytest.mark.parametrize("check", testing.CHECKS)
+@pytest.mark.parametrize("name", [
+  pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in CASES])
+def test_contract(name, check):
+  testing.check_encoding(CASES[name](), only=check)
+
+
+@px.encoding
+class _Broken(px.Encoding):
+  """Alibi with one fault, chosen by a static name."""
+
+  slopes: jax.Array
+  fault: str = px.static("")
+
+  relative = True
+
+  def distance_bias(self, distance):
+    slopes = self.slopes
+    if self.fault == "no gradient":
+      slopes = jax.lax.stop_gradient(slopes)
+    if self.fault == "dead leaf":
+      slopes = jnp.full((4,), 0.5, jnp.float32)
+    return px.alibi_bias(distance, slopes)
+
+  def bias(self, q, k, q_positions, k_positions):
+    if self.fault == "lengths":  # positions from the shape: zero in every decode step
+      q_positions, k_positions = (
+        jnp.arange(x.shape[-3], dtype=jnp.int32)[None] for x in (q, k))
+    bias = super().bias(q, k, q_positions, k_positions)
+    if self.fault == "absolute":
+      bias = bias * jnp.cos(q_positions.astype(bias.dtype))[..., None, :, None]
+    if self.fault == "batch of one":
+      bias = bias[:1]
+    if self.fault == "future":
+      bias = bias + jnp.mean(k[..., 0, 0], axis=-1)[..., None, None, None] * bias
+    return bias
+
+  def has(self, hook):
+    return hook != "distance_bias" and super().has(hook)
+
+  def qk(self, q, k, q_positions, k_positions):
+    if self.fault == "rows":  # depends on which rows are computed together
+      q = q + jnp.mean(q, axis=-3, keepdims=True)
+    return q, k
+
+
+@pytest.mark.parametrize("fault, check, message", [
+  ("no gradient", "gradients", "finite differences"),
+  ("dead leaf", "vmap", "changes nothing"),
+  ("lengths", "decode", "decode: off by"),
+  ("lengths", "left_padding", "off by"),
+  ("lengths", "cross_lengths", "off by"),
+  ("absolute", "shift", "shift by 1000"),
+  ("batch of one", "left_padding", "off by"),
+  ("future", "future", "future: off by"),
+  ("rows", "packed", "packed: off by"),
+])
+def test_contract_finds_faults(fault, check, message):
+  encoding = _Broken(px.alibi_slopes(4), fault)
+  with pytest.raises(AssertionError, match=message):
+    testing.check_encoding(encoding, only=check)
+
+
+def test_contract_passes_the_same_class_without_a_fault():
+  testing.check_encoding(_Broken(px.alibi_slopes(4)))

@@ -1,0 +1,124 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What users get wrong is said at trace time: the argument, what came, what was wanted."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import posenc_jax as px
+from posenc_jax import nn
+from tests.support.nn_models import build
+
+V, D, N, H, T = 13, 16, 4, 4, 6
+TOKENS = np.zeros((2, T), np.int32)
+
+
+@pytest.mark.parametrize("sizes, error, message", [
+    (dict(num_heads=3), ValueError, "d_model, num_heads: got 16 and 3, .* Use d_model=15 or 18"),
+    (dict(head_dim=5), ValueError, "d_model, head_dim: got 16 and 5, wanted a d_model that"),
+    (dict(), ValueError, "num_heads, head_dim: got neither"),
+    (dict(num_heads=4, kv_heads=3), ValueError, "kv_heads: got 3 for num_heads=4, wanted a"),
+    (dict(num_heads=0), ValueError, "num_heads: got 0, wanted at least 1"),
+    (dict(num_heads=4.0), TypeError, "num_heads: got 4.0, wanted an int"),
+    (dict(num_heads=4, d_ff=0), ValueError, "d_ff: got 0"),
+    (dict(num_heads=4, norm="before"), ValueError, "norm: got 'before', .* Did you mean 'pre'"),
+    (dict(num_heads=4, activation="gely"), ValueError, "activation: got 'gely', .* 'gelu'"),
+    (dict(num_heads=4, implementation="row"), ValueError, "implementation: got 'row', .* 'rows'"),
+    (dict(num_heads=4, dropout=1.0), ValueError, r"dropout: got 1.0, wanted a rate in \[0, 1\)"),
+    (dict(num_heads=4, dtype=jnp.int32), TypeError, "dtype: got int32, wanted a floating dtype"),
+    (dict(num_heads=4, param_dtype=bool), TypeError, "param_dtype: got bool"),
+    (dict(num_heads=4, num_head=4), TypeError, "num_head"),
+])
+def test_wrong_settings(sizes, error, message):
+  with pytest.raises(error, match=message):
+    nn.TransformerLM(V, D, 1, rngs=nnx.Rngs(0), **sizes)
+
+
+def test_heads_and_head_dim_need_not_fill_the_width():
+  settings = nn.Settings(D, 1, num_heads=3, head_dim=8)
+  assert (settings.num_heads, settings.head_dim, settings.kv_heads, settings.d_ff) == (3, 8, 3, 64)
+  assert nn.Settings(D, 1, num_heads=2, window=[1, 0]).window == (1, 0)
+  with pytest.raises(TypeError, match="num_layers: got True"):
+    nn.Settings(D, True, num_heads=2)
+
+
+@pytest.mark.parametrize("sizes, message", [
+    (dict(vocabulary=0), "vocabulary: got 0"),
+    (dict(vocabulary=V, target_vocabulary=0), "target_vocabulary: got 0"),
+])
+def test_wrong_vocabularies(sizes, message):
+  with pytest.raises(ValueError, match=message):
+    nn.Seq2SeqTransformer(d_model=D, num_layers=1, num_heads=N, rngs=nnx.Rngs(0), **sizes)
+
+
+@pytest.fixture(scope="module")
+def model():
+  return build(nn.TransformerLM, V, D, 1, N, encoding=px.chain(
+      px.Learned(jnp.zeros((T, D))), px.Rotary(H)), dropout=0.1)
+
+
+@pytest.mark.parametrize("tokens, options, error, message", [
+    (np.full((2, T), V), {}, ValueError, r"tokens: got ids 13 to 13, wanted ids in \[0, 13\)"),
+    (np.full((2, T), -1), {}, ValueError, "tokens: got ids -1 to -1"),
+    (np.zeros((2, T), np.float32), {}, TypeError, "tokens: got float32, wanted integer ids"),
+    (np.int32(1), {}, ValueError, r"tokens: got shape \(\), wanted an array"),
+    ([[1, 2]], {}, ValueError, "tokens: got shape None"),
+    (TOKENS, dict(positions=np.arange(T + 1)), ValueError,
+     r"positions: got shape \(7,\), wanted \[..., T\] with 6 positions"),
+    (TOKENS, dict(positions=np.zeros((1, 2, T), int)), ValueError, "positions: got shape"),
+    (TOKENS, dict(positions=jnp.zeros(T, jnp.bfloat16)), TypeError, "positions: got bfloat16"),
+    (TOKENS, dict(positions=np.arange(T) + 1), ValueError, "positions: got row 6, wanted rows 0"),
+    (np.zeros((2, T + 1), int), {}, ValueError, "positions: got row 6"),
+    (TOKENS, dict(mask=np.ones((2, T), np.float32)), TypeError, "mask: got float32, wanted bool"),
+    (TOKENS, dict(mask=np.ones((2, T + 1), bool)), ValueError, r"mask: got shape \(2, 7\)"),
+    (TOKENS, dict(mask=np.ones((3, T), bool)), ValueError, r"mask: got shape \(3, 6\)"),
+    (TOKENS, dict(segments=np.ones((2, T), np.float32)), TypeError,
+     "segments: got float32, wanted integer ids"),
+    (TOKENS, dict(segments=np.ones((2, 1, T), int)), ValueError, "segments: got shape"),
+    (TOKENS, dict(deterministic=False), ValueError, "rngs: got None, wanted keys for dropout"),
+])
+def test_wrong_calls(model, tokens, options, error, message):
+  with pytest.raises(error, match=message):
+    jax.eval_shape(lambda: model(tokens, **options))
+
+
+def test_unknown_ids_and_positions_inside_a_trace_are_nan_never_another_row(model):
+  """-1 would wrap to the last row, and ids beyond the table would be clamped to it."""
+  graphdef, state = nnx.split(model)
+  run = jax.jit(lambda t, p: nnx.merge(graphdef, state)(t, p))
+  tokens, at = jnp.asarray(TOKENS), jnp.arange(T, dtype=jnp.int32)
+  assert np.isfinite(run(tokens, at)).all()
+  for wrong in (run(tokens.at[0, 4].set(-1), at), run(tokens.at[0, 4].set(V), at)):
+    assert np.isfinite(wrong[1]).all() and np.isnan(wrong[0, 4]).all()
+  assert np.isnan(run(tokens, at.at[5].set(T))[:, 5]).all()
+
+
+def test_attention_wants_the_width_it_was_built_for():
+  module = build(nn.MultiHeadAttention, D, N)
+  x = jnp.zeros((2, T, D))
+  with pytest.raises(ValueError, match=r"x: got shape \(2, 6, 8\), wanted \[..., T, 16\]"):
+    module(x[..., :8])
+  with pytest.raises(ValueError, match="memory: got shape"):
+    module(x, x[..., :8])
+  ids = jnp.zeros((2, T), jnp.int32)
+  with pytest.raises(ValueError, match="segments: got one array, wanted a pair"):
+    module(x, x, segments=ids)
+  with pytest.raises(ValueError, match="segments: got ids of the queries alone"):
+    module(x, module.remember(x), segments=ids)
+  encoder = build(nn.TransformerEncoder, None, D, 1, N)
+  with pytest.raises(ValueError, match=r"tokens: got shape \(2, 6\), wanted embeddings"):
+    encoder(ids)
+
+
+def test_encoder_decoder_names_the_side(model):
+  del model
+  both = build(nn.Seq2SeqTransformer, V, D, 1, N)
+  with pytest.raises(TypeError, match="source_mask: got float32"):
+    both(TOKENS, TOKENS, source_mask=np.ones((2, T), np.float32))
+  with pytest.raises(ValueError, match="target_segments: got none, wanted segments of both"):
+    jax.eval_shape(lambda: both(TOKENS, TOKENS, source_segments=TOKENS))
+  with pytest.raises(ValueError, match="source: got shape None"):
+    both([1], TOKENS)

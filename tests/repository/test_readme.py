@@ -1,0 +1,45 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The README's code runs, and what it quotes is what there is."""
+
+import pathlib
+import re
+
+import posenc_jax as px
+
+ROOT = pathlib.Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_code_runs(capsys):
+  blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+  assert len(blocks) >= 8
+  scope = {"__name__": "readme"}
+  for block in blocks:
+    exec(compile(block, "README.md", "exec"), scope)  # noqa: S102
+  assert scope["out"].shape == (2, 128, 8, 64)
+  assert scope["swept"].shape == (3, 2, 128, 8, 64)
+  assert scope["slope_gradient"].shape == (8,) and scope["slope_gradient"].any()
+  assert scope["logits"].shape == (1, 10, 256)
+  assert scope["rope"].frequencies.shape == (64,)
+  assert "positions up to 10,000,000" in capsys.readouterr().out
+
+
+def test_the_made_up_encoding_is_the_tests_own():
+  made_up = (ROOT / "tests" / "made_up.py").read_text(encoding="utf-8")
+  assert made_up.split('"""', 2)[2].strip() in README
+  assert len(made_up.splitlines()) <= 60
+
+
+def test_every_class_of_the_table_exists():
+  table = README.split("## What is here")[1].split("\n\n")[1]
+  names = re.findall(r"`([A-Za-z_0-9]+)`", table)
+  assert len(names) > 30
+  missing = [n for n in names if n != "None" and not hasattr(px, n)]
+  assert not missing
+
+
+def test_nothing_is_left_to_fill_in():
+  assert not re.findall(r"\b[A-Z]{4,}_[A-Z]{4,}\b", README)
+  for image in re.findall(r"!\[.*?\]\((.*?)\)", README):
+    assert (ROOT / image).stat().st_size > 10_000
