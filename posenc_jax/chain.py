@@ -1,0 +1,229 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Several encodings as one: hooks run one after the other, biases add, masks join."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from posenc_jax import _errors
+from posenc_jax.base import Each, Encoding, Tile, encoding
+
+
+def chain(*encodings: Encoding) -> Encoding:
+  """Composes encodings; hooks run in the given order (``outputs`` in reverse), biases add.
+
+  Members may read different position axes: one that reads none goes with all, one that reads a
+  single axis of several is wrapped in ``along``.
+
+  Args:
+    *encodings: encodings; none of them may be None. A chain of one is that one.
+
+  Returns:
+    An encoding.
+
+  Raises:
+    TypeError: a member is not an encoding.
+    ValueError: members read different numbers of position axes, or two give the weights.
+
+  Example:
+    >>> from posenc_jax import Alibi, Rotary
+    >>> chain(Rotary(8), Alibi(2))
+    Chain(Rotary(dim=8, base=10000.0), Alibi(slopes=f32[2]))
+  """
+  for i, e in enumerate(encodings):
+    if not isinstance(e, Encoding):
+      raise _errors.type_error(f"chain argument {i}", _errors.describe(e), "an encoding",
+                               "Leave out members that are None")
+  if len(encodings) == 1:
+    return encodings[0]
+  return Chain(tuple(encodings))
+
+
+@encoding
+class Chain(Encoding):
+  """Several encodings, one after the other; build it with ``chain(a, b)``."""
+
+  members: tuple[Encoding, ...]
+
+  def __post_init__(self):
+    axes = {type(m).__name__: m.position_axes for m in self.members
+            if m.position_axes is not None and not getattr(m, "one_axis", False)}
+    if len(set(axes.values())) > 1:
+      raise _errors.value_error(
+          "chain", "members of different position axes: "
+          + ", ".join(f"{n} {a}" for n, a in axes.items()), "one number of axes",
+          "To let a member read one of several axes, wrap it: px.along(axis, encoding)")
+    weighing = [type(m).__name__ for m in self.members if m.has("weights")]
+    if len(weighing) > 1:
+      raise _errors.value_error("chain", f"{' and '.join(weighing)}, which both give the weights",
+                                "one at most", "Two softmaxes cannot both have the last word")
+
+  def __repr__(self):
+    return f"Chain({', '.join(map(repr, self.members))})"
+
+  # Claims are asked of the members.
+  @property
+  def relative(self) -> bool:  # type: ignore[override]
+    return all(m.relative for m in self.members)
+
+  @property
+  def position_axes(self) -> int | None:  # type: ignore[override]
+    return max((m.position_axes for m in self.members if m.position_axes is not None),
+               default=None)
+
+  @property
+  def one_axis(self) -> bool:
+    """Whether any number of axes from ``position_axes`` on will do: see ``along``."""
+    return all(getattr(m, "one_axis", False) for m in self.members if m.position_axes is not None)
+
+  @property
+  def layer_axes(self) -> int | None:  # type: ignore[override]
+    return max((m.layer_axes for m in self.members if m.layer_axes is not None), default=None)
+
+  @property
+  def shared_heads(self) -> bool:  # type: ignore[override]
+    return all(m.shared_heads for m in self.members if m.has("bias"))
+
+  def has(self, hook):
+    if hook in ("distance_bias", "bias_columns"):
+      biased = [m for m in self.members if m.has("bias")]
+      return bool(biased) and all(m.has(hook) for m in biased)
+    return any(m.has(hook) for m in self.members)
+
+  def parts(self, q_positions=(), k_positions=()):
+    for m, a, b in self._with(q_positions, k_positions):
+      yield from m.parts(a, b)
+
+  def align(self, positions, batch, length, argument="positions"):
+    if isinstance(positions, Each):
+      self._check_count(positions, argument)
+      pairs = zip(self.members, positions.members, strict=True)
+      return Each(tuple(m.align(p, batch, length, argument) for m, p in pairs))
+    if self.layer_axes is not None:  # a member that drives says what it wants
+      return Each(tuple(m.align(positions, batch, length, argument) for m in self.members))
+    return self.align_tokens(positions, batch, length, argument)
+
+  def align_tokens(self, positions, batch, length, argument="positions"):
+    for m in self.members:
+      if m.position_axes == self.position_axes:
+        return m.align_tokens(positions, batch, length, argument)
+    return super().align_tokens(positions, batch, length, argument)
+
+  def positions(self, positions, *, key=None):
+    for i, m in enumerate(self.members):
+      positions = m.positions(positions, key=None if key is None else jax.random.fold_in(key, i))
+    return positions
+
+  def inputs(self, x, positions):
+    for m, p in zip(self.members, self._each(positions), strict=True):
+      x = m.inputs(x, p)
+    return x
+
+  def layer(self, x, positions, *, carry=None, segments=None):
+    if not self.has("layer"):
+      return x, positions, carry
+    carries = carry or (None,) * len(self.members)
+    after, kept = [], []
+    for m, p, c in zip(self.members, self._each(positions), carries, strict=True):
+      x, new, c = m.layer(x, p, carry=c, segments=segments)
+      after.append(new)
+      kept.append(c)
+    shared = all(new is positions for new in after)
+    return x, positions if shared else Each(tuple(after)), tuple(kept)
+
+  def qk(self, q, k, q_positions, k_positions):
+    for m, a, b in self._with(q_positions, k_positions):
+      q, k = m.qk(q, k, a, b)
+    return q, k
+
+  def values(self, v, k_positions):
+    for m, b in zip(self.members, self._each(k_positions), strict=True):
+      v = m.values(v, b)
+    return v
+
+  def expand(self, q, k, q_positions, k_positions):
+    for m, a, b in self._with(q_positions, k_positions):
+      q, k = m.expand(q, k, a, b)
+    return q, k
+
+  def visible(self, tile: Tile):
+    seen = [m.visible(at) for m, at in self._tiles(tile, "visible")]
+    return _reduce(jnp.logical_and, seen)
+
+  def bias(self, tile: Tile):
+    biases = [m.bias(at) for m, at in self._tiles(tile, "bias")]
+    return _reduce(_add_wide, biases)
+
+  def distance_bias(self, distance):
+    return _reduce(_add_wide, [m.distance_bias(distance) for m in self.members if m.has("bias")])
+
+  def bias_columns(self, q_positions, k_positions):
+    found = [m.bias_columns(a, b) for m, a, b in self._with(q_positions, k_positions)
+             if m.has("bias")]
+    if any(f is None for f in found):
+      return None
+    return tuple(_join_columns(side) for side in zip(*found, strict=True))
+
+  def scores(self, scores, tile: Tile):
+    for m, at in self._tiles(tile, "scores"):
+      scores = m.scores(scores, at)
+    return scores
+
+  def weights(self, scores, tile: Tile):
+    for m, at in self._tiles(tile, "weights"):
+      return m.weights(scores, at)
+    return super().weights(scores, tile)
+
+  def value_bias(self, weights, tile: Tile):
+    return _reduce(_add_wide, [m.value_bias(weights, at)
+                               for m, at in self._tiles(tile, "value_bias")])
+
+  def outputs(self, out, q_positions):
+    for m, a in reversed(list(zip(self.members, self._each(q_positions), strict=True))):
+      out = m.outputs(out, a)
+    return out
+
+  def _check_count(self, positions, argument):
+    if len(positions.members) != len(self.members):
+      raise _errors.value_error(argument, f"positions of {len(positions.members)} members",
+                                f"of the chain's {len(self.members)}",
+                                "Pass what layer(x, positions) of this very chain returned")
+
+  def _each(self, positions) -> tuple:
+    if isinstance(positions, Each):
+      return positions.members
+    return (positions,) * len(self.members)
+
+  def _with(self, q_positions, k_positions):
+    return list(zip(self.members, self._each(q_positions), self._each(k_positions), strict=True))
+
+  def _tiles(self, tile: Tile, hook: str):
+    """(member, its tile) of the members that answer a hook."""
+    return [(m, tile._replace(q_positions=a, k_positions=b))
+            for m, a, b in self._with(tile.q_positions, tile.k_positions) if m.has(hook)]
+
+
+def _reduce(join, parts) -> Any:
+  """All of ``parts`` but None as one, or None."""
+  parts = [p for p in parts if p is not None]
+  return functools.reduce(join, parts) if parts else None
+
+
+def _add_wide(a, b):
+  """a + b in the wider of their dtypes: the order of a chain must not decide the precision."""
+  dtype = max(jnp.dtype(a.dtype), jnp.dtype(b.dtype), key=lambda d: (d.itemsize, d.name))
+  return a.astype(dtype) + b.astype(dtype)
+
+
+def _join_columns(parts):
+  """Several ``[.., R]`` as one with R summed; other axes broadcast, dtypes are promoted."""
+  if len(parts) == 1:
+    return parts[0]
+  lead = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
+  dtype = max((jnp.dtype(p.dtype) for p in parts), key=lambda d: d.itemsize)
+  whole = [jnp.broadcast_to(p, (*lead, p.shape[-1])).astype(dtype) for p in parts]
+  return jnp.concatenate(whole, axis=-1)
