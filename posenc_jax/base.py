@@ -352,3 +352,15 @@ def check_encoding_argument(e: Any, argument: str = "encoding") -> Encoding:
     raise _errors.type_error(argument, _errors.describe(e), "an encoding or None",
                              "Build one, such as posenc_jax.Rotary(head_dim)")
   return e
+
+
+def check_heads(e: Encoding, hook: str, came: int, heads: int) -> None:
+  """Raises unless what a hook returned has N heads, or one that the encoding calls shared."""
+  if came == heads or (came == 1 and e.shared_heads):
+    return
+  mend = f"Build the encoding with num_heads={heads}"
+  if came == 1:
+    mend += ", or say that its head is for all: px.share_heads(encoding)"
+  raise _errors.value_error(
+      f"encoding {type(e).__name__}, {hook}", f"{came} heads", f"the N = {heads} query heads of q",
+      f"{mend}. Arrays [B, N, T, H] need jnp.swapaxes(x, -3, -2) first")

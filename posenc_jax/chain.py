@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _errors
-from posenc_jax.base import Each, Encoding, Tile, encoding
+from posenc_jax.base import Each, Encoding, Tile, check_heads, encoding
 
 
 def chain(*encodings: Encoding) -> Encoding:
@@ -155,11 +155,11 @@ class Chain(Encoding):
     return _reduce(jnp.logical_and, seen)
 
   def bias(self, tile: Tile):
-    biases = [m.bias(at) for m, at in self._tiles(tile, "bias")]
-    return _reduce(_add_wide, biases)
+    found = [(m, m.bias(at)) for m, at in self._tiles(tile, "bias")]
+    return _add_biases(found, -3, None if tile.q is None else tile.q.shape[-2])
 
   def distance_bias(self, distance):
-    return _reduce(_add_wide, [m.distance_bias(distance) for m in self.members if m.has("bias")])
+    return _add_biases([(m, m.distance_bias(distance)) for m in self.members if m.has("bias")], 0)
 
   def bias_columns(self, q_positions, k_positions):
     found = [m.bias_columns(a, b) for m, a, b in self._with(q_positions, k_positions)
@@ -211,6 +211,15 @@ def _reduce(join, parts) -> Any:
   """All of ``parts`` but None as one, or None."""
   parts = [p for p in parts if p is not None]
   return functools.reduce(join, parts) if parts else None
+
+
+def _add_biases(found, axis: int, heads: int | None = None) -> Any:
+  """The sum of the members' biases, none of which may have fewer heads without a word."""
+  found = [(m, b) for m, b in found if b is not None]
+  heads = heads or max((b.shape[axis] for _, b in found), default=1)
+  for m, b in found:
+    check_heads(m, "bias", b.shape[axis], heads)
+  return _reduce(_add_wide, [b for _, b in found])
 
 
 def _add_wide(a, b):

@@ -2,23 +2,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which implementation runs, and why the others do not."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 
 from posenc_jax import _errors
+from posenc_jax.attention import semantics
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.fused import cudnn, splash
 from posenc_jax.attention.fused import strip as tpu_strip
-from posenc_jax.attention.reference import reference
-from posenc_jax.attention.tiles.rows import rows
+from posenc_jax.attention.tiles import rows
 
-IMPLEMENTATIONS = ("auto", "reference", "rows", "cudnn", "splash", "strip")
-_FUSED = {"cudnn": ("gpu", cudnn.obstacle, cudnn.cudnn),
-          "splash": ("tpu", splash.obstacle, splash.splash),
-          "strip": ("tpu", tpu_strip.obstacle, tpu_strip.strip)}
+
+class Implementation(Protocol):
+  """What a module offers to be one of the ways in which attention runs.
+
+  Attributes:
+    NAME: what ``implementation=`` calls it.
+    PLATFORM: "gpu" or "tpu" if it runs nowhere else, or None.
+  """
+
+  NAME: str
+  PLATFORM: str | None
+
+  def obstacle(self, call: Call) -> str | None:
+    """Why it cannot serve this call, or None."""
+    ...
+
+  def run(self, call: Call) -> jax.Array:
+    """Attention of a call without an obstacle: ``[..., T, N, H']``."""
+    ...
+
+
+_MODULES: tuple[Implementation, ...] = (semantics, rows, cudnn, splash, tpu_strip)
+_BY_NAME = {module.NAME: module for module in _MODULES}
+IMPLEMENTATIONS = ("auto", *_BY_NAME)
 _MACHINES = {"gpu": "NVIDIA GPUs", "tpu": "TPUs"}
-# Our own kernel for TPUs waits to be asked for, as it has run on none.
+# Our own kernel for TPUs must be asked for, as it has run on none.
 _AUTOMATIC = ("cudnn", "splash")
 
 
@@ -66,14 +86,7 @@ def decide(call: Call, implementation: str, platform: str | None = None) -> Expl
   """
   _errors.check_choice("implementation", implementation, IMPLEMENTATIONS)
   platform = current_platform() if platform is None else platform
-  obstacles = dict.fromkeys(("reference", "rows"))
-  for name, (home, ask, _) in _FUSED.items():
-    if home != platform:
-      obstacles[name] = f"it runs on {_MACHINES[home]}, and this is a {platform}"
-    elif 0 in (*call.q.shape, *call.k.shape, call.v.shape[-1]):
-      obstacles[name] = "it takes no empty arrays"
-    else:
-      obstacles[name] = ask(call.one_batch())
+  obstacles = {module.NAME: _obstacle(module, call, platform) for module in _MODULES}
   if implementation != "auto":
     if obstacles[implementation] is not None:
       able = [name for name, found in obstacles.items() if found is None]
@@ -87,23 +100,30 @@ def decide(call: Call, implementation: str, platform: str | None = None) -> Expl
       return Explanation(name, f"a fused kernel of this platform ({platform}) serves the call",
                          obstacles)
   t, s, _, _ = call.sizes
+  if obstacles["rows"] is not None:
+    return Explanation("reference", f"rows cannot: {obstacles['rows']}", obstacles)
   if t * s <= _dense_scores(call, platform):
     return Explanation("reference", f"{t} x {s} scores are few, so dense is fastest", obstacles)
   return Explanation("rows", "no fused kernel serves the call, and rows needs no T x S memory",
                      obstacles)
 
 
+def _obstacle(module, call, platform):
+  if module.PLATFORM is None:
+    return module.obstacle(call)
+  if module.PLATFORM != platform:
+    return f"it runs on {_MACHINES[module.PLATFORM]}, and this is a {platform}"
+  if 0 in (*call.queries.x.shape, *call.keys.x.shape, call.v.shape[-1]):
+    return "it takes no empty arrays"
+  return module.obstacle(call)
+
+
 def _dense_scores(call, platform):
   """T * S up to which dense attention is the better choice: measured on CPUs only."""
-  plain = not (call.encoding.has("scores") or call.encoding.has("mix"))
+  plain = semantics.needs_whole_rows(call) is None
   return 48 * 48 if plain and platform == "cpu" else 128 * 128
 
 
 def run(name: str, call: Call) -> jax.Array:
   """Runs an implementation that ``decide`` returned: ``[..., T, N, H']``."""
-  if name == "reference":
-    return reference(*call[:8])
-  if name == "rows":
-    return rows(*call[:8], tile=call.tile)
-  out = _FUSED[name][2](call.one_batch())
-  return out.reshape(*call.q.shape[:-1], out.shape[-1])
+  return _BY_NAME[name].run(call)

@@ -1,36 +1,46 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Attention of some query rows to whole key rows: the semantics of record, for any encoding."""
+"""What attention means: the semantics of record, for any encoding and any rectangle.
+
+``attend_whole`` is the definition that every implementation must equal. As an implementation it is
+called "reference": dense, simple, O(T S) memory.
+"""
 
 import jax
 import jax.numpy as jnp
 
-from posenc_jax.base import Encoding
+from posenc_jax import _errors, _numerics
+from posenc_jax.attention import visibility
+from posenc_jax.attention.call import Call
+from posenc_jax.base import WHOLE_ROWS, check_heads
+
+NAME, PLATFORM = "reference", None
 
 
-def accumulator(dtype: jnp.dtype) -> jnp.dtype:
-  """float64 stays float64; everything else is summed in float32."""
-  return jnp.dtype(jnp.float64) if dtype == jnp.float64 else jnp.dtype(jnp.float32)
+def obstacle(call: Call) -> str | None:
+  """None: dense attention serves every call."""
+  del call
+  return None
+
+
+def run(call: Call) -> jax.Array:
+  """Dense attention: all rows in one rectangle."""
+  return attend_whole(call)
+
+
+def needs_whole_rows(call: Call) -> str | None:
+  """The first hook that asks for all the keys of a row at once, or None."""
+  return next((hook for hook in WHOLE_ROWS if call.encoding.has(hook)), None)
 
 
 def dot_scores(q: jax.Array, k: jax.Array, scale: float | jax.Array) -> jax.Array:
   """scale * q k^T ``[..., N, T, S]`` of q ``[..., T, N, H]`` and grouped k ``[..., S, K, H]``."""
-  acc = accumulator(q.dtype)
+  acc = _numerics.wide(q)
   groups = q.shape[-2] // k.shape[-2]
   q = q.reshape(*q.shape[:-2], k.shape[-2], groups, q.shape[-1])
   scores = jnp.einsum("...tkgh,...skh->...kgts", q, k, preferred_element_type=acc)
   heads = k.shape[-2] * groups
   return scores.reshape(*scores.shape[:-4], heads, *scores.shape[-2:]) * jnp.asarray(scale, acc)
-
-
-def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
-  """Softmax over visible keys; a row that sees none is all zeros, with finite gradients."""
-  if mask is not None:
-    scores = jnp.where(mask, scores, -jnp.inf)
-  top = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True, initial=-jnp.inf))
-  e = jnp.exp(scores - jnp.where(jnp.isfinite(top), top, 0))
-  total = jnp.sum(e, axis=-1, keepdims=True)
-  return e / jnp.where(total == 0, 1, total)
 
 
 def weigh_values(weights: jax.Array, v: jax.Array) -> jax.Array:
@@ -42,30 +52,59 @@ def weigh_values(weights: jax.Array, v: jax.Array) -> jax.Array:
   return out.reshape(*out.shape[:-3], weights.shape[-3], out.shape[-1])
 
 
-def attend_rows(q, k, v, encoding: Encoding, q_positions, k_positions, mask, scale) -> jax.Array:
-  """Attention of rows of q to all given keys, after ``qk``, ``values`` and ``expand``.
+def visible_pairs(call: Call) -> jax.Array | None:
+  """Rule, mask and the encoding's ``visible`` of a rectangle: None or bool ``[..., 1|N, T, S]``."""
+  seen = visibility.matrix(call.rule, call.queries, call.keys, call.mask)
+  if call.encoding.has("visible"):
+    own = call.encoding.visible(call.tile())
+    if own is not None:
+      if own.dtype != jnp.bool_:
+        raise _errors.type_error("encoding.visible", own.dtype.name, "bool, True where visible",
+                                 "Compare, as in distance <= 4")
+      if own.shape[-3] != 1:
+        check_heads(call.encoding, "visible", own.shape[-3], call.sizes[2])
+      seen = visibility.both(seen, own)
+  return seen
 
-  Args:
-    q: ``[..., T, N, H]``; k: ``[..., S, K, H]``; v: ``[..., S, K, H']``.
-    encoding: its ``bias``, ``scores`` and ``mix`` are asked.
-    q_positions, k_positions: aligned positions of these rows and keys.
-    mask: None or bool ``[..., 1 or N, T, S]``.
-    scale: multiplies q k^T.
 
-  Returns:
-    ``[..., T, N, H']`` of q's dtype.
-  """
-  scores = dot_scores(q, k, scale)
-  if encoding.has("bias"):
-    bias = encoding.bias(q, k, q_positions, k_positions)
-    if bias is not None:
-      scores = scores + bias.astype(scores.dtype)
+def tile_bias(call: Call) -> jax.Array | None:
+  """The encoding's bias of a rectangle, ``[..., N, T, S]`` (or 1 in place of shared axes)."""
+  bias = call.encoding.bias(call.tile()) if call.encoding.has("bias") else None
+  if bias is not None:
+    check_heads(call.encoding, "bias", bias.shape[-3], call.sizes[2])
+  return bias
+
+
+def biased_scores(call: Call) -> jax.Array:
+  """scale * q k^T + bias of a rectangle, ``[..., N, T, S]``."""
+  scores = dot_scores(call.queries.x, call.keys.x, call.scale)
+  bias = tile_bias(call)
+  return scores if bias is None else scores + bias.astype(scores.dtype)
+
+
+def attend_whole(call: Call) -> jax.Array:
+  """Attention of some queries to whole rows of keys: ``[..., T, N, H']`` of q's dtype."""
+  encoding = call.encoding
+  scores, mask = biased_scores(call), visible_pairs(call)
+  tile = call.tile(mask)
   if encoding.has("scores"):
-    scores = encoding.scores(scores, q, k, q_positions, k_positions, mask)
-  weights = masked_softmax(scores, mask)
-  out = weigh_values(weights, v)
-  if encoding.has("mix"):
-    extra = encoding.mix(weights, q_positions, k_positions)
+    scores = _same("scores", encoding.scores(scores, tile), scores)
+  if encoding.has("weights"):
+    weights = _same("weights", encoding.weights(scores, tile), scores)
+    weights = weights if mask is None else jnp.where(mask, weights, 0)
+  else:
+    weights = _numerics.masked_softmax(scores, mask)
+  out = weigh_values(weights, call.v)
+  if encoding.has("value_bias"):
+    extra = encoding.value_bias(weights, tile)
     if extra is not None:
-      out = out + extra.astype(out.dtype)
-  return out.astype(q.dtype)
+      out = out + _same("value_bias", extra, out).astype(out.dtype)
+  return out.astype(call.queries.x.dtype)
+
+
+def _same(hook, new, old):
+  """``new`` if it has the shape of ``old``."""
+  if new.shape != old.shape:
+    raise _errors.value_error(f"encoding.{hook}", f"shape {new.shape}", f"{old.shape}",
+                              "Build the encoding for the query heads of q, and keep all axes")
+  return new

@@ -4,7 +4,7 @@
 
 Under a causal mask ALiBi's -m (i - j) differs from m j by a term that is constant along a row, and
 a softmax does not see that term. So one column m of q and one column j of k are the whole bias. An
-encoding says so by its ``low_rank`` hook.
+encoding says so by its ``bias_columns`` claim.
 """
 
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax.attention.call import Call
-from posenc_jax.base import Chain
+from posenc_jax.base import check_heads
 
 
 def columns(call: Call):
@@ -26,23 +26,25 @@ def columns(call: Call):
 
   Returns:
     None, or (``[1 or B, 1 or T, 1 or N, R]``, ``[1 or B, S, 1 or N, R]``) in float32 or float64.
+
+  Raises:
+    ValueError: columns of another number of heads than N.
   """
-  seen = call.visibility
-  known = isinstance(seen.q_order, np.ndarray) and isinstance(seen.k_order, np.ndarray)
-  if not call.encoding.has("low_rank") or not seen.causal or not known:
+  queries, keys = call.queries, call.keys
+  known = isinstance(queries.order, np.ndarray) and isinstance(keys.order, np.ndarray)
+  plain = call.rule.causal and keys.prefix is None
+  if not call.encoding.has("bias_columns") or not plain or not known:
     return None
-  for member, q, k in _biased(call.encoding, call.q_positions, call.k_positions):
-    if not member.has("drive") and not _never_later(q, k, seen.q_order, seen.k_order):
+  for part, q, k in call.encoding.parts(queries.positions, keys.positions):
+    if not part.has("bias"):
+      continue
+    if part.layer_axes is None and not _never_later(q, k, queries.order, keys.order):
       return None
-  return call.encoding.low_rank(call.q_positions, call.k_positions)
-
-
-def _biased(encoding, q_positions, k_positions):
-  if isinstance(encoding, Chain):
-    for member, a, b in encoding._with(q_positions, k_positions):
-      yield from _biased(member, a, b)
-  elif encoding.has("bias"):
-    yield encoding, q_positions, k_positions
+    found = part.bias_columns(q, k)
+    if found is None:
+      return None
+    check_heads(part, "bias_columns", max(x.shape[-2] for x in found), call.sizes[2])
+  return call.encoding.bias_columns(queries.positions, keys.positions)
 
 
 def _never_later(q_positions, k_positions, q_order, k_order) -> bool:

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Positions that are one apart, known on the host: then T + S - 1 distances say it all."""
 
+from typing import Any
+
 import numpy as np
+
+from posenc_jax.base import Encoding, check_heads
 
 
 def contiguous(q_positions, k_positions) -> int | None:
@@ -40,5 +44,21 @@ def distances(start: int, length: int, offset: int, t: int, s: int) -> np.ndarra
     >>> distances(-3, 6, 0, t=3, s=2).tolist()
     [2, 2, 1, 0, -1, -1]
   """
-  apart = np.clip(np.arange(start, start + length), 1 - t, s - 1)
-  return (offset - apart).astype(np.int32)
+  ahead = np.clip(np.arange(start, start + length), 1 - t, s - 1)
+  return (offset - ahead).astype(np.int32)
+
+
+def vector(encoding: Encoding, distance: Any, heads: int) -> Any:
+  """The bias of each distance, ``[N, length]`` (or ``[1, length]`` if the heads share it).
+
+  Args:
+    encoding: one that claims ``distance_bias``.
+    distance: query minus key position, ``[length]``.
+    heads: N.
+
+  Raises:
+    ValueError: a bias of another number of heads.
+  """
+  bias = encoding.distance_bias(distance)
+  check_heads(encoding, "distance_bias", bias.shape[0], heads)
+  return bias

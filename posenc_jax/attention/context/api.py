@@ -2,26 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Context parallelism: attention over a sequence that is cut along one axis of a device mesh.
 
-Positions travel with the keys, so every encoding whose bias needs only (q, k, q_positions,
-k_positions) works unchanged. ``qk``, ``values``, ``expand`` and ``outputs`` run on the global
-arrays, where XLA cuts them like any other elementwise work.
+Positions travel with the keys, so every encoding that answers for any rectangle of queries and keys
+works unchanged. ``qk``, ``values``, ``expand`` and ``outputs`` run on the global arrays, where XLA
+cuts them like any other elementwise work.
 
 Under a causal mask the contiguous layout gives the last device the most work. The zig-zag layout
 cuts the sequence in 2n chunks and gives device i chunks i and 2n - 1 - i, so all have the same.
 """
 
 import math
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _compat, _errors
-from posenc_jax.attention import api
-from posenc_jax.attention.context.online import Keys, Rows, Rule, Shared
-from posenc_jax.attention.context.ring import Plan, in_parts, in_rows
-from posenc_jax.attention.semantics import accumulator
-from posenc_jax.base import Each, Encoding
+from posenc_jax import _compat, _errors, _numerics
+from posenc_jax.attention import api, arguments
+from posenc_jax.attention.call import Call
+from posenc_jax.attention.context.online import Cut, Keys, Shared
+from posenc_jax.attention.context.ring import Route, in_parts, in_rows
+from posenc_jax.base import WHOLE_ROWS, Each, Encoding, check_encoding_argument
 
 LAYOUTS = ("contiguous", "zigzag")
 COLLECTIVES = ("auto", "ring", "gather")
@@ -92,12 +94,13 @@ def unzigzag(x: jax.Array, shards: int, *, axis: int = 0) -> jax.Array:
 
 
 def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None = None, *,
-                   mesh: jax.sharding.Mesh, axis: str, q_positions=None, k_positions=None,
-                   q_order=None, k_order=None, causal: bool = False,
-                   window: int | tuple[int, int] | None = None, segments=None,
-                   mask: jax.Array | None = None, scale: float | jax.Array | None = None,
-                   prepared: bool = False, layout: str = "contiguous", collective: str = "auto",
-                   tile: int | None = None) -> jax.Array:
+                   mesh: jax.sharding.Mesh, axis: str, q_positions: Any = None,
+                   k_positions: Any = None, q_order: Any = None, k_order: Any = None,
+                   causal: bool = False, window: int | tuple[int, int] | None = None,
+                   segments: Any = None, prefix: Any = None, mask: jax.Array | None = None,
+                   scale: float | jax.Array | None = None, applied: str | Collection[str] = (),
+                   layout: str = "contiguous", collective: str = "auto", tile: int | None = None,
+                   **unknown: Any) -> jax.Array:
   """``attend`` with T and S cut along one axis of a mesh; the same numbers, the same gradients.
 
   With "ring" each device's keys, values and positions go round the devices while an online softmax
@@ -106,9 +109,9 @@ def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding 
   skipped while running, in either layout, and the gradients of the encoding's leaves are summed
   over devices. "auto" is the ring: on 8 virtual CPU devices (B 1, T 8192, N = K = 8, H 64, causal
   ALiBi) it took at most the CPU time of gathering in either layout, and 0.3 to 0.5 of its memory;
-  no accelerators were measured. An encoding with ``scores`` or ``mix``, and a dense mask, need
-  whole rows of keys and always gather. Other axes of the mesh are left to the compiler, so batches
-  and heads may be cut along them.
+  no accelerators were measured. An encoding with ``scores``, ``weights`` or ``value_bias``, and a
+  dense mask, need whole rows of keys and always gather. Other axes of the mesh are left to the
+  compiler, so batches and heads may be cut along them.
 
   Args:
     q: ``[..., T, N, H]``, a global array; T is cut along ``axis`` (moved there if it is not).
@@ -116,9 +119,9 @@ def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding 
     encoding: any encoding, or None.
     mesh: the devices.
     axis: the name of the mesh axis that T and S are cut along.
-    q_positions, k_positions, q_order, k_order, causal, window, segments, mask, scale, prepared: as
-      in ``attend``, all in the layout of q and k. Where ``attend`` takes 0, 1, .., ``layout``
-      says which token stands where.
+    q_positions, k_positions, q_order, k_order, causal, window, segments, prefix, mask, scale,
+      applied: as in ``attend``, all in the layout of q and k; prefix counts tokens in order.
+      Where ``attend`` takes 0, 1, .., ``layout`` says which token stands where.
     layout: "contiguous", or "zigzag" if q, k and v went through ``zigzag``.
     collective: "ring", "gather", or "auto".
     tile: rows at a time, at least 1; None chooses.
@@ -143,60 +146,98 @@ def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding 
     Liu et al. 2023, arXiv 2310.01889, for the ring; Brandon et al. 2023, arXiv 2311.09431, for
     layouts that balance causal work.
   """
-  encoding = api._check_encoding(encoding)
-  batch, t, n, s = api._check_qkv(q, k, v)
+  _errors.refuse_unknown("context_attend", unknown, _OPTIONS, api.RENAMED)
+  encoding = check_encoding_argument(encoding)
+  applied = arguments.check_applied(encoding, applied)
+  q, k, v = arguments.check_qkv(q, k, v)
+  route = _route(mesh, axis, layout, collective, tile, q, k)
+  whole = _whole(encoding, mask, collective)
+  scale = arguments.check_scale(scale, q)
+  at = _in_layout(encoding, q, k, layout, route.shards,
+                  *(np.asarray(x) if isinstance(x, list | range) else x
+                    for x in (q_positions, k_positions, q_order, k_order)))
+
+  def run(q, k, v, encoding, at, segments, prefix, mask, scale):
+    call = api.make_call(q, k, v, encoding, **at, causal=causal, window=window, segments=segments,
+                         prefix=prefix, mask=mask, scale=scale, applied=applied)
+    if 0 in call.sizes[:2]:
+      out = jnp.zeros((*call.queries.x.shape[:-1], v.shape[-1]), q.dtype)
+    else:
+      out = _cut_along(call, mesh, axis, route, whole)
+    return api.finish(call, out)
+
+  run = _compat.without_explicit_axes(run, q, {q.ndim - 3: axis})
+  return run(q, k, v, encoding, at, segments, prefix, mask, scale)
+
+
+_OPTIONS = ("mesh", "axis", "q_positions", "k_positions", "q_order", "k_order", "causal", "window",
+            "segments", "prefix", "mask", "scale", "applied", "layout", "collective", "tile")
+
+
+class _Route(NamedTuple):
+  """The checked settings of how keys travel and how work is cut."""
+
+  shards: int
+  layout: str
+  collective: str
+  tile: int | None
+
+  @property
+  def pieces(self) -> int:
+    """Parts of the sequence that are contiguous in order."""
+    return self.shards * (2 if self.layout == "zigzag" else 1)
+
+
+def _route(mesh, axis, layout, collective, tile, q, k) -> _Route:
   shards = _check_mesh(mesh, axis)
   _errors.check_choice("layout", layout, LAYOUTS)
   _errors.check_choice("collective", collective, COLLECTIVES)
-  if tile is not None and tile < 1:
-    raise _errors.value_error("tile", tile, "None or at least 1", "Leave it at its default")
-  zigzagged = layout == "zigzag"
-  for name, length in (("q", t), ("k, v", s)):
-    _check_length(name, length, shards * (2 if zigzagged else 1))
-  whole = [f"its {h} hook" for h in ("scores", "mix") if encoding.has(h)]
-  whole += ["a dense mask"] if mask is not None else []
-  if whole and collective == "ring":
-    raise _errors.value_error("collective", "'ring'", f"'gather' or 'auto', as {whole[0]} needs "
+  route = _Route(shards, layout, "ring" if collective == "auto" else collective,
+                 arguments.check_tile(tile))
+  for name, x in (("q", q), ("k, v", k)):
+    _check_length(name, x.shape[-3], route.pieces)
+  return route
+
+
+def _whole(encoding, mask, collective) -> bool:
+  """Whether each device needs whole rows of keys; refuses a ring that cannot give them."""
+  reasons = [f"its {h} hook" for h in WHOLE_ROWS if encoding.has(h)]
+  reasons += ["a dense mask"] if mask is not None else []
+  if reasons and collective == "ring":
+    raise _errors.value_error("collective", "'ring'", f"'gather' or 'auto', as {reasons[0]} needs "
                               "whole rows of keys", "Leave collective at its default")
-  scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-  if zigzagged and t == s:
-    plain = encoding.trailing == 0 and not isinstance(q_positions, Each)
+  return bool(reasons)
+
+
+def _in_layout(encoding, q, k, layout, shards, q_positions, k_positions, q_order, k_order):
+  """Positions and orders, those that nobody gave as the layout has them."""
+  if layout == "zigzag" and q.shape[-3] == k.shape[-3]:
+    tokens = zigzag_order(q.shape[-3], shards)
+    plain = (encoding.position_axes in (None, 0) and encoding.layer_axes is None
+             and not isinstance(q_positions, Each))
     if q_order is None and k_order is None and (q_positions is None or not plain):
-      q_order = k_order = zigzag_order(t, shards)
+      q_order = k_order = tokens
     if q_positions is None and k_positions is None and plain:
-      q_positions = k_positions = zigzag_order(t, shards)
+      q_positions = k_positions = tokens
+  return {"q_positions": q_positions, "k_positions": k_positions, "q_order": q_order,
+          "k_order": k_order}
 
-  def run(q, k, v, encoding, q_positions, k_positions, q_order, k_order, segments, mask, scale):
-    q_positions, k_positions, given = api._positions(encoding, q_positions, k_positions, batch, t,
-                                                     s)
-    seen = api._visibility(given, q_order, k_order, causal, window, segments, mask, batch, n, t, s)
-    if not prepared:
-      q, k, v = api.prepare(q, k, v, encoding, q_positions, k_positions)
-    q_positions, k_positions = (() if p is None else p for p in (q_positions, k_positions))
-    q, k = encoding.expand(q, k, q_positions, k_positions)
-    if 0 in (t, s):
-      out = jnp.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
-      return encoding.outputs(out, q_positions)
-    q_order, k_order = (seen.q_order, seen.k_order) if seen.uses_order else (None, None)
-    asked = any(encoding.has(hook) for hook in ("bias", "scores", "mix"))
-    shared = Shared(encoding if asked else Encoding(), jnp.asarray(scale, accumulator(q.dtype)))
-    rows = Rows(q, q_positions if asked else (), q_order, seen.q_segments)
-    keys = Keys(k, v, k_positions if asked else (), k_order, seen.k_segments)
-    pieces = shards * (2 if zigzagged else 1)
-    rule = Rule(batch, seen.causal, seen.window, tile or _even(t // pieces, 128),
-                _even(s // pieces, 512))
-    plan = Plan(mesh, axis, "ring" if collective == "auto" else collective, rule)
-    if whole:
-      order = np.argsort(zigzag_order(s, shards)) if zigzagged else None
-      out = in_rows(rows, keys, shared, seen.mask, plan, order=order, tile=tile)
-    else:
-      out = in_parts(rows, keys, shared, plan)
-    return encoding.outputs(out, q_positions)
 
-  arrays = [np.asarray(x) if isinstance(x, list) else x
-            for x in (q_positions, k_positions, q_order, k_order)]
-  run = _compat.without_explicit_axes(run, q, {batch: axis})
-  return run(q, k, v, encoding, *arrays, segments, mask, scale)
+def _cut_along(call: Call, mesh, axis, route: _Route, whole: bool) -> jax.Array:
+  """Attention of a prepared call whose tokens are cut along a mesh axis."""
+  asked = any(call.encoding.has(h) for h in ("visible", "bias", *WHOLE_ROWS))
+  side = lambda one: one if asked else one._replace(positions=())
+  encoding = call.encoding if asked else Encoding()
+  shared = Shared(encoding, jnp.asarray(call.scale, _numerics.wide(call.queries.x)))
+  keys = Keys(side(call.keys), call.v)
+  t, s, _, _ = call.sizes
+  cut = Cut(call.rule, call.queries.x.ndim - 3, route.tile or _even(t // route.pieces, 128),
+            _even(s // route.pieces, 512))
+  path = Route(mesh, axis, route.collective, cut)
+  if not whole:
+    return in_parts(side(call.queries), keys, shared, path)
+  order = np.argsort(zigzag_order(s, route.shards)) if route.layout == "zigzag" else None
+  return in_rows(side(call.queries), keys, shared, call.mask, path, order=order, tile=route.tile)
 
 
 def _even(length, most):

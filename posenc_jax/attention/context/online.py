@@ -7,47 +7,38 @@ bias can be asked for any rows and keys. A tile and a chunk that cannot see each
 by what their order and segments say while running, so any layout of tokens profits.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from posenc_jax.attention.semantics import accumulator, dot_scores, weigh_values
-from posenc_jax.attention.visibility import Visibility
-
-
-class Rows(NamedTuple):
-  """Queries; T is axis ``batch`` of every array, also inside positions."""
-
-  q: jax.Array
-  positions: Any
-  order: Any
-  segments: Any
+from posenc_jax import _numerics
+from posenc_jax.attention import visibility
+from posenc_jax.attention.call import Call
+from posenc_jax.attention.semantics import biased_scores, visible_pairs, weigh_values
+from posenc_jax.attention.visibility import Rule, Side
+from posenc_jax.base import Encoding
 
 
 class Keys(NamedTuple):
   """Keys and values; S is axis ``batch`` of every array."""
 
-  k: jax.Array
-  v: jax.Array
-  positions: Any
-  order: Any
-  segments: Any
+  side: Side
+  v: jax.Array | None
 
 
 class Shared(NamedTuple):
   """What every device holds whole."""
 
-  encoding: Any
+  encoding: Encoding
   scale: jax.Array
 
 
-class Rule(NamedTuple):
-  """Static: who sees whom, and the sizes of tiles and chunks. ``batch`` counts batch axes."""
+class Cut(NamedTuple):
+  """Static: the mask rule, and the sizes of tiles and chunks. ``batch`` counts batch axes."""
 
+  rule: Rule
   batch: int
-  causal: bool
-  window: tuple[int, int] | None
   tile: int
   chunk: int
 
@@ -60,22 +51,10 @@ class State(NamedTuple):
   total: jax.Array
 
 
-def split(tree):
-  """(leaves that have gradients, the others), both of ``tree``'s shape with None elsewhere."""
-  moves = lambda x: jnp.issubdtype(jnp.result_type(x), jnp.inexact)
-  return (jax.tree.map(lambda x: x if moves(x) else None, tree),
-          jax.tree.map(lambda x: None if moves(x) else x, tree))
-
-
-def join(one, other):
-  """Undoes ``split``."""
-  return jax.tree.map(lambda a, b: b if a is None else a, one, other, is_leaf=lambda x: x is None)
-
-
-def start(rows: Rows, keys: Keys) -> State:
+def start(rows: Side, keys: Keys) -> State:
   """The softmax of rows that have seen nothing."""
-  acc = accumulator(rows.q.dtype)
-  lead = rows.q.shape[:-1]
+  acc = _numerics.wide(rows.x)
+  lead = rows.x.shape[:-1]
   return State(jnp.zeros((*lead, keys.v.shape[-1]), acc), jnp.full(lead, -jnp.inf, acc),
                jnp.zeros(lead, acc))
 
@@ -87,27 +66,27 @@ def finish(state: State) -> tuple[jax.Array, jax.Array]:
   return state.out / total[..., None], jnp.where(seen, state.top + jnp.log(total), 0)
 
 
-def advance(rows: Rows, keys: Keys, shared: Shared, state: State, rule: Rule) -> State:
+def advance(rows: Side, keys: Keys, shared: Shared, state: State, cut: Cut) -> State:
   """Lets all rows see ``keys`` too."""
   def one_tile(carry, tile):
     rows, state = tile
 
     def one_chunk(state, keys):
-      step = lambda: _absorb(rows, keys, shared, state, rule)
-      return _if_seen(step, state, rows, keys, rule), ()
+      step = lambda: _absorb(rows, keys, shared, state, cut)
+      return _if_seen(step, state, rows, keys, cut), ()
 
-    state, _ = _over(one_chunk, state, keys, rule.chunk, rule.batch)
+    state, _ = _over(one_chunk, state, keys, cut.chunk, cut.batch)
     return carry, state
 
-  _, state = _over(one_tile, (), (rows, state), rule.tile, rule.batch)
+  _, state = _over(one_tile, (), (rows, state), cut.tile, cut.batch)
   return state
 
 
-def retreat(rows: Rows, keys: Keys, shared: Shared, saved, grads, rule: Rule):
+def retreat(rows: Side, keys: Keys, shared: Shared, saved, grads, cut: Cut):
   """Adds the gradients that pass through ``keys`` to ``grads`` = (rows, keys, shared).
 
   Args:
-    rows, keys, shared, rule: as in ``advance``.
+    rows, keys, shared, cut: as in ``advance``.
     saved: (gradient of the output ``[..., T, N, H']``, sum over H' of it times the output
       ``[..., T, N]``, log of the softmax sum), of all rows.
     grads: differentiable parts of (rows, keys, shared) in the accumulator's dtype.
@@ -118,41 +97,35 @@ def retreat(rows: Rows, keys: Keys, shared: Shared, saved, grads, rule: Rule):
     def one_chunk(carry, part):
       (d_rows, d_shared), (keys, d_keys) = carry, part
       d_rows, d_keys, d_shared = _if_seen(
-          lambda: _push_back(rows, keys, shared, saved, (d_rows, d_keys, d_shared), rule),
-          (d_rows, d_keys, d_shared), rows, keys, rule)
+          lambda: _push_back(rows, keys, shared, saved, (d_rows, d_keys, d_shared), cut),
+          (d_rows, d_keys, d_shared), rows, keys, cut)
       return (d_rows, d_shared), d_keys
 
     d_keys, d_shared = carry
-    (d_rows, d_shared), d_keys = _over(one_chunk, (d_rows, d_shared), (keys, d_keys), rule.chunk,
-                                       rule.batch)
+    (d_rows, d_shared), d_keys = _over(one_chunk, (d_rows, d_shared), (keys, d_keys), cut.chunk,
+                                       cut.batch)
     return (d_keys, d_shared), d_rows
 
   d_rows, d_keys, d_shared = grads
-  (d_keys, d_shared), d_rows = _over(one_tile, (d_keys, d_shared), (rows, saved, d_rows), rule.tile,
-                                     rule.batch)
+  (d_keys, d_shared), d_rows = _over(one_tile, (d_keys, d_shared), (rows, saved, d_rows), cut.tile,
+                                     cut.batch)
   return d_rows, d_keys, d_shared
 
 
-def _scores(rows: Rows, keys: Keys, shared: Shared) -> jax.Array:
-  scores = dot_scores(rows.q, keys.k, shared.scale)
-  if shared.encoding.has("bias"):
-    bias = shared.encoding.bias(rows.q, keys.k, rows.positions, keys.positions)
-    if bias is not None:
-      scores = scores + bias.astype(scores.dtype)
-  return scores
+def _call(rows: Side, keys: Keys, shared: Shared, cut: Cut) -> Call:
+  """The rectangle of these rows and keys as a call of its own."""
+  return Call(rows, keys.side, keys.v, cut.rule, None, shared.scale, shared.encoding)
 
 
-def _matrix(rows: Rows, keys: Keys, rule: Rule) -> jax.Array | None:
-  return Visibility(rule.causal, rule.window, rows.order, keys.order, rows.segments, keys.segments,
-                    None).matrix()
+def _masked_scores(call: Call) -> jax.Array:
+  """Scores of a rectangle, -inf where hidden."""
+  scores, seen = biased_scores(call), visible_pairs(call)
+  return scores if seen is None else jnp.where(seen, scores, -jnp.inf)
 
 
-def _absorb(rows, keys, shared, state, rule):
+def _absorb(rows, keys, shared, state, cut):
   """One tile and one chunk: the step of the online softmax."""
-  scores = _scores(rows, keys, shared)
-  seen = _matrix(rows, keys, rule)
-  if seen is not None:
-    scores = jnp.where(seen, scores, -jnp.inf)
+  scores = _masked_scores(_call(rows, keys, shared, cut))
   before = jnp.moveaxis(state.top, -1, -2)[..., None]
   top = jnp.maximum(before, jnp.max(scores, axis=-1, keepdims=True))
   # Rows that have seen nothing keep exp(-inf) = 0, rather than exp(-inf + inf).
@@ -164,44 +137,25 @@ def _absorb(rows, keys, shared, state, rule):
   return State(out, last(top), state.total * fade + last(jnp.sum(e, axis=-1, keepdims=True)))
 
 
-def _push_back(rows, keys, shared, saved, grads, rule):
+def _push_back(rows, keys, shared, saved, grads, cut):
   """One tile and one chunk: recomputes the weights and adds their gradients to ``grads``."""
   d_out, delta, lse = saved
-  row_floats, row_rest = split(rows)
-  key_floats, key_rest = split(keys._replace(v=None))
-  shared_floats, shared_rest = split(shared)
-  score = lambda r, k, s: _scores(join(r, row_rest), join(k, key_rest), join(s, shared_rest))
-  scores, pull_scores = jax.vjp(score, row_floats, key_floats, shared_floats)
-  seen = _matrix(rows, keys, rule)
-  if seen is not None:
-    scores = jnp.where(seen, scores, -jnp.inf)
+  floats, rest = _numerics.split_floats((rows, keys._replace(v=None), shared))
+  score = lambda floats: _masked_scores(_call(*_numerics.join(floats, rest), cut))
+  scores, pull_scores = jax.vjp(score, floats)
   first = lambda x: jnp.moveaxis(x, -1, -2)[..., None]
   weights = jnp.exp(scores - first(lse))
   _, pull_values = jax.vjp(weigh_values, weights, keys.v)
   d_weights, d_v = pull_values(d_out)
-  d_row, d_key, d_shared = pull_scores(weights * (d_weights - first(delta)))
+  (d_row, d_key, d_shared), = pull_scores(weights * (d_weights - first(delta)))
   add = lambda total, part: total + part.astype(total.dtype)
   return jax.tree.map(add, grads, (d_row, d_key._replace(v=d_v), d_shared))
 
 
-def _if_seen(step, otherwise, rows, keys, rule):
+def _if_seen(step, otherwise, rows, keys, cut):
   """step(), or ``otherwise`` if order or segments rule out that any pair is visible."""
-  possible = []
-  if rule.causal or rule.window is not None:
-    q_low, q_high, k_low, k_high = (jnp.asarray(f(x)) for x in (rows.order, keys.order)
-                                    for f in (jnp.min, jnp.max))
-    if rule.causal:
-      possible.append(q_high >= k_low)
-    if rule.window is not None:
-      left, right = rule.window
-      possible.append(q_low - left <= k_high)
-      possible.append(q_high + right >= k_low)
-  if rows.segments is not None:
-    possible.append(jnp.max(rows.segments) >= jnp.min(keys.segments))
-    possible.append(jnp.min(rows.segments) <= jnp.max(keys.segments))
-  if not possible:
-    return step()
-  return jax.lax.cond(jnp.all(jnp.stack(possible)), step, lambda: otherwise)
+  possible = visibility.may_see(cut.rule, rows, keys.side)
+  return step() if possible is None else jax.lax.cond(possible, step, lambda: otherwise)
 
 
 def _over(f, carry, data, size: int, axis: int):

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """cuDNN's fused attention through ``jax.nn.dot_product_attention``: flags, never a T x S array.
 
-It takes what has no numeric bias, and biases that are columns of q and k (``low_rank``: causal
-ALiBi, FoX). A dense bias or mask is what it would read from memory T x S times; that is not called.
+It takes what has no numeric bias, and biases that are columns of q and k (``bias_columns``: causal
+ALiBi, FoX). It would read a dense bias or mask from memory T x S times, so it is never given one.
 """
 
 import jax
@@ -20,17 +20,18 @@ from posenc_jax.attention.fused.obstacles import (
   widened,
 )
 
+NAME, PLATFORM = "cudnn", "gpu"
 DTYPES = ("bfloat16", "float16")
 
 
 def obstacle(call: Call) -> str | None:
-  """Why cuDNN cannot serve this call (one batch axis), or None."""
-  if call.q.dtype.name not in DTYPES:
-    return f"it takes {' and '.join(DTYPES)}, not {call.q.dtype.name}"
+  """Why cuDNN cannot serve this call, or None."""
+  call = call.one_batch()
+  if call.queries.x.dtype.name not in DTYPES:
+    return f"it takes {' and '.join(DTYPES)}, not {call.queries.x.dtype.name}"
   if call.segments not in ("none", "lengths"):
     return "it knows no segments; lengths= says how long right-padded examples are"
-  window = call.visibility.window
-  if window is not None and not call.visibility.causal:
+  if call.rule.window is not None and not call.rule.causal:
     return "it has windows under a causal mask only"
   found = (mask_obstacle(call) or order_obstacle(call, offset=0) or bias_obstacle(call))
   if found:
@@ -51,38 +52,43 @@ def widest() -> int:
 def _width(call):
   """The common head dim of q, k and v: a multiple of 8."""
   if not call.encoding.has("bias"):
-    q = call.q
+    q = call.queries.x
   else:
     q, _ = jax.eval_shape(lambda: widened(call, columns(call)))
   wide = max(q.shape[-1], call.v.shape[-1])
   return -(-wide // 8) * 8
 
 
-def cudnn(call: Call, attention=jax.nn.dot_product_attention) -> jax.Array:
-  """Attention of a call (one batch axis) without an obstacle.
+def run(call: Call, attention=jax.nn.dot_product_attention) -> jax.Array:
+  """Attention of a call without an obstacle.
 
   Args:
     call: the call.
     attention: has the arguments of ``jax.nn.dot_product_attention``.
 
   Returns:
-    ``[B, T, N, H']``.
+    ``[..., T, N, H']``.
   """
-  q, k = widened(call, columns(call)) if call.encoding.has("bias") else (call.q, call.k)
+  return call.unfold(_attend(call.one_batch(), attention))
+
+
+def _attend(call, attention):
+  biased = call.encoding.has("bias")
+  q, k = widened(call, columns(call)) if biased else (call.queries.x, call.keys.x)
   width = _width(call)
   q, k, v = (pad_width(x, width) for x in (q, k, call.v))
-  seen, batch = call.visibility, len(q)
-  window = None if seen.window is None else (seen.window[0], 0)
+  rule, batch = call.rule, len(q)
+  window = None if rule.window is None else (min(rule.window[0], k.shape[1]), 0)
   lengths = [None, None]
   if call.lengths is not None:
     lengths = [jnp.broadcast_to(jnp.asarray(x, jnp.int32), (batch,)) for x in call.lengths]
   with lenient():
-    out = attention(q, k, v, scale=float(call.scale), is_causal=seen.causal,
+    out = attention(q, k, v, scale=float(call.scale), is_causal=rule.causal,
                     local_window_size=window, query_seq_lengths=lengths[0],
                     key_value_seq_lengths=lengths[1], implementation="cudnn")
   out = out[..., :call.v.shape[-1]]
   if lengths[0] is not None:
-    # What stands in rows of padding is the kernel's affair; here it is zero, and takes no gradient.
+    # The kernel leaves anything in rows of padding: make them zero, without a gradient.
     real = jnp.arange(out.shape[1], dtype=jnp.int32)[None] < lengths[0][:, None]
     out = jnp.where(real[..., None, None], out, 0)
   return out

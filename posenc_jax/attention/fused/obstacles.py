@@ -3,14 +3,15 @@
 """What the fused kernels have in common: which calls they cannot serve, and extra columns."""
 
 import contextlib
-import numbers
 
 import jax
 import jax.numpy as jnp
 
+from posenc_jax import _numerics
 from posenc_jax.attention.bias.columns import columns, widen
 from posenc_jax.attention.bias.distances import contiguous
 from posenc_jax.attention.call import Call
+from posenc_jax.attention.semantics import needs_whole_rows
 
 
 @contextlib.contextmanager
@@ -22,13 +23,17 @@ def lenient():
 
 def mask_obstacle(call: Call) -> str | None:
   """Why no fused kernel can serve this call, whatever its bias."""
-  if call.visibility.mask is not None:
+  if call.mask is not None:
     return "it would have to read mask= as a T x S array"
-  if not isinstance(call.scale, numbers.Real):
+  if _numerics.known(call.scale) is None:
     return "scale is traced, and it takes a plain number"
-  for hook in ("scores", "mix"):
-    if call.encoding.has(hook):
-      return f"the encoding's {hook} hook needs whole rows of scores"
+  hook = needs_whole_rows(call)
+  if hook is not None:
+    return f"the encoding's {hook} hook needs whole rows of scores"
+  if call.encoding.has("visible"):
+    return "the encoding's visible hook hides pairs that its flags cannot name"
+  if call.keys.prefix is not None:
+    return "it knows no prefix"
   return None
 
 
@@ -39,14 +44,13 @@ def order_obstacle(call: Call, *, offset: int | None = None) -> str | None:
     call: with one batch axis.
     offset: by how much the first query's order must exceed the first key's; None for any.
   """
-  seen = call.visibility
-  if not seen.uses_order:
+  if not call.rule.uses_order:
     return None
-  found = contiguous(seen.q_order, seen.k_order)
+  found = contiguous(call.queries.order, call.keys.order)
   if found is None:
     return "causal and window need an order 0, 1, .. known on the host (NumPy)"
   t, s, _, _ = call.sizes
-  if seen.window is not None and t > s:
+  if call.rule.window is not None and t > s:
     return f"with T={t} > S={s}, a window leaves rows that see nothing, and they would not be zero"
   if offset is not None and found != offset:
     return f"queries stand {found} tokens further than keys, and its causal mask knows no offset"
@@ -57,13 +61,13 @@ def bias_obstacle(call: Call) -> str | None:
   """Why the bias cannot be columns of q and k."""
   if not call.encoding.has("bias"):
     return None
-  if not call.encoding.has("low_rank"):
-    return "it takes no bias, and the encoding's has no low_rank form"
-  if call.q.dtype == jnp.float16:
+  if not call.encoding.has("bias_columns"):
+    return "it takes no bias, and the encoding's has no bias_columns"
+  if call.queries.x.dtype == jnp.float16:
     return "the columns that stand for a bias need the range of bfloat16, not float16"
   found = columns(call)
   if found is None:
-    return ("it takes no bias, and a low_rank one needs causal=True with an order known on the "
+    return ("it takes no bias, and columns need causal=True with an order known on the "
             "host that positions follow")
   _, _, n, kv = call.sizes
   if found[1].shape[2] > 1 and n != kv:
@@ -73,7 +77,7 @@ def bias_obstacle(call: Call) -> str | None:
 
 def widened(call: Call, found):
   """q and k with the columns that ``columns`` found."""
-  return widen(call.q, call.k, *found, float(call.scale))
+  return widen(call.queries.x, call.keys.x, *found, float(call.scale))
 
 
 def pad_width(x, width: int):

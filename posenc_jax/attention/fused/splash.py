@@ -19,14 +19,16 @@ from posenc_jax.attention.fused.obstacles import (
   widened,
 )
 
+NAME, PLATFORM = "splash", "tpu"
 BLOCK = 128
 DTYPES = ("bfloat16", "float32")
 
 
 def obstacle(call: Call) -> str | None:
-  """Why splash attention cannot serve this call (one batch axis), or None."""
-  if call.q.dtype.name not in DTYPES:
-    return f"it takes {' and '.join(DTYPES)}, not {call.q.dtype.name}"
+  """Why splash attention cannot serve this call, or None."""
+  call = call.one_batch()
+  if call.queries.x.dtype.name not in DTYPES:
+    return f"it takes {' and '.join(DTYPES)}, not {call.queries.x.dtype.name}"
   t, s, _, _ = call.sizes
   if t % BLOCK or s % BLOCK:
     return f"it takes lengths that are multiples of {BLOCK}, not T={t} and S={s}"
@@ -35,30 +37,35 @@ def obstacle(call: Call) -> str | None:
   return mask_obstacle(call) or order_obstacle(call, offset=0) or bias_obstacle(call)
 
 
-def splash(call: Call, *, interpret: bool = False) -> jax.Array:
-  """Attention of a call (one batch axis) without an obstacle: ``[B, T, N, H']``."""
-  # Pallas for TPUs is not wanted where nobody asks for it.
+def run(call: Call, *, interpret: bool = False) -> jax.Array:
+  """Attention of a call without an obstacle: ``[..., T, N, H']``."""
+  return call.unfold(_attend(call.one_batch(), interpret))
+
+
+def _attend(call, interpret):
+  # Imported here, as Pallas for TPUs takes a second that other platforms need not spend.
   from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel as kernel
   from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_mask as masks
 
   t, s, n, _ = call.sizes
-  seen = call.visibility
-  if seen.window is not None:
-    window = (seen.window[0], 0 if seen.causal else seen.window[1])
+  rule = call.rule
+  if rule.window is not None:
+    window = (min(rule.window[0], s), 0 if rule.causal else min(rule.window[1], s))
     mask = masks.LocalMask((t, s), window, offset=0)
   else:
-    mask = masks.CausalMask((t, s)) if seen.causal else masks.FullMask((t, s))
+    mask = masks.CausalMask((t, s)) if rule.causal else masks.FullMask((t, s))
   block = lambda length: max(b for b in (512, 256, BLOCK) if length % b == 0)
   q, kv = block(t), block(s)
   sizes = kernel.BlockSizes(block_q=q, block_kv=kv, block_kv_compute=kv, block_q_dkv=q,
                             block_kv_dkv=kv, block_kv_dkv_compute=kv, block_q_dq=q, block_kv_dq=kv)
   run = kernel.make_splash_mha(masks.MultiHeadMask([mask] * n), block_sizes=sizes, head_shards=1,
                                q_seq_shards=1, interpret=interpret)
-  q, k = widened(call, columns(call)) if call.encoding.has("bias") else (call.q, call.k)
+  biased = call.encoding.has("bias")
+  q, k = widened(call, columns(call)) if biased else (call.queries.x, call.keys.x)
   q, k, v = (jnp.moveaxis(x, 2, 1) for x in (q * jnp.asarray(call.scale, q.dtype), k, call.v))
   segments = ()
-  if seen.q_segments is not None:
-    ids = jnp.broadcast_to(jnp.asarray(seen.q_segments, jnp.int32), (len(q), t))
+  if call.queries.segments is not None:
+    ids = jnp.broadcast_to(jnp.asarray(call.queries.segments, jnp.int32), (len(q), t))
     segments = (kernel.SegmentIds(ids, ids),)
   with lenient():
     return jnp.moveaxis(jax.vmap(run)(q, k, v, *segments), 1, 2)

@@ -4,8 +4,7 @@
 
 The forward pass keeps the output and the log of each row's sum; the backward pass makes the weights
 again from them. Bias and mask join the scores in one pass over the tile, and the gradient of the
-bias is taken from the tile as well, so nothing of size T x S exists in either direction. Forward
-mode is not defined here: ``implementation="reference"`` has it.
+bias is taken from the tile as well, so nothing of size T x S exists in either direction.
 """
 
 import functools
@@ -15,21 +14,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax.attention.semantics import accumulator
+from posenc_jax import _numerics
+from posenc_jax.attention import visibility
 from posenc_jax.attention.tiles.forms import flat, put, same_rank, take
 from posenc_jax.attention.tiles.schedule import Group
-from posenc_jax.attention.visibility import Visibility
+from posenc_jax.attention.visibility import Rule, Side
+from posenc_jax.base import Tile, check_heads
 
-HIDDEN = -1e30
+LOWEST = -1e30  # the score of a hidden key
 
 
-class Plan(NamedTuple):
+class Work(NamedTuple):
   """What is known before any number is: how the work is cut, and the form of the bias.
 
   Attributes:
     groups: tiles of rows and keys.
     batch, heads: examples and key heads in one step.
-    causal, window: of the visibility, whose arrays travel apart.
+    rule: static facts about who sees whom.
     form: one of ``forms``.
     scale_known: no gradient is wanted for the scale.
   """
@@ -37,10 +38,24 @@ class Plan(NamedTuple):
   groups: tuple[Group, ...]
   batch: int
   heads: int
-  causal: bool
-  window: tuple[int, int] | None
+  rule: Rule
   form: Any
   scale_known: bool
+
+
+class Masking(NamedTuple):
+  """What hides pairs: arrays with one batch axis, and no gradient.
+
+  Attributes:
+    queries, keys: sides without x; with positions only if ``encoding`` is given.
+    mask: None, or bool ``[..., 1 or N, T, S]``.
+    encoding: None, or one that answers ``visible``.
+  """
+
+  queries: Side
+  keys: Side
+  mask: Any
+  encoding: Any
 
 
 class At(NamedTuple):
@@ -64,22 +79,27 @@ class At(NamedTuple):
   keys: int = 0
   chunk: Any = 0
 
+  @property
+  def of_rows(self):
+    """Starts and sizes of an array ``[B, N, T]``."""
+    return ({0: self.b, 1: self.head, 2: self.row}, {0: self.batch, 1: self.heads, 2: self.rows})
+
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def flash(plan: Plan, q, k, v, scale, data, seen):
+def flash(work: Work, q, k, v, scale, data, masking: Masking):
   """Attention of q ``[B, T, N, H]`` to k ``[B, S, K, H]``, v ``[B, S, K, H']``.
 
   Args:
-    plan: static.
+    work: static.
     q, k, v: arrays.
     scale: scalar, multiplies q k^T.
-    data: what the plan's form computes the bias from; gets gradients.
-    seen: (q_order, k_order, q_segments, k_segments, mask) of a Visibility with one batch axis.
+    data: what the form computes the bias from; gets gradients.
+    masking: what hides pairs.
 
   Returns:
     ``[B, T, N, H']`` of q's dtype.
   """
-  return _forward(plan, q, k, v, scale, data, seen)[0]
+  return _forward(work, q, k, v, scale, data, masking)[0]
 
 
 def _rows(x, at, groups):
@@ -103,23 +123,29 @@ def _keys(x, at, groups):
   return jnp.moveaxis(x, 2, 1).reshape(-1, x.shape[1], x.shape[3])
 
 
-def _tile_scores(plan, q, k, scale, context, data, seen, at, sources):
+def _put_keys(x, part, at, groups):
+  """Writes ``[batch * K, H, S]`` into ``[B, S, K, H]``."""
+  part = part.reshape(at.batch, at.heads // groups, *part.shape[1:])
+  return put(x, jnp.transpose(part, (0, 3, 1, 2)), {0: at.b, 2: at.head // groups})
+
+
+def _tile_scores(work, q, k, scale, context, data, masking, at, sources):
   """Scaled, biased and masked scores of one tile: ``[rows, keys]`` or ``[batch * heads, ..]``.
 
   What is masked becomes a huge negative number, not -inf, so that no later pass has to look for
   rows that see nothing.
   """
-  acc = accumulator(q.dtype)
+  acc = _numerics.wide(q)
   s = jnp.einsum("xth,xsh->xts", q, k, preferred_element_type=acc)
   x = s.reshape(-1, at.rows, at.keys)
   x = (x[0] if len(x) == 1 else x) * scale
-  bias = plan.form.bias(context, data, at, sources)
+  bias = work.form.bias(context, data, at, sources, scale)
   if bias is not None:
-    x = jnp.maximum(jnp.add(*same_rank(x, bias.astype(acc))), HIDDEN)
-  mask = _tile_mask(plan, seen, at)
+    x = jnp.maximum(jnp.add(*same_rank(x, bias.astype(acc))), LOWEST)
+  mask = _tile_mask(work, masking, at, sources, scale)
   if mask is not None:
     mask, x = same_rank(mask, x)
-    x = jnp.where(mask, x, HIDDEN)
+    x = jnp.where(mask, x, LOWEST)
   return x
 
 
@@ -128,43 +154,57 @@ def _joined(x, k, dtype):
   return x.astype(dtype).reshape(len(k), -1, x.shape[-1])
 
 
-def _tile_mask(plan, seen, at):
+def _tile_mask(work, masking, at, sources, scale):
   """bool ``[rows, keys]`` where all of the step share it, else ``[batch * heads, ..]``; or None."""
-  *arrays, mask = seen
-  arrays = [None if x is None else take(x, {0: at.b, 1: start}, {0: at.batch, 1: size})
-            for x, (start, size) in zip(arrays, [(at.row, at.rows), (at.key, at.keys)] * 2,
-                                        strict=True)]
-  if all(x is None or len(x) == 1 for x in arrays):
-    arrays = [None if x is None else x[0] for x in arrays]
+  rows = lambda x: take(x, {0: at.b, 1: at.row}, {0: at.batch, 1: at.rows})
+  keys = lambda x: take(x, {0: at.b, 1: at.key}, {0: at.batch, 1: at.keys})
+  queries, seen = jax.tree.map(rows, masking.queries), jax.tree.map(keys, masking.keys)
+  out = None
+  if masking.encoding is not None:
+    tile = Tile(rows(sources[0]), keys(sources[1]), queries.positions, seen.positions, scale)
+    out = masking.encoding.visible(tile)
+    if out is not None and out.shape[-3] != 1:
+      check_heads(masking.encoding, "visible", out.shape[-3], at.heads)
+  mask = masking.mask
+  if mask is not None:
+    mask = take(mask, {0: at.b, 1: at.head, 2: at.row, 3: at.key},
+                {0: at.batch, 1: at.heads, 2: at.rows, 3: at.keys})
+  out = visibility.both(mask, out)
+  ruled = _ruled(work.rule, queries._replace(positions=()), seen._replace(positions=()), at)
+  if out is None or ruled is None:
+    return ruled if out is None else flat(out, at)
+  return jnp.logical_and(*same_rank(flat(out, at), ruled))
+
+
+def _ruled(rule, queries, keys, at):
+  """The rule's matrix, with its axes of examples and heads folded before it is made."""
+  arrays = jax.tree.leaves((queries, keys))
+  if all(len(x) == 1 for x in arrays):
+    each = lambda x: x[0]
   else:
-    each = lambda x: jnp.broadcast_to(x[:, None], (at.batch, at.heads, x.shape[1]))
-    arrays = [None if x is None else each(x).reshape(-1, x.shape[1]) for x in arrays]
-  out = Visibility(plan.causal, plan.window, *arrays, None).matrix()
-  out = None if out is None else out[..., 0, :, :]
-  if mask is None:
-    return out
-  mask = flat(take(mask, {0: at.b, 1: at.head, 2: at.row, 3: at.key},
-                   {0: at.batch, 1: at.heads, 2: at.rows, 3: at.keys}), at)
-  return mask if out is None else jnp.logical_and(*same_rank(mask, out))
+    each = lambda x: jnp.broadcast_to(x[:, None], (at.batch, at.heads, x.shape[1])).reshape(
+        -1, x.shape[1])
+  out = visibility.matrix(rule, jax.tree.map(each, queries), jax.tree.map(each, keys))
+  return None if out is None else out[..., 0, :, :]
 
 
-def _over_chunks(plan, q, k, body, carry):
+def _over_chunks(work, q, k, body, carry):
   """Runs ``body(at, carry)`` for every chunk of examples and heads."""
   groups = q.shape[2] // k.shape[2]
-  across = k.shape[2] // plan.heads
-  count = q.shape[0] // plan.batch * across
+  across = k.shape[2] // work.heads
+  count = q.shape[0] // work.batch * across
 
   def step(i, carry):
-    at = At(i // across * plan.batch, plan.batch, i % across * (plan.heads * groups),
-            plan.heads * groups, chunk=i)
+    at = At(i // across * work.batch, work.batch, i % across * (work.heads * groups),
+            work.heads * groups, chunk=i)
     return body(at, carry)
 
   return step(0, carry) if count == 1 else jax.lax.fori_loop(0, count, step, carry)
 
 
-def _over_tiles(plan, chunk, body, carry, parts):
+def _over_tiles(work, chunk, body, carry, parts):
   """Runs ``body(at, parts of these keys, carry)`` for every tile, one after the other."""
-  for group in plan.groups:
+  for group in work.groups:
     fixed = (group.key_starts == group.key_starts[0]).all()
     cut = lambda x, j, n=group.keys: take(x, {1: j}, {1: n})
     shared = [cut(x, group.key_starts[0]) for x in parts] if fixed else None
@@ -175,8 +215,8 @@ def _over_tiles(plan, chunk, body, carry, parts):
       at = chunk._replace(row=row, rows=group.rows, key=key, keys=group.keys)
       return body(at, shared if fixed else [cut(x, key) for x in parts], carry)
 
-    # The same number, but not for the compiler: it would take a loop of one tile apart, then hold
-    # the masks of all tiles and chunks in memory, as they are the same for every chunk.
+    # Make the trip count depend on a traced value: with a constant count XLA unrolls one-tile
+    # loops, hoists the masks and keeps all of them in memory.
     count = len(group.row_starts) + jnp.minimum(chunk.chunk, 0)
     carry = jax.lax.fori_loop(0, count, step, carry)
   return carry
@@ -190,93 +230,90 @@ def _start(starts, i):
   return jnp.asarray(starts)[i]
 
 
-def _forward(plan, q, k, v, scale, data, seen):
-  acc = accumulator(q.dtype)
+def _forward(work, q, k, v, scale, data, masking):
+  acc = _numerics.wide(q)
   groups = q.shape[2] // k.shape[2]
 
   def chunk(at, carry):
-    context = plan.form.open(data, at)
-    return _over_tiles(plan, at, functools.partial(tile, context), carry,
+    context = work.form.open(data, at)
+    return _over_tiles(work, at, functools.partial(tile, context), carry,
                        [_keys(k, at, groups), _keys(v, at, groups)])
 
   def tile(context, at, parts, carry):
     out, sums = carry
     kt, vt = parts
-    s = _tile_scores(plan, _rows(q, at, groups), kt, scale, context, data, seen, at, (q, k))
+    s = _tile_scores(work, _rows(q, at, groups), kt, scale, context, data, masking, at, (q, k))
     top = jnp.max(s, axis=-1, keepdims=True)
     e = jnp.exp(s - top)
     total = jnp.sum(e, axis=-1, keepdims=True)
     o = jnp.einsum("xts,xsh->xth", _joined(e, kt, v.dtype), vt, preferred_element_type=acc)
     # A row that sees nothing is zero; its log-sum is such that the backward pass finds zeros.
-    alive = top > HIDDEN / 2
+    alive = top > LOWEST / 2
     o = o * jnp.where(alive, 1 / total, 0).reshape(*o.shape[:2], 1)
     lse = jnp.where(alive, top + jnp.log(total), 0).reshape(at.batch, at.heads, at.rows)
-    out = _put_rows(out, o, at, groups)
-    return out, put(sums, lse, {0: at.b, 1: at.head, 2: at.row})
+    return _put_rows(out, o, at, groups), put(sums, lse, at.of_rows[0])
 
   b, t, n, _ = q.shape
   empty = jnp.zeros((b, t, n, v.shape[-1]), q.dtype), jnp.zeros((b, n, t), acc)
-  return _over_chunks(plan, q, k, chunk, empty)
+  return _over_chunks(work, q, k, chunk, empty)
 
 
-def _keep(plan, q, k, v, scale, data, seen):
-  out, lse = _forward(plan, q, k, v, scale, data, seen)
-  return out, (q, k, v, scale, data, seen, out, lse)
+def _keep(work, q, k, v, scale, data, masking):
+  out, lse = _forward(work, q, k, v, scale, data, masking)
+  return out, (q, k, v, scale, data, masking, out, lse)
 
 
-def _backward(plan, kept, d_out):
-  q, k, v, scale, data, seen, out, lse = kept
-  acc = accumulator(q.dtype)
+def _backward(work, kept, d_out):
+  q, k, v, scale, data, _, out, _ = kept
+  acc = _numerics.wide(q)
   groups = q.shape[2] // k.shape[2]
   delta = jnp.swapaxes(jnp.sum(d_out.astype(acc) * out.astype(acc), axis=-1), 1, 2)
 
   def chunk(at, carry):
     d_scale, dq, dk, dv, state = carry
     kc, vc = _keys(k, at, groups), _keys(v, at, groups)
-    context = plan.form.open(data, at)
+    context = work.form.open(data, at)
     zeros = [jnp.zeros((x.shape[0], x.shape[2], x.shape[1]), acc) for x in (kc, vc)]
-    carry = d_scale, dq, *zeros, plan.form.begin(state, context)
-    d_scale, dq, dkc, dvc, state = _over_tiles(plan, at, functools.partial(tile, context), carry,
-                                               [kc, vc])
+    carry = d_scale, dq, *zeros, work.form.begin(state, context)
+    tile = functools.partial(_backward_tile, work, kept, d_out, delta, context)
+    d_scale, dq, dkc, dvc, state = _over_tiles(work, at, tile, carry, [kc, vc])
     dk, dv = _put_keys(dk, dkc * scale, at, groups), _put_keys(dv, dvc, at, groups)
-    return d_scale, dq, dk, dv, plan.form.close(state, at)
-
-  def tile(context, at, parts, carry):
-    d_scale, dq, dkc, dvc, state = carry
-    kt, vt = parts
-    qt, dt = (_rows(x, at, groups) for x in (q, d_out))
-    s = _tile_scores(plan, qt, kt, scale, context, data, seen, at, (q, k))
-    lt, et = (take(x, {0: at.b, 1: at.head, 2: at.row}, {0: at.batch, 1: at.heads, 2: at.rows}
-                   ).reshape(*s.shape[:-1], 1) for x in (lse, delta))
-    p = jnp.exp(s - lt)
-    # The barriers fix an order that a compiler for CPUs does not find: rows are turned once, not in
-    # the matmul, and dv is taken while p is still in the caches.
-    qh, dh = jax.lax.optimization_barrier((jnp.swapaxes(qt, 1, 2), jnp.swapaxes(dt, 1, 2)))
-    dvt = jnp.einsum("xht,xts->xhs", dh, _joined(p, kt, v.dtype), preferred_element_type=acc)
-    p, dvt = jax.lax.optimization_barrier((p, dvt))
-    dp = jnp.einsum("xth,xsh->xts", dt, vt, preferred_element_type=acc)
-    ds = p * (dp.reshape(s.shape) - et)
-    low = _joined(ds, kt, q.dtype)
-    dqt = jnp.einsum("xts,xsh->xth", low, kt, preferred_element_type=acc)
-    dkt = jnp.einsum("xht,xts->xhs", qh, low, preferred_element_type=acc)
-    dkc, dvc = (put(x, y, {2: at.key}, add=True) for x, y in ((dkc, dkt), (dvc, dvt)))
-    dq = _put_rows(dq, dqt * scale, at, groups)
-    state, dq = plan.form.back(state, context, data, ds, at, (q, k), dq)
-    if not plan.scale_known:
-      d_scale = d_scale + jnp.sum(dqt * qt.astype(acc))
-    return d_scale, dq, dkc, dvc, state
+    return d_scale, dq, dk, dv, work.form.close(state, at)
 
   empty = (jnp.zeros((), acc), jnp.zeros_like(q), jnp.zeros_like(k), jnp.zeros_like(v),
-           plan.form.zeros(data, (q, k)))
-  d_scale, dq, dk, dv, state = _over_chunks(plan, q, k, chunk, empty)
-  d_data, dk = plan.form.result(state, data, dk)
+           work.form.zeros(data, (q, k)))
+  d_scale, dq, dk, dv, state = _over_chunks(work, q, k, chunk, empty)
+  d_data, dk, more = work.form.result(state, data, dk)
+  d_scale = d_scale if more is None else d_scale + more
   return dq, dk, dv, d_scale.astype(scale.dtype), d_data, None
 
 
-def _put_keys(x, part, at, groups):
-  """Writes ``[batch * K, H, S]`` into ``[B, S, K, H]``."""
-  part = part.reshape(at.batch, at.heads // groups, *part.shape[1:])
-  return put(x, jnp.transpose(part, (0, 3, 1, 2)), {0: at.b, 2: at.head // groups})
+def _backward_tile(work, kept, d_out, delta, context, at, parts, carry):
+  """Adds the gradients of one tile to (scale, dq, dk and dv of the chunk, the form's state)."""
+  q, k, v, scale, data, masking, _, lse = kept
+  acc, groups = _numerics.wide(q), q.shape[2] // k.shape[2]
+  d_scale, dq, dkc, dvc, state = carry
+  kt, vt = parts
+  qt, dt = (_rows(x, at, groups) for x in (q, d_out))
+  s = _tile_scores(work, qt, kt, scale, context, data, masking, at, (q, k))
+  lt, et = (take(x, *at.of_rows).reshape(*s.shape[:-1], 1) for x in (lse, delta))
+  p = jnp.exp(s - lt)
+  # The barriers fix an order that a compiler for CPUs does not find: rows are turned once, not in
+  # the matmul, and dv is taken while p is still in the caches.
+  qh, dh = jax.lax.optimization_barrier((jnp.swapaxes(qt, 1, 2), jnp.swapaxes(dt, 1, 2)))
+  dvt = jnp.einsum("xht,xts->xhs", dh, _joined(p, kt, v.dtype), preferred_element_type=acc)
+  p, dvt = jax.lax.optimization_barrier((p, dvt))
+  dp = jnp.einsum("xth,xsh->xts", dt, vt, preferred_element_type=acc)
+  ds = p * (dp.reshape(s.shape) - et)
+  low = _joined(ds, kt, q.dtype)
+  dqt = jnp.einsum("xts,xsh->xth", low, kt, preferred_element_type=acc)
+  dkt = jnp.einsum("xht,xts->xhs", qh, low, preferred_element_type=acc)
+  dkc, dvc = (put(x, y, {2: at.key}, add=True) for x, y in ((dkc, dkt), (dvc, dvt)))
+  dq = _put_rows(dq, dqt * scale, at, groups)
+  state, dq = work.form.back(state, context, data, ds, at, (q, k), dq, scale)
+  if not work.scale_known:
+    d_scale = d_scale + jnp.sum(dqt * qt.astype(acc))
+  return d_scale, dq, dkc, dvc, state
 
 
 flash.defvjp(_keep, _backward)

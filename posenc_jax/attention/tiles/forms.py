@@ -13,7 +13,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from posenc_jax.attention.semantics import accumulator
+from posenc_jax import _numerics
+from posenc_jax.base import Tile, check_heads
 
 
 def take(x, starts: dict, sizes: dict):
@@ -63,10 +64,10 @@ class NoBias(NamedTuple):
     """What a chunk of heads needs of ``data``."""
     return None
 
-  def bias(self, context, data, at, qk):
+  def bias(self, context, data, at, qk, scale):
     """None, or ``[1 or batch, 1 or heads, rows, keys]`` of a tile, through ``flat``.
 
-    qk are all of q and k.
+    qk are all of q and k, scale what multiplies q k^T.
     """
     return None
 
@@ -78,7 +79,7 @@ class NoBias(NamedTuple):
     """The state at the begin of a chunk, which may hold something of the chunk's size."""
     return state
 
-  def back(self, state, context, data, ds, at, qk, dq):
+  def back(self, state, context, data, ds, at, qk, dq, scale):
     """Adds the gradient ds of a tile's bias, of the tile's shape, to state and dq."""
     return state, dq
 
@@ -87,8 +88,8 @@ class NoBias(NamedTuple):
     return state
 
   def result(self, state, data, dk):
-    """The gradients of ``data`` and of k."""
-    return (), dk
+    """The gradients of ``data`` and of k, and what the bias adds to that of the scale, or None."""
+    return (), dk, None
 
 
 class _KnownColumns(NamedTuple):
@@ -114,15 +115,15 @@ class Columns(_KnownColumns, NoBias):
     return ([flat(x, at)[..., :, None] for x in jnp.transpose(a, (3, 0, 2, 1))],
             [flat(x, at)[..., None, :] for x in jnp.transpose(b, (3, 0, 2, 1))])
 
-  def bias(self, context, data, at, qk):
+  def bias(self, context, data, at, qk, scale):
     a, b = self._parts(data, at)
     products = [jnp.multiply(*same_rank(x, y)) for x, y in zip(a, b, strict=True)]
     return functools.reduce(jnp.add, products)
 
   def zeros(self, data, qk):
-    return tuple(jnp.zeros(x.shape, accumulator(qk[0].dtype)) for x in data)
+    return tuple(jnp.zeros(x.shape, _numerics.wide(qk[0])) for x in data)
 
-  def back(self, state, context, data, ds, at, qk, dq):
+  def back(self, state, context, data, ds, at, qk, dq, scale):
     a, b = self._parts(data, at)
     # The gradient of the key that the others are relative to is a row sum of ds, which is zero.
     def add(known, total, others, axis, start):
@@ -136,7 +137,7 @@ class Columns(_KnownColumns, NoBias):
             add(self.b_known, state[1], a, -2, at.key)), dq
 
   def result(self, state, data, dk):
-    return tuple(g.astype(x.dtype) for g, x in zip(state, data, strict=True)), dk
+    return tuple(g.astype(x.dtype) for g, x in zip(state, data, strict=True)), dk, None
 
 
 class _StripShape(NamedTuple):
@@ -166,17 +167,17 @@ class Strip(_StripShape, NoBias):
   def _column(self, at):
     return at.key - at.row - self.base
 
-  def bias(self, context, data, at, qk):
+  def bias(self, context, data, at, qk, scale):
     sizes = {1: at.rows, 2: at.keys}
     return flat(take(context, {2: self._column(at)}, sizes)[None], at)
 
   def zeros(self, data, qk):
-    return jnp.zeros(data.shape, accumulator(qk[0].dtype)), None
+    return jnp.zeros(data.shape, _numerics.wide(qk[0])), None
 
   def begin(self, state, context):
     return state[0], jnp.zeros(context.shape, state[0].dtype)
 
-  def back(self, state, context, data, ds, at, qk, dq):
+  def back(self, state, context, data, ds, at, qk, dq, scale):
     ds = jnp.sum(ds.reshape(at.batch, at.heads, at.rows, at.keys), axis=0)
     strip = put(state[1], ds, {2: self._column(at)}, add=True)
     return (state[0], strip), dq
@@ -191,68 +192,63 @@ class Strip(_StripShape, NoBias):
     return put(total, sums, {0: at.head}, add=True), None
 
   def result(self, state, data, dk):
-    return state[0].astype(data.dtype), dk
+    return state[0].astype(data.dtype), dk, None
 
 
 class General(NoBias):
   """Whatever ``encoding.bias`` gives for a tile of all heads.
 
   ``data`` is (encoding, q_positions, k_positions), with one batch axis. Gradients come from the
-  vjp of the tile: to every float leaf, to float positions, and to q and k.
+  vjp of the tile: to every float leaf, to float positions, to q and k, and to the scale.
   """
 
-  def _cut(self, data, at, qk):
+  def _arguments(self, data, at, qk, scale):
+    """(encoding, tile): what the bias of a tile is computed from."""
     rows = lambda x: take(x, {0: at.b, 1: at.row}, {0: at.batch, 1: at.rows})
     keys = lambda x: take(x, {0: at.b, 1: at.key}, {0: at.batch, 1: at.keys})
-    return (data[0], rows(qk[0]), keys(qk[1]), jax.tree.map(rows, data[1]),
-            jax.tree.map(keys, data[2]))
+    return data[0], Tile(rows(qk[0]), keys(qk[1]), jax.tree.map(rows, data[1]),
+                         jax.tree.map(keys, data[2]), scale)
 
-  def bias(self, context, data, at, qk):
-    encoding, *rest = self._cut(data, at, qk)
-    bias = encoding.bias(*rest)
-    return None if bias is None else flat(bias, at)
+  def bias(self, context, data, at, qk, scale):
+    encoding, tile = self._arguments(data, at, qk, scale)
+    bias = encoding.bias(tile)
+    if bias is None:
+      return None
+    check_heads(encoding, "bias", bias.shape[-3], at.heads)
+    return flat(bias, at)
 
   def zeros(self, data, qk):
-    acc = accumulator(qk[0].dtype)
+    acc = _numerics.wide(qk[0])
     zeros = lambda x: jnp.zeros(jnp.shape(x), acc)
-    return [[zeros(x) for x in _floats(part)[0]] for part in data], zeros(qk[1])
+    return jax.tree.map(zeros, _numerics.split_floats(data)[0]), zeros(qk[1]), jnp.zeros((), acc)
 
-  def back(self, state, context, data, ds, at, qk, dq):
-    encoding, q, k, qp, kp = self._cut(data, at, qk)
-    (e, e_whole), (a, a_whole), (b, b_whole) = (_floats(x) for x in (encoding, qp, kp))
-    bias, pull = jax.vjp(lambda e, q, k, a, b: e_whole(e).bias(q, k, a_whole(a), b_whole(b)),
-                         e, q, k, a, b)
+  def back(self, state, context, data, ds, at, qk, dq, scale):
+    floats, rest = _numerics.split_floats(self._arguments(data, at, qk, scale))
+
+    def of_floats(floats):
+      encoding, tile = _numerics.join(floats, rest)
+      return encoding.bias(tile)
+
+    bias, pull = jax.vjp(of_floats, floats)
     if bias is None:
       return state, dq
-    ds = ds.reshape(at.batch, at.heads, at.rows, at.keys)
-    shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] > 1]
-    de, dqt, dkt, da, db = pull(jnp.sum(ds, axis=shared, keepdims=True).astype(bias.dtype))
-    (es, qs, ks), dk = state
+    (de, tile), = pull(_as_given(ds.reshape(at.batch, at.heads, at.rows, at.keys), bias))
+    (es, qs, ks), dk, d_scale = state
     row, key = {0: at.b, 1: at.row}, {0: at.b, 1: at.key}
-    new = ([x + d.astype(x.dtype) for x, d in zip(es, de, strict=True)],
-           [put(x, d, row, add=True) for x, d in zip(qs, da, strict=True)],
-           [put(x, d, key, add=True) for x, d in zip(ks, db, strict=True)])
-    return (list(new), put(dk, dkt, key, add=True)), put(dq, dqt, row, add=True)
+    new = (jax.tree.map(lambda x, d: x + d.astype(x.dtype), es, de),
+           jax.tree.map(lambda x, d: put(x, d, row, add=True), qs, tile.q_positions),
+           jax.tree.map(lambda x, d: put(x, d, key, add=True), ks, tile.k_positions))
+    d_scale = d_scale + tile.scale.astype(d_scale.dtype)
+    return (new, put(dk, tile.k, key, add=True), d_scale), put(dq, tile.q, row, add=True)
 
   def result(self, state, data, dk):
-    parts, more = state
-    gradients = []
-    for part, found in zip(data, parts, strict=True):
-      floats, whole = _floats(part)
-      found = [g.astype(jnp.result_type(x)) for g, x in zip(found, floats, strict=True)]
-      gradients.append(whole(found, rest=False))
-    return tuple(gradients), (dk.astype(more.dtype) + more).astype(dk.dtype)
+    found, more, d_scale = state
+    floats, _ = _numerics.split_floats(data)
+    gradients = jax.tree.map(lambda g, x: g.astype(jnp.result_type(x)), found, floats)
+    return gradients, (dk.astype(more.dtype) + more).astype(dk.dtype), d_scale
 
 
-def _floats(tree):
-  """The float leaves of a tree, and what puts new ones back; other leaves stay, or become None."""
-  leaves, structure = jax.tree.flatten(tree)
-  at = [i for i, x in enumerate(leaves) if jnp.issubdtype(jnp.result_type(x), jnp.floating)]
-
-  def whole(floats, rest=True):
-    new = list(leaves) if rest else [None] * len(leaves)
-    for i, x in zip(at, floats, strict=True):
-      new[i] = x
-    return jax.tree.unflatten(structure, new)
-
-  return [leaves[i] for i in at], whole
+def _as_given(ds, bias):
+  """The gradient of scores as one of the bias, summed over axes that the bias shares."""
+  shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] > 1]
+  return jnp.sum(ds, axis=shared, keepdims=True).astype(bias.dtype)

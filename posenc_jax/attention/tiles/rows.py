@@ -4,69 +4,85 @@
 
 An encoding whose scores are q k^T plus a bias goes through ``flash``, which has a gradient of its
 own; the bias takes the cheapest form that is exact (see ``forms``). One that maps whole rows of
-scores or reads the weights (``scores``, ``mix``) goes through ``whole``. Nothing of size T x S is
-kept by either.
+scores or weights (``scores``, ``weights``, ``value_bias``) goes through ``whole``. Neither keeps
+anything of size T x S.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _numerics
+from posenc_jax.attention import semantics
 from posenc_jax.attention.bias.columns import columns
-from posenc_jax.attention.bias.distances import contiguous, distances
+from posenc_jax.attention.bias.distances import contiguous, distances, vector
 from posenc_jax.attention.call import Call
-from posenc_jax.attention.semantics import accumulator
-from posenc_jax.attention.tiles.flash import Plan, flash
+from posenc_jax.attention.tiles.flash import Masking, Work, flash
 from posenc_jax.attention.tiles.forms import Columns, General, NoBias, Strip
 from posenc_jax.attention.tiles.schedule import budget, chunk, schedule, tile_rows
 from posenc_jax.attention.tiles.whole import whole
+from posenc_jax.attention.visibility import Side
+
+NAME, PLATFORM = "rows", None
 
 
-def rows(q, k, v, encoding, q_positions, k_positions, visibility, scale, *, tile=None, groups=None):
+def obstacle(call: Call) -> str | None:
+  """None: tiles of rows serve every call."""
+  del call
+  return None
+
+
+def run(call: Call, groups: int | None = None) -> jax.Array:
   """Attention in tiles of query rows, each with the range of keys that it can see.
 
   Args:
-    q, k, v, encoding, q_positions, k_positions, visibility, scale: as in ``reference``.
-    tile: rows at a time; None chooses from the shapes.
+    call: any call.
     groups: number of differently long ranges of keys; None chooses from the shapes.
 
   Returns:
-    ``[..., T, N, H']`` like q.
+    ``[..., T, N, H']`` of q's dtype.
   """
+  q, k = call.queries.x, call.keys.x
   if 0 in (*q.shape[:-1], k.shape[-3]):
-    return jnp.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
-  call = Call(q, k, v, encoding, q_positions, k_positions, visibility, scale, tile=tile)
-  run = whole if encoding.has("scores") or encoding.has("mix") else in_tiles
-  out = run(call.one_batch(), groups)
-  return out.reshape(*q.shape[:-1], out.shape[-1])
+    return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
+  by_rows = whole if semantics.needs_whole_rows(call) else in_tiles
+  return call.unfold(by_rows(call.one_batch(), groups))
 
 
 def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   """``flash`` for a call with one batch axis whose encoding adds a bias, or nothing."""
+  q, k = call.queries.x, call.keys.x
   t, s, n, kv = call.sizes
   # A strip is as tall as a tile, and its gradient is summed in memory: 256 rows at most.
-  toeplitz = _offset(call) is not None and columns(call) is None
-  rows = min(call.tile or tile_rows(t, s, n // kv, most=256 if toeplitz else 512), t)
+  by_distance = _offset(call) is not None and columns(call) is None
+  rows = min(call.tile_rows or tile_rows(t, s, n // kv, most=256 if by_distance else 512), t)
   groups = groups or (8 if t <= 16 * rows else 16)
-  tiles = schedule(call.visibility, t, s, rows=rows, groups=groups)
+  tiles = schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups)
   if not tiles:
-    return jnp.zeros((*call.q.shape[:-1], call.v.shape[-1]), call.q.dtype)
+    return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
   form, data = _form(call, tiles)
+  masking = _masking(call)
   size = n // kv * max(g.rows * g.keys for g in tiles)
-  batch, heads = chunk(call.q.shape[0], kv, size, whole_heads=isinstance(form, General),
+  all_heads = isinstance(form, General) or masking.encoding is not None
+  batch, heads = chunk(q.shape[0], kv, size, whole_heads=all_heads,
                        budget=budget(jax.default_backend()))
-  scale_known = _errors.concrete(call.scale) is not None
-  plan = Plan(tiles, batch, heads, *call.visibility[:2], form, scale_known)
-  scale = jnp.asarray(call.scale, accumulator(call.q.dtype))
-  return flash(plan, call.q, call.k, call.v, scale, data, call.visibility[2:])
+  work = Work(tiles, batch, heads, call.rule, form, _numerics.known(call.scale) is not None)
+  scale = jnp.asarray(call.scale, _numerics.wide(q))
+  return flash(work, q, k, call.v, scale, data, masking)
+
+
+def _masking(call):
+  """What hides pairs, without what does not."""
+  asked = call.encoding.has("visible")
+  side = lambda one: Side(None, one.positions if asked else (), *one[2:])
+  return Masking(side(call.queries), side(call.keys), call.mask, call.encoding if asked else None)
 
 
 def _offset(call):
   """How far queries stand ahead of keys if the bias is one of distances known on the host."""
   if not call.encoding.has("distance_bias"):
     return None
-  return contiguous(call.q_positions, call.k_positions)
+  return contiguous(call.queries.positions, call.keys.positions)
 
 
 def _form(call, tiles):
@@ -79,10 +95,10 @@ def _form(call, tiles):
     return Columns(*(isinstance(x, np.ndarray) for x in found)), found
   offset = _offset(call)
   if offset is None:
-    return General(), (encoding, call.q_positions, call.k_positions)
+    return General(), (encoding, call.queries.positions, call.keys.positions)
   rows = max(g.rows for g in tiles)
   base = min(int((g.key_starts - g.row_starts).min()) for g in tiles)
   end = max(int((g.key_starts - g.row_starts).max()) + g.keys for g in tiles)
   form = Strip(base, rows, end - base)
-  apart = distances(base - rows + 1, end - base + rows - 1, offset, *call.sizes[:2])
-  return form, encoding.distance_bias(apart)
+  reach = distances(base - rows + 1, end - base + rows - 1, offset, *call.sizes[:2])
+  return form, vector(encoding, reach, call.sizes[2])

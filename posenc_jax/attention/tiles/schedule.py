@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posenc_jax.attention.visibility import Visibility
+from posenc_jax.attention.visibility import Rule, Side, key_range
 
 
 class Group(NamedTuple):
@@ -29,13 +29,12 @@ class Group(NamedTuple):
   key_starts: np.ndarray
 
 
-def schedule(visibility: Visibility, t: int, s: int, *, rows: int,
+def schedule(rule: Rule, queries: Side, keys: Side, *, rows: int,
              groups: int) -> tuple[Group, ...]:
   """Cuts T rows in tiles and groups them by the number of keys that they can see.
 
   Args:
-    visibility: what hides keys.
-    t, s: T and S.
+    rule, queries, keys: what hides keys; one batch axis.
     rows: of a tile; the last tile may have fewer.
     groups: at most so many groups of full tiles.
 
@@ -43,13 +42,14 @@ def schedule(visibility: Visibility, t: int, s: int, *, rows: int,
     Groups; rows that see no key at all are in none of them.
 
   Example:
-    >>> order = np.arange(4)[None]
-    >>> seen = Visibility(True, None, order, order, None, None, None)
-    >>> [(g.rows, g.keys, g.row_starts.tolist()) for g in schedule(seen, 4, 4, rows=2, groups=8)]
+    >>> side = Side(np.ones((1, 4, 1, 2)), order=np.arange(4)[None])
+    >>> groups = schedule(Rule(causal=True), side, side, rows=2, groups=8)
+    >>> [(g.rows, g.keys, g.row_starts.tolist()) for g in groups]
     [(2, 2, [0]), (2, 4, [2])]
   """
-  tiles = [(i, min(i + rows, t), *visibility.key_range(i, min(i + rows, t), s))
-           for i in range(0, t, rows)]
+  t, s = queries.x.shape[1], keys.x.shape[1]
+  ends = [(i, min(i + rows, t)) for i in range(0, t, rows)]
+  tiles = [(*end, *key_range(rule, queries, keys, *end, s)) for end in ends]
   full = [x for x in tiles if x[1] - x[0] == rows and x[3] > x[2]]
   rest = [x for x in tiles if x[1] - x[0] < rows and x[3] > x[2]]
   return tuple(_group(part, s) for part in (*_by_size(full, groups), rest) if part)

@@ -1,39 +1,31 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tiles of whole rows for encodings that ask for them: ``scores`` and ``mix`` of CoPE, DAPE, Shaw.
+"""Tiles of whole rows for encodings that ask for them: ``scores``, ``weights``, ``value_bias``.
 
-Each tile is ``core.attend_rows`` under ``jax.checkpoint``: recomputed in the backward pass, which
-JAX derives, so any hook is differentiable in every leaf.
+Each tile is ``semantics.attend_whole`` under ``jax.checkpoint``: recomputed in the backward pass,
+which JAX derives, so any hook is differentiable in every leaf.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from posenc_jax.attention import semantics
 from posenc_jax.attention.call import Call
-from posenc_jax.attention.semantics import attend_rows
 from posenc_jax.attention.tiles.forms import put, take
 from posenc_jax.attention.tiles.schedule import schedule, tile_rows
 
 
 def whole(call: Call, groups: int | None = None) -> jax.Array:
   """Attention of a call with one batch axis, whatever its encoding asks."""
-  q, k, v, encoding, q_positions, k_positions, visibility, scale = call[:8]
+  q = call.queries.x
   t, s, n, _ = call.sizes
-  rows = min(call.tile or tile_rows(t, s, n, most=1024), t)
-  out = jnp.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
-  for group in schedule(visibility, t, s, rows=rows, groups=groups or 8):
+  rows = min(call.tile_rows or tile_rows(t, s, n, most=1024), t)
+  out = jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
+  for group in schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups or 8):
     def one(i, group=group):
       row, key = (jnp.asarray(x)[i] for x in (group.row_starts, group.key_starts))
-      rows = lambda x: _cut(x, row, group.rows)
-      keys = lambda x: _cut(x, key, group.keys)
-      q_order, k_order, q_segments, k_segments, mask = visibility[2:]
-      if mask is not None:
-        mask = take(mask, {2: row, 3: key}, {2: group.rows, 3: group.keys})
-      seen = visibility._replace(q_order=rows(q_order), k_order=keys(k_order), mask=mask,
-                                 q_segments=rows(q_segments), k_segments=keys(k_segments))
-      at = jax.tree.map(rows, q_positions), jax.tree.map(keys, k_positions)
-      return attend_rows(rows(q), keys(k), keys(v), encoding, *at, seen.matrix(), scale)
+      return semantics.attend_whole(_cut(call, row, group.rows, key, group.keys))
 
     # Stacked by the loop and written once: a carried output would be kept for every tile.
     starts = group.row_starts
@@ -47,5 +39,12 @@ def whole(call: Call, groups: int | None = None) -> jax.Array:
   return out
 
 
-def _cut(x, start, size):
-  return None if x is None else take(x, {1: start}, {1: size})
+def _cut(call: Call, row, rows: int, key, keys: int) -> Call:
+  """The rectangle of ``rows`` queries from ``row`` on and ``keys`` keys from ``key`` on."""
+  of_rows = lambda x: take(x, {1: row}, {1: rows})
+  of_keys = lambda x: take(x, {1: key}, {1: keys})
+  mask = call.mask
+  if mask is not None:
+    mask = take(mask, {2: row, 3: key}, {2: rows, 3: keys})
+  return call.rectangle(jax.tree.map(of_rows, call.queries), jax.tree.map(of_keys, call.keys),
+                        of_keys(call.v), mask)
