@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one abstraction: an encoding is a small PyTree that answers a few questions.
 
-A class under ``@encoding`` is a frozen dataclass and a PyTree. A field is ``static()`` (it shapes the
-program), ``parameter()`` (a model learns it) or plain (a hyperparameter, swept by ``vmap``). Each
-hook has a default that changes nothing, and receives positions, never lengths, so decoding, packing,
-padding, tiles and shards need no special case:
+A class under ``@encoding`` is a frozen dataclass and a PyTree. A field is ``static()`` (it shapes
+the program), ``parameter()`` (a model learns it) or plain (a hyperparameter, swept by ``vmap``).
+Each hook has a default that changes nothing, and receives positions, never lengths, so decoding,
+packing, padding, tiles and shards need no special case:
 
 ===============  ======================  =========================================================
 hook             asked                   answers
