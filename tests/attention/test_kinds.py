@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The hooks carry what they were made for: small encodings against float64 loops from the papers."""
+"""The hooks carry what they were made for: small encodings against float64 loops."""
 
 import math
 
