@@ -14,20 +14,35 @@ Example:
   (1, 6, 2, 8)
 """
 
+from posenc_jax import functions as functions
 from posenc_jax import phases as phases
 from posenc_jax import positions as positions
+from posenc_jax._frequencies import Frequencies as Frequencies
+from posenc_jax._tree import combine as combine
+from posenc_jax._tree import freeze as freeze
+from posenc_jax._tree import is_parameter as is_parameter
+from posenc_jax._tree import learn as learn
+from posenc_jax._tree import parameter as parameter
+from posenc_jax._tree import partition as partition
+from posenc_jax._tree import static as static
 from posenc_jax._version import __version__ as __version__
 from posenc_jax.attention import attend as attend
 from posenc_jax.attention import context_attend as context_attend
 from posenc_jax.attention import explain as explain
+from posenc_jax.attention import prepare as prepare
 from posenc_jax.attention import unzigzag as unzigzag
 from posenc_jax.attention import zigzag as zigzag
 from posenc_jax.attention import zigzag_order as zigzag_order
+from posenc_jax.base import PREPARED as PREPARED
 from posenc_jax.base import Each as Each
 from posenc_jax.base import Encoding as Encoding
-from posenc_jax.base import chain as chain
+from posenc_jax.base import Tile as Tile
 from posenc_jax.base import encoding as encoding
-from posenc_jax.base import static as static
+from posenc_jax.chain import chain as chain
+from posenc_jax.combinators import along as along
+from posenc_jax.combinators import on_dims as on_dims
+from posenc_jax.combinators import on_heads as on_heads
+from posenc_jax.combinators import share_heads as share_heads
 from posenc_jax.encodings.biases.alibi import Alibi as Alibi
 from posenc_jax.encodings.biases.alibi import alibi_bias as alibi_bias
 from posenc_jax.encodings.biases.alibi import alibi_slopes as alibi_slopes

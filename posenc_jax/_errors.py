@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from posenc_jax import _numerics
@@ -57,7 +58,7 @@ def check_int(argument: str, value: Any, wanted: str, mend: str, *, least: int |
     argument: its name.
     value: what came.
     wanted: what it must be, such as "an int, at least 1".
-    mend: how to mend it.
+    mend: how to mend it; of a traced value, the text says how to make it static.
     least: the smallest value, or None.
 
   Returns:
@@ -72,6 +73,8 @@ def check_int(argument: str, value: Any, wanted: str, mend: str, *, least: int |
       raise TypeError
     number = operator.index(value)
   except Exception:  # a tracer raises an error of JAX's own
+    if isinstance(value, jax.core.Tracer):
+      mend = f"{argument} must be static: jax.jit(f, static_argnames={argument!r})"
     raise type_error(argument, describe(value), wanted, mend) from None
   if least is not None and number < least:
     raise value_error(argument, number, wanted, mend)

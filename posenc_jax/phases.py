@@ -3,116 +3,29 @@
 """Exact phases: a frequency is a fixed-point fraction of a turn, a phase is integer arithmetic.
 
 ``float32(position) * float32(frequency)`` is wrong by 6e-2 rad at a million tokens. A frequency
-here is held in two 32-bit limbs (``Turns``), computed on the host; position times frequency modulo
-one turn is then a few wrapping integer multiplications, bit for bit the same on every platform, and
-sine and cosine see only an angle of at most an eighth of a turn.
+here is held in three 32-bit words (``Frequencies``), computed on the host; position times frequency
+modulo one turn is then a few wrapping integer multiplications, bit for bit the same on every
+platform, and sine and cosine see only an angle of at most an eighth of a turn.
 """
 
-import decimal
-import fractions
 import functools
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
-from posenc_jax.base import Encoding, encoding
-
-_PI = decimal.Decimal("3.141592653589793238462643383279502884197169399375105820974944592307816406")
-_CONTEXT = decimal.Context(prec=60)
-
-
-@encoding
-class Turns(Encoding):
-  """Frequencies as turns per position: (whole + hi / 2^32 + lo / 2^64), modulo 2^32 turns.
-
-  A PyTree of three uint32 arrays ``[..., n]``, so that an encoding that goes through ``jit`` as an
-  argument, or through ``vmap`` with stacked leaves, stays exact. Build it with ``turns`` or
-  ``geometric_turns``.
-  """
-
-  whole: jax.Array
-  hi: jax.Array
-  lo: jax.Array
-
-  @property
-  def radians(self) -> np.ndarray | jax.Array:
-    """Radians per position: float64 NumPy where the limbs are known, float32 under a trace."""
-    known = [_errors.concrete(x) for x in (self.whole, self.hi, self.lo)]
-    if any(x is None for x in known):
-      return self.float32()
-    words = [(int(w) << 64) + (int(h) << 32) + int(o)
-             for w, h, o in zip(*(x.reshape(-1) for x in known), strict=True)]
-    with decimal.localcontext(_CONTEXT):
-      values = [float(decimal.Decimal(w) / 2**64 * 2 * _PI) for w in words]
-    return np.asarray(values).reshape(known[0].shape)
-
-  def float32(self) -> jax.Array:
-    """Radians per position, rounded to float32; used for tangents and decay terms."""
-    hi = jnp.asarray(self.hi).astype(jnp.float32) * np.float32(2.0**-32)
-    return (jnp.asarray(self.whole).astype(jnp.float32) + hi) * np.float32(2 * math.pi)
+from posenc_jax import _align, _numerics
+from posenc_jax._frequencies import Frequencies as Frequencies
+from posenc_jax._frequencies import as_frequencies as as_frequencies
+from posenc_jax._frequencies import check_words, negated
+from posenc_jax._frequencies import frequencies as frequencies
+from posenc_jax._frequencies import geometric_frequencies as geometric_frequencies
 
 
-def _limbs(values: list[decimal.Decimal], shape: tuple[int, ...]) -> Turns:
-  scaled = [int(_CONTEXT.to_integral_value(v * 2**64)) % 2**96 for v in values]
-  words = [[(s >> shift) & 0xFFFFFFFF for s in scaled] for shift in (64, 32, 0)]
-  return Turns(*(np.asarray(w, np.uint32).reshape(shape) for w in words))
-
-
-def turns(radians: np.ndarray) -> Turns:
-  """Turns of frequencies given in radians per position, exact to the float that was given.
-
-  Args:
-    radians: ``[..., n]`` known values (NumPy float64 keeps the most).
-
-  Returns:
-    Turns of the same shape.
-
-  Example:
-    >>> turns(np.array([1.0, 0.01])).radians.tolist()
-    [1.0, 0.01]
-  """
-  known = _errors.concrete(radians)
-  with decimal.localcontext(_CONTEXT):
-    values = [decimal.Decimal(float(f)) / (2 * _PI) for f in known.reshape(-1)]
-    return _limbs(values, known.shape)
-
-
-def geometric_turns(base: float | np.ndarray,
-                    exponents: Sequence[float | fractions.Fraction]) -> Turns:
-  """Turns of the frequencies base^(-e) radians per position, computed in 60 decimal digits.
-
-  float64 frequencies are not enough: half an ulp of a frequency near 1 is 1e-7 rad at 2^31.
-
-  Args:
-    base: known, positive: a number, or an array ``[...]`` of several bases.
-    exponents: n numbers, ``fractions.Fraction`` for exact ones.
-
-  Returns:
-    Turns ``[..., n]``.
-
-  Raises:
-    ValueError: a base that is not positive.
-
-  Example:
-    >>> round(float(geometric_turns(10_000.0, [0.5]).radians[0]), 12)
-    0.01
-  """
-  _errors.check_positive("base", base, "The paper's value is 10000.0")
-  bases = np.asarray(base, np.float64)
-  with decimal.localcontext(_CONTEXT):
-    ratios = [fractions.Fraction(e) for e in exponents]
-    exact = [decimal.Decimal(f.numerator) / f.denominator for f in ratios]
-    logs = [decimal.Decimal(float(b)).ln() for b in bases.reshape(-1)]
-    values = [(-e * log).exp() / (2 * _PI) for log in logs for e in exact]
-  return _limbs(values, (*bases.shape, len(exponents)))
-
-
-def _times(positions: jax.Array, t: Turns) -> jax.Array:
+def _times(positions: jax.Array, t: Frequencies) -> jax.Array:
   """uint32 phase, in 2^-32 turns, of int32 positions; within 3 units of the exact product."""
   p = positions.astype(jnp.uint32)
   hi, lo = jnp.asarray(t.hi), jnp.asarray(t.lo)
@@ -125,7 +38,7 @@ def _times(positions: jax.Array, t: Turns) -> jax.Array:
   return p * hi + high - jnp.where(positions < 0, lo, np.uint32(0))
 
 
-def _fraction_times(fraction: jax.Array, t: Turns) -> jax.Array:
+def _fraction_times(fraction: jax.Array, t: Frequencies) -> jax.Array:
   """uint32 phase of positions in [0, 1) given in 2^-32 units."""
   hi = jnp.asarray(t.hi)
   sixteen, low = np.uint32(16), np.uint32(0xFFFF)
@@ -135,24 +48,25 @@ def _fraction_times(fraction: jax.Array, t: Turns) -> jax.Array:
   return high + fraction * jnp.asarray(t.whole)
 
 
-def phase(positions: jax.Array, t: Turns) -> jax.Array:
+def phase(positions: Any, t: Frequencies) -> jax.Array:
   """Position times frequency, modulo one turn, as uint32 in units of 2^-32 turns.
 
   Args:
     positions: ``[...]`` integers in [-2^31, 2^31), or float32/float64 (resolved to 2^-32 of a
       position).
-    t: the frequencies, ``[n]`` or broadcastable ``[..., n]``.
+    t: exact frequencies, ``[n]`` or broadcastable ``[..., n]``.
 
   Returns:
     uint32 ``[..., n]``; within 3 units (5e-9 rad) of the exact product for integers.
 
   Example:
-    >>> quarter = turns(np.array([1.58]))  # radians: a little more than a quarter of a turn
+    >>> quarter = frequencies(np.array([1.58]))  # radians: a little more than a quarter of a turn
     >>> (phase(jnp.arange(4), quarter)[:, 0] >> 30).tolist()
     [0, 1, 2, 3]
   """
-  positions = jnp.asarray(positions)[..., None]
-  t = Turns(*_ranked(positions.ndim, t.whole, t.hi, t.lo))
+  check_words(t)
+  positions = jnp.asarray(_align.numbers(positions, "positions", real=True))[..., None]
+  t = Frequencies(*_ranked(positions.ndim, t.whole, t.hi, t.lo))
   if jnp.issubdtype(positions.dtype, jnp.integer):
     return _times(positions.astype(jnp.int32), t)
   whole = jnp.floor(positions)
@@ -225,16 +139,20 @@ def sin_of_phase(u: jax.Array) -> jax.Array:
       + x2 * (np.float32(-1.9806615151e-4) + x2 * np.float32(2.6000546729e-6))))
 
 
-def _rounded_turns(radians: jax.Array) -> Turns:
-  """Turns of a frequency known only inside the trace: relative error 1e-7, 1e-16 in float64."""
-  dtype = jnp.float64 if radians.dtype == jnp.float64 else jnp.float32
-  t = radians.astype(dtype) * np.array(1 / (2 * math.pi), dtype)
+def _rounded(radians: jax.Array) -> Frequencies:
+  """Words of frequencies known only inside the trace: relative error 1e-7, 1e-16 in float64.
+
+  Words are taken of the size and then negated: 1 - f would lose the low bits of a small f.
+  """
+  dtype = _numerics.wide(radians)
+  t = jnp.abs(radians.astype(dtype)) * np.array(1 / (2 * math.pi), dtype)
   whole = jnp.floor(t)
   scaled = (t - whole) * np.array(2.0**32, dtype)
   hi = jnp.floor(scaled)
   lo = (scaled - hi) * np.array(2.0**32, dtype)
-  return Turns(whole.astype(jnp.int32).astype(jnp.uint32), hi.astype(jnp.uint32),
-               lo.astype(jnp.uint32))
+  words = whole.astype(jnp.uint32), hi.astype(jnp.uint32), lo.astype(jnp.uint32)
+  pairs = zip(negated(*words), words, strict=True)
+  return Frequencies(*(jnp.where(radians < 0, minus, plus) for minus, plus in pairs))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -255,39 +173,39 @@ def _cos_sin_jvp(dtype, primals, tangents):
   return out, (-s * angle, c * angle)
 
 
-def cos_sin(positions: jax.Array, frequencies: object, *, dtype: jnp.dtype = jnp.float32
+def cos_sin(positions: Any, frequencies: Any, *, dtype: Any = jnp.float32
             ) -> tuple[jax.Array, jax.Array]:
   """cos and sin of position times frequency, exact to about 1e-7 at any position below 2^31.
 
   Args:
     positions: ``[...]`` integers, or float32/float64 for real-valued positions.
-    frequencies: ``[n]`` or broadcastable ``[..., n]``: ``Turns``, or radians per position. Known
-      values (NumPy) are taken exactly; a float32 array that is only known inside a trace (swept or
-      learned) keeps its float32 rounding, 6e-8 of the angle, and has a gradient.
+    frequencies: ``[n]`` or broadcastable ``[..., n]``: ``Frequencies``, or radians per position.
+      Known values (NumPy) are taken exactly; a ``jax.Array`` (swept or learned) keeps its float32
+      rounding, 6e-8 of the angle, and has a gradient.
     dtype: float32 or float64 of the result.
 
   Returns:
     (cos, sin), each ``[..., n]``.
+
+  Raises:
+    TypeError: positions or frequencies that are no such numbers.
+    ValueError: known positions outside int32, NaN or infinity; a single frequency without an axis.
 
   Example:
     >>> c, s = cos_sin(jnp.array([0, 1]), np.array([np.pi / 2]))
     >>> s[:, 0].tolist()
     [0.0, 1.0]
   """
-  positions = jnp.asarray(positions)
-  if isinstance(frequencies, Turns):
-    t = frequencies
-  elif _errors.concrete(frequencies) is not None and not isinstance(frequencies, jax.Array):
-    t = turns(frequencies)
+  positions = jnp.asarray(_align.numbers(positions, "positions", real=True))
+  t = as_frequencies(frequencies)
+  if isinstance(t, Frequencies):
+    if not jnp.issubdtype(positions.dtype, jnp.floating):
+      return cos_sin_of_phase(phase(positions, t), dtype)
+    radians = t.float32()
   else:
-    t = None
-  if t is not None and not jnp.issubdtype(positions.dtype, jnp.floating):
-    return cos_sin_of_phase(phase(positions, t), dtype)
-  radians = frequencies if t is None else t.float32()
-  if t is None:
-    t = jax.tree.map(jax.lax.stop_gradient, _rounded_turns(jax.lax.stop_gradient(radians)))
-  wide = jnp.float64 in (dtype, positions.dtype)
-  c, s = _cos_sin(jnp.float64 if wide else jnp.float32, positions, radians, t)
+    radians = t
+    t = jax.tree.map(jax.lax.stop_gradient, _rounded(jax.lax.stop_gradient(radians)))
+  c, s = _cos_sin(_numerics.wide(dtype, positions), positions, radians, t)
   return c.astype(dtype), s.astype(dtype)
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors, phases
+from posenc_jax import _errors, _numerics, phases
 from posenc_jax.base import Encoding
 from posenc_jax.encodings.rotations.rotary import rotate
 
@@ -76,35 +76,35 @@ def precision_report(encoding: Encoding, max_position: int,
   References:
     Wang et al. 2024, "When Precision Meets Position", arXiv 2411.13476, on scores in bfloat16.
   """
+  max_position = _errors.check_int("max_position", max_position, "1 to 2^31 - 1",
+                                   "Positions are int32")
   if not 1 <= max_position < 2**31:
     raise _errors.value_error("max_position", max_position, "1 to 2^31 - 1",
                               "Positions are int32")
-  turns = _known_turns(encoding)
+  frequencies = _known_frequencies(encoding)
   positions = _positions(max_position)
-  exact = _exact_angles(positions, turns)
-  cos, sin = (np.asarray(x, np.float64) for x in jax.jit(phases.cos_sin)(positions, turns))
-  plain = positions.astype(np.float32)[:, None] * turns.radians.astype(np.float32)[None]
+  exact = _exact_angles(positions, frequencies)
+  cos, sin = (np.asarray(x, np.float64) for x in jax.jit(phases.cos_sin)(positions, frequencies))
+  plain = positions.astype(np.float32)[:, None] * frequencies.radians.astype(np.float32)[None]
   return PrecisionReport(
       max_position=max_position, dtype=jnp.dtype(dtype).name,
       angle_error=_largest(np.arctan2(sin, cos) - exact),
       plain_angle_error=_largest(plain.astype(np.float64) - exact),
-      score_error=_score_error(positions, turns, dtype),
-      first_equal=_first_equal(positions, turns, dtype))
+      score_error=_score_error(positions, frequencies, dtype),
+      first_equal=_first_equal(positions, frequencies, dtype))
 
 
-def _known_turns(encoding) -> phases.Turns:
-  frequencies = getattr(encoding, "turns", None)
-  if isinstance(frequencies, phases.Turns):
-    turns = frequencies
-  elif frequencies is not None and _errors.concrete(frequencies) is not None:
-    turns = phases.turns(frequencies)
-  else:
+def _known_frequencies(encoding) -> phases.Frequencies:
+  found = getattr(encoding, "frequencies", None)
+  leaves = jax.tree.leaves(found)
+  if not leaves or any(_numerics.known(x) is None for x in leaves):
     raise _errors.value_error("encoding", type(encoding).__name__, "one with known frequencies",
                               "Biases such as Alibi count in integers and have no angles")
-  if np.ndim(turns.hi) != 1:
-    raise _errors.value_error("encoding", f"frequencies of shape {np.shape(turns.hi)}",
+  frequencies = phases.frequencies(found)
+  if len(frequencies.shape) != 1:
+    raise _errors.value_error("encoding", f"frequencies of shape {frequencies.shape}",
                               "one encoding", "Take one lane with jax.tree.map(lambda x: x[0], e)")
-  return turns
+  return frequencies
 
 
 def _positions(maximum: int) -> np.ndarray:
@@ -116,9 +116,9 @@ def _positions(maximum: int) -> np.ndarray:
   return found[(found >= 0) & (found < maximum)].astype(np.int32)
 
 
-def _exact_angles(positions, turns) -> np.ndarray:
+def _exact_angles(positions, frequencies) -> np.ndarray:
   """position * frequency modulo one turn, in radians, from Python integers."""
-  words = [(int(h) << 32) + int(o) for h, o in zip(turns.hi, turns.lo, strict=True)]
+  words = [(int(h) << 32) + int(o) for h, o in zip(frequencies.hi, frequencies.lo, strict=True)]
   fractions = [[(int(p) * w) % 2**64 / 2.0**64 for w in words] for p in positions]
   return np.asarray(fractions) * (2 * math.pi)
 
@@ -128,22 +128,22 @@ def _largest(difference: np.ndarray) -> float:
   return float(np.abs((difference + math.pi) % (2 * math.pi) - math.pi).max())
 
 
-def _score_error(positions, turns, dtype) -> float:
+def _score_error(positions, frequencies, dtype) -> float:
   rng = np.random.default_rng(0)
-  n, r = len(positions), 2 * len(turns.hi)
+  n, r = len(positions), 2 * len(frequencies.hi)
   q, k = (np.asarray(jnp.asarray(rng.standard_normal((n, 1, r)), dtype), np.float64)
           for _ in range(2))
   behind = np.maximum(positions - rng.integers(0, 65, n).astype(np.int32), 0)
-  turn = jax.jit(lambda x, p: rotate(x, p, turns))
+  turn = jax.jit(lambda x, p: rotate(x, p, frequencies))
   got = [np.asarray(turn(jnp.asarray(x, dtype), p), np.float64)
          for x, p in ((q, positions), (k, behind))]
-  angle = _exact_angles(positions, turns) - _exact_angles(behind, turns)
+  angle = _exact_angles(positions, frequencies) - _exact_angles(behind, frequencies)
   a, b = (x[:, 0, :r // 2] + 1j * x[:, 0, r // 2:] for x in (q, k))
   wanted = np.real(a * np.exp(1j * angle) * np.conj(b)).sum(-1)
   return float(np.abs((got[0] * got[1]).sum((-1, -2)) - wanted).max() / math.sqrt(r))
 
 
-def _first_equal(positions, turns, dtype) -> int | None:
-  table = jax.jit(lambda p: jnp.concatenate(phases.cos_sin(p, turns), axis=-1).astype(dtype))
+def _first_equal(positions, frequencies, dtype) -> int | None:
+  table = jax.jit(lambda p: jnp.concatenate(phases.cos_sin(p, frequencies), axis=-1).astype(dtype))
   same = np.asarray(jnp.all(table(positions) == table(positions + np.int32(1)), axis=-1))
   return int(positions[same][0]) if same.any() else None

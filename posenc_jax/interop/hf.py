@@ -26,7 +26,7 @@ def from_hf(config: Any, *, length: int | None = None) -> Rotary:
       a length within the original context. Use one length for a whole sequence and its cache.
 
   Returns:
-    ``Rotary`` with ``.frequencies`` float64 ``[r // 2]`` in radians per position and
+    ``Rotary`` with exact ``.frequencies`` (``.radians`` float64 ``[r // 2]``, per position) and
     ``.attention_scaling``.
 
   Raises:
@@ -36,7 +36,7 @@ def from_hf(config: Any, *, length: int | None = None) -> Rotary:
   Example:
     >>> e = from_hf({"hidden_size": 64, "num_attention_heads": 8, "rope_theta": 10000.0,
     ...              "rope_scaling": {"rope_type": "linear", "factor": 2.0}})
-    >>> e.frequencies.tolist()
+    >>> e.frequencies.radians.tolist()
     [0.5, 0.05, 0.005, 0.0005]
   """
   config = _as_dict(config)
@@ -57,7 +57,7 @@ def from_hf(config: Any, *, length: int | None = None) -> Rotary:
 
 def _frequencies(kind, rope, config, dim, base, fraction, length):
   """(frequencies, attention scaling) of one kind."""
-  plain = rotary_frequencies(dim, base=base)
+  plain = rotary_frequencies(dim, base=base).radians
   if kind == "default":
     return plain, 1.0
   if kind == "proportional":
@@ -75,7 +75,7 @@ def _frequencies(kind, rope, config, dim, base, fraction, length):
   factor = float(factor if factor is not None else _need(rope, "factor"))
   if kind == "dynamic":
     grown = rope_scaling.dynamic_ntk_base(base, factor, dim, length=length or 0, original=original)
-    return rotary_frequencies(dim, base=grown), 1.0
+    return rotary_frequencies(dim, base=grown).radians, 1.0
   if kind == "llama3":
     bands = {n: _need(rope, n) for n in ("low_freq_factor", "high_freq_factor")}
     return rope_scaling.llama3_frequencies(dim, factor=factor, original=original, base=base,

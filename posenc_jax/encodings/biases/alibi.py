@@ -4,18 +4,19 @@
 
 Press et al. 2021, "Train Short, Test Long", arXiv 2108.12409, section 3.
 Differs from the paper: distances come from positions, so a decode step, packed documents and
-padded rows get the same bias as a full forward; slopes are a leaf, so they can be swept or learned.
+padded rows get the same bias as a full forward; slopes are a leaf, so they can be swept, and
+learned after ``px.learn(e, "slopes")``.
 """
 
-import math
+from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _align, _errors, _numerics
 from posenc_jax.base import Encoding, encoding
+from posenc_jax.encodings import _checks
 
 
 def alibi_slopes(num_heads: int) -> np.ndarray:
@@ -29,6 +30,7 @@ def alibi_slopes(num_heads: int) -> np.ndarray:
     every other slope of the power of two above.
 
   Raises:
+    TypeError: num_heads is not an int, or traced.
     ValueError: num_heads < 1.
 
   Example:
@@ -38,15 +40,14 @@ def alibi_slopes(num_heads: int) -> np.ndarray:
   References:
     Press et al. 2021, arXiv 2108.12409, section 3 and the authors' released code.
   """
-  if num_heads < 1:
-    raise _errors.value_error("num_heads", num_heads, "at least 1", "Pass the query heads N")
-  below = 2 ** int(math.log2(num_heads))
+  num_heads = _checks.size("num_heads", num_heads, "Pass the query heads N")
+  below = 2 ** (num_heads.bit_length() - 1)
   geometric = [2.0 ** (-8.0 * h / below) for h in range(1, below + 1)]
   above = [2.0 ** (-8.0 * h / (2 * below)) for h in range(1, 2 * below + 1)]
   return np.asarray(geometric + above[0::2][:num_heads - below], np.float32)
 
 
-def alibi_bias(distance: jax.Array, slopes: jax.Array) -> jax.Array:
+def alibi_bias(distance: Any, slopes: Any) -> jax.Array:
   """-slope * |distance|.
 
   Args:
@@ -56,16 +57,24 @@ def alibi_bias(distance: jax.Array, slopes: jax.Array) -> jax.Array:
   Returns:
     ``[N, ...]``, float32, or float64 for float64 slopes.
 
+  Raises:
+    TypeError: distances or slopes that are no such numbers.
+    ValueError: slopes of another rank.
+
   Example:
     >>> alibi_bias(jnp.array([0, 2]), jnp.array([0.5])).tolist()
     [[-0.0, -1.0]]
   """
-  chex.assert_rank(slopes, 1, exception_type=ValueError)
-  # Not in a narrower dtype of the slopes: bfloat16 cannot hold distances.
-  slopes = jnp.asarray(slopes)
-  slopes = slopes.astype(jnp.float64 if slopes.dtype == jnp.float64 else jnp.float32)
-  far = jnp.abs(distance).astype(slopes.dtype)
+  slopes = _wide(slopes)
+  far = jnp.abs(_align.numbers(distance, "distance", real=True)).astype(slopes.dtype)
   return -slopes.reshape(slopes.shape + (1,) * far.ndim) * far[None]
+
+
+def _wide(slopes):
+  """Slopes in float32 or float64: bfloat16 cannot hold the distances they multiply."""
+  slopes = _checks.floats("slopes", slopes, "[N]", "px.alibi_slopes(N) has the paper's")
+  slopes = jnp.asarray(slopes)
+  return slopes.astype(_numerics.wide(slopes))
 
 
 @encoding
@@ -77,32 +86,40 @@ class Alibi(Encoding):
 
   Args:
     num_heads: N, sets the paper's slopes; or
-    slopes: ``[N]``, any slopes (a leaf).
+    slopes: ``[N]``, any slopes: a hyperparameter; ``px.learn(e, "slopes")`` makes them learned.
 
   Raises:
-    ValueError: num_heads < 1; both or neither given.
+    TypeError: num_heads is not an int, slopes are not floats.
+    ValueError: num_heads < 1; both or neither given; slopes without an axis.
 
   Example:
-    >>> Alibi(2).bias(None, None, jnp.array([1]), jnp.array([0, 1])).tolist()
-    [[[-0.0625, -0.0]], [[-0.00390625, -0.0]]]
+    >>> Alibi(2).distance_bias(jnp.array([1, 0])).tolist()
+    [[-0.0625, -0.0], [-0.00390625, -0.0]]
   """
 
   slopes: jax.Array
 
   relative = True
 
-  def __init__(self, num_heads: int | None = None, *, slopes=None):
+  def __init__(self, num_heads: int | None = None, *, slopes: Any = None):
     if (num_heads is None) == (slopes is None):
       raise _errors.value_error("num_heads, slopes", (num_heads, slopes), "exactly one of them",
                                 "Give the number of heads or the slopes")
-    self.set_fields(slopes=alibi_slopes(num_heads) if slopes is None else slopes)
+    if slopes is None:
+      slopes = alibi_slopes(num_heads)  # type: ignore[arg-type]
+    else:
+      slopes = _checks.floats("slopes", slopes, "[N]", "Alibi(N) has the paper's slopes",
+                              stacked=True)
+    self.set_fields(slopes=slopes)
 
   def distance_bias(self, distance):
     return alibi_bias(distance, self.slopes)
 
-  def low_rank(self, q_positions, k_positions):
-    del q_positions  # -m (i - j) = m j - m i, and m i is constant along row i.
-    slopes = jnp.asarray(self.slopes)
-    slopes = slopes.astype(jnp.float64 if slopes.dtype == jnp.float64 else jnp.float32)
+  def bias_columns(self, q_positions, k_positions):
+    del q_positions  # -m (i - j) = m (j - o) - m (i - o), and m (i - o) is constant along row i.
+    slopes = _wide(self.slopes)
     lead = (1,) * (k_positions.ndim - 1)
-    return (slopes.reshape(*lead, 1, -1, 1), k_positions.astype(slopes.dtype)[..., None, None])
+    # The origin o is the last key: float32 holds j - o exactly up to 2^24, but not j itself.
+    origin = k_positions.max(axis=-1, keepdims=True) if k_positions.shape[-1] else 0
+    near = (k_positions - origin).astype(slopes.dtype)
+    return slopes.reshape(*lead, 1, -1, 1), near[..., None, None]

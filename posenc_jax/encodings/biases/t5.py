@@ -9,14 +9,17 @@ boundary distances fall where exact arithmetic puts them on every backend. T5 it
 """
 
 import functools
+from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
-from posenc_jax.base import Encoding, encoding, static
+from posenc_jax import _align, _errors
+from posenc_jax.base import Encoding, encoding, parameter, static
+from posenc_jax.encodings import _checks
+
+_MEND = "Build it with T5Bias.init(key, num_heads)"
 
 
 def t5_thresholds(num_buckets: int, max_distance: int) -> np.ndarray:
@@ -32,10 +35,15 @@ def t5_thresholds(num_buckets: int, max_distance: int) -> np.ndarray:
   Returns:
     int32 NumPy ``[num_buckets - E - 1]``, ascending: thresholds of buckets E + 1, ..
 
+  Raises:
+    TypeError: settings that are not ints.
+
   Example:
     >>> t5_thresholds(32, 128).tolist()
     [19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99, 113]
   """
+  num_buckets = _checks.size("num_buckets", num_buckets, "T5 uses 32")
+  max_distance = _checks.size("max_distance", max_distance, "T5 uses 128")
   exact = num_buckets // 2
   steps = num_buckets - exact
 
@@ -50,12 +58,13 @@ def t5_thresholds(num_buckets: int, max_distance: int) -> np.ndarray:
   return np.asarray(thresholds, np.int32)
 
 
-def t5_bucket(relative_position: jax.Array, *, bidirectional: bool, num_buckets: int = 32,
+def t5_bucket(relative_position: Any, *, bidirectional: bool, num_buckets: int = 32,
               max_distance: int = 128) -> jax.Array:
   """The bucket of each relative position.
 
   Args:
-    relative_position: int ``[...]``, key position minus query position.
+    relative_position: int ``[...]``, key position minus query position: T5's own sign, the opposite
+      of the ``distance`` of other functions.
     bidirectional: True gives keys after the query the upper half of the buckets; False puts all
       of them in bucket 0.
     num_buckets: in all; even if bidirectional.
@@ -65,6 +74,7 @@ def t5_bucket(relative_position: jax.Array, *, bidirectional: bool, num_buckets:
     int32 ``[...]`` in [0, num_buckets).
 
   Raises:
+    TypeError: positions or settings that are not integers.
     ValueError: too few buckets, an odd number with two directions, max_distance too small.
 
   Example:
@@ -74,9 +84,9 @@ def t5_bucket(relative_position: jax.Array, *, bidirectional: bool, num_buckets:
   References:
     Raffel et al. 2019, arXiv 1910.10683, section 2.1.
   """
-  chex.assert_type(relative_position, int)
-  check_buckets(bidirectional, num_buckets, max_distance)
-  r = jnp.asarray(relative_position)
+  num_buckets, max_distance = _check_buckets(bidirectional, num_buckets, max_distance)
+  r = jnp.asarray(_align.numbers(relative_position, "relative_position"))
+  r = jnp.maximum(r, np.int32(1 - 2**31))  # int32 holds no opposite of -2^31
   side = num_buckets // 2 if bidirectional else num_buckets
   far = jnp.abs(r) if bidirectional else jnp.maximum(-r, 0)
   thresholds = t5_thresholds(side, max_distance)
@@ -87,8 +97,11 @@ def t5_bucket(relative_position: jax.Array, *, bidirectional: bool, num_buckets:
   return bucket + jnp.where(r > 0, side, 0).astype(jnp.int32) if bidirectional else bucket
 
 
-def check_buckets(bidirectional: bool, num_buckets: int, max_distance: int) -> None:
-  """Raises unless the settings of ``t5_bucket`` make sense."""
+def _check_buckets(bidirectional, num_buckets, max_distance):
+  """(num_buckets, max_distance) as ints; raises unless they make sense."""
+  _errors.check_bool("bidirectional", bidirectional, "False for decoders, True for encoders")
+  num_buckets = _checks.size("num_buckets", num_buckets, "T5 uses 32")
+  max_distance = _checks.size("max_distance", max_distance, "T5 uses 128")
   side = num_buckets // 2 if bidirectional else num_buckets
   if side < 2 or (bidirectional and num_buckets % 2):
     raise _errors.value_error("num_buckets", num_buckets,
@@ -97,9 +110,10 @@ def check_buckets(bidirectional: bool, num_buckets: int, max_distance: int) -> N
   if max_distance <= side // 2:
     raise _errors.value_error("max_distance", max_distance,
                               f"more than the {side // 2} exact buckets", "T5 uses 128")
+  return num_buckets, max_distance
 
 
-def t5_bias(distance: jax.Array, table: jax.Array, *, bidirectional: bool,
+def t5_bias(distance: Any, table: jax.Array, *, bidirectional: bool,
             max_distance: int = 128) -> jax.Array:
   """table[bucket(-distance)].
 
@@ -111,11 +125,17 @@ def t5_bias(distance: jax.Array, table: jax.Array, *, bidirectional: bool,
   Returns:
     ``[N, ...]`` of the table's dtype.
 
+  Raises:
+    TypeError: distances that are not integers, settings that are not.
+    ValueError: a table of another rank or with too few buckets.
+
   Example:
     >>> t5_bias(jnp.array([3]), jnp.arange(32.)[:, None], bidirectional=False).tolist()
     [[3.0]]
   """
-  bucket = t5_bucket(-distance, bidirectional=bidirectional, num_buckets=table.shape[0],
+  table = jnp.asarray(_checks.floats("table", table, "[num_buckets, N]", _MEND))
+  behind = jnp.asarray(_align.numbers(distance, "distance"))
+  bucket = t5_bucket(-behind, bidirectional=bidirectional, num_buckets=table.shape[0],
                      max_distance=max_distance)
   return jnp.take(table.T, bucket, axis=1, mode="clip")
 
@@ -125,31 +145,38 @@ class T5Bias(Encoding):
   """Adds a learned scalar for each head and bucket of distances.
 
   Args:
-    table: ``[num_buckets, N]``, a leaf.
+    table: ``[num_buckets, N]``, a parameter.
     bidirectional: static; False for decoders, True for encoders.
     max_distance: static.
 
+  Raises:
+    TypeError: a table that is no float array, settings that are not ints.
+    ValueError: a table of another rank, settings that do not fit; see ``t5_bucket``.
+
   Example:
     >>> e = T5Bias.init(jax.random.key(0), num_heads=2)
-    >>> e.bias(None, None, jnp.arange(3), jnp.arange(3)).shape
-    (2, 3, 3)
+    >>> e, e.distance_bias(jnp.arange(3)).shape
+    (T5Bias(table=f32[32,2]), (2, 3))
   """
 
-  table: jax.Array
+  table: jax.Array = parameter()
   bidirectional: bool = static(False)
   max_distance: int = static(128)
 
   relative = True
 
   def __post_init__(self):
-    chex.assert_rank(self.table, {2, 3}, exception_type=ValueError)
-    check_buckets(self.bidirectional, self.table.shape[-2], self.max_distance)
+    table = _checks.floats("table", self.table, "[num_buckets, N]", _MEND, stacked=True)
+    _, far = _check_buckets(self.bidirectional, table.shape[-2], self.max_distance)
+    self.set_fields(table=table, bidirectional=bool(self.bidirectional), max_distance=far)
 
   @classmethod
   def init(cls, key, num_heads: int, *, bidirectional: bool = False, num_buckets: int = 32,
            max_distance: int = 128, stddev: float = 0.02) -> "T5Bias":
     """Draws a table ``[num_buckets, num_heads]`` from N(0, stddev^2)."""
-    table = jax.random.normal(key, (num_buckets, num_heads), jnp.float32) * stddev
+    shape = (_checks.size("num_buckets", num_buckets, "T5 uses 32"),
+             _checks.size("num_heads", num_heads, "Pass the query heads N"))
+    table = jax.random.normal(_checks.key(key), shape, jnp.float32) * stddev
     return cls(table, bidirectional, max_distance)
 
   def distance_bias(self, distance):

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.base import Encoding, encoding, static
+from posenc_jax.base import Encoding, encoding, parameter, static
+from posenc_jax.encodings import _checks
 
 
 def cope_positions(scores: jax.Array, mask: jax.Array | None, num_positions: int) -> jax.Array:
@@ -30,6 +31,10 @@ def cope_positions(scores: jax.Array, mask: jax.Array | None, num_positions: int
   Returns:
     ``[..., N, T, S]`` of the scores' dtype, real-valued.
 
+  Raises:
+    TypeError: a mask that is not bool, num_positions that is not an int.
+    ValueError: num_positions below 1.
+
   Example:
     >>> cope_positions(jnp.zeros((1, 1, 4)), None, 9).tolist()
     [[[2.0, 1.5, 1.0, 0.5]]]
@@ -37,6 +42,9 @@ def cope_positions(scores: jax.Array, mask: jax.Array | None, num_positions: int
   References:
     Golovneva et al. 2024, arXiv 2405.18719, section 4: gates and their sums.
   """
+  scores = _checks.floats("scores", scores, "[..., N, T, S]", "Pass the scaled scores")
+  num_positions = _checks.size("num_positions", num_positions, "Pass the rows of the table")
+  mask = _checks.mask(mask)
   gates = jax.nn.sigmoid(scores)
   if mask is not None:
     gates = jnp.where(mask, gates, 0)
@@ -69,6 +77,9 @@ def cope_bias(q: jax.Array, positions: jax.Array, table: jax.Array) -> jax.Array
   References:
     Golovneva et al. 2024, arXiv 2405.18719, section 4: interpolation.
   """
+  q = _checks.floats("q", q, "[..., T, N, H]", "Pass queries, heads before dims")
+  positions = _checks.floats("positions", positions, "[..., N, T, S]",
+                             "Pass what cope_positions returned")
   n, h = q.shape[-2:]
   if table.shape[1:] not in ((h,), (n, h)):
     raise _errors.value_error("table", f"shape {table.shape}",
@@ -94,11 +105,13 @@ class Cope(Encoding):
   hold, the bias of an encoding chained with it included.
 
   Args:
-    table: ``[num_positions, H]``, shared by the heads, or ``[num_positions, N, H]``; a leaf.
-    scaled: static; True adds q . e / sqrt(H), as the authors' code does by default, False adds
-      q . e, as the paper's listing and other implementations do.
+    table: ``[num_positions, H]``, shared by the heads, or ``[num_positions, N, H]``; a parameter.
+    scaled: static; True multiplies q . e by what q . k is multiplied by, 1/sqrt(H) unless
+      ``attend`` is given a ``scale``, as the authors' code does by default; False adds q . e, as
+      the paper's listing and other implementations do.
 
   Raises:
+    TypeError: a table that is no float array.
     ValueError: a table of another rank or with fewer than two positions.
 
   Example:
@@ -109,12 +122,17 @@ class Cope(Encoding):
     (6, 2, 4)
   """
 
-  table: jax.Array
+  table: jax.Array = parameter()
   scaled: bool = static(True)
 
   relative = True
+  position_axes = None
 
   def __post_init__(self):
+    mend = "Build it with Cope.init(key, num_positions, head_dim)"
+    table = _checks.floats("table", self.table, "[..., num_positions, H]", mend)
+    self.set_fields(table=table, scaled=_errors.check_bool("scaled", self.scaled,
+                                                           "True scales q . e as q . k"))
     if self.table.ndim not in (2, 3) or self.table.shape[0] < 2:
       raise _errors.value_error("table", f"shape {self.table.shape}",
                                 "[num_positions, H] or [num_positions, N, H], 2 positions at least",
@@ -127,11 +145,15 @@ class Cope(Encoding):
 
     ``num_heads`` gives each head its own table.
     """
-    shape = (num_positions, *(() if num_heads is None else (num_heads,)), head_dim)
-    return cls(jax.random.normal(key, shape, jnp.float32) * stddev, scaled)
+    sizes = {"num_positions": num_positions, "num_heads": num_heads, "head_dim": head_dim}
+    shape = [_checks.size(name, n, "The table is [num_positions, head_dim]")
+             for name, n in sizes.items() if n is not None]
+    return cls(jax.random.normal(_checks.key(key), shape, jnp.float32) * stddev, scaled)
 
-  def scores(self, scores, q, k, q_positions, k_positions, mask):
-    del k, q_positions, k_positions
-    positions = cope_positions(scores, mask, self.table.shape[0])
-    bias = cope_bias(q, positions, self.table)
-    return scores + (bias / math.sqrt(self.table.shape[-1]) if self.scaled else bias)
+  def scores(self, scores, tile):
+    positions = cope_positions(scores, tile.mask, self.table.shape[0])
+    bias = cope_bias(tile.q, positions, self.table)
+    if not self.scaled:
+      return scores + bias
+    scale = 1 / math.sqrt(self.table.shape[-1]) if tile.scale is None else tile.scale
+    return scores + bias * jnp.asarray(scale).astype(bias.dtype)

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.base import HOOKS, Encoding, encoding, static
+from posenc_jax.base import HOOKS, Encoding, encoding, parameter, static
+from posenc_jax.encodings import _checks
 
 
 def dape_scores(scores: jax.Array, bias: jax.Array | None, hidden_weight: jax.Array,
@@ -43,7 +44,8 @@ def dape_scores(scores: jax.Array, bias: jax.Array | None, hidden_weight: jax.Ar
     Like scores.
 
   Raises:
-    ValueError: weights that do not fit the heads.
+    TypeError: a mask that is not bool.
+    ValueError: weights or a bias that do not fit the heads.
 
   Example:
     >>> z, w = jnp.array([[[1.0, 2.0]]]), jnp.ones((1, 1, 1))
@@ -53,7 +55,12 @@ def dape_scores(scores: jax.Array, bias: jax.Array | None, hidden_weight: jax.Ar
   References:
     Zheng et al. 2024, arXiv 2405.14722, section 3; Zheng et al. 2024, arXiv 2410.04798, section 3.
   """
+  scores = _checks.floats("scores", scores, "[..., N, T, S]", "Pass the scaled scores")
+  mask = _checks.mask(mask)
   heads = scores.shape[-3]
+  if bias is not None and bias.shape[-3] != heads:
+    raise _errors.value_error("bias", f"{bias.shape[-3]} heads", f"the {heads} heads of the scores",
+                              "Build the inner encoding for the query heads N")
   channels = heads if bias is None else 2 * heads
   if hidden_weight.shape[1] != channels or out_weight.shape[2] != heads:
     raise _errors.value_error(
@@ -93,16 +100,16 @@ class Dape(Encoding):
 
   Args:
     inner: an encoding that answers ``bias`` alone, such as ``Alibi(N)`` (its leaves are leaves of
-      this one), or None for the network on bare scores. Compose others from outside:
-      ``chain(Rotary(..), Dape.init(.., inner=None))``.
-    hidden_weight: ``[taps, 2N, W]`` (``[taps, N, W]`` without inner), a leaf.
-    hidden_bias: ``[W]``, a leaf.
-    out_weight: ``[taps, W, N]``, a leaf.
+      this one, parameters where it says so), or None for the network on bare scores. Compose
+      others from outside: ``chain(Rotary(..), Dape.init(.., inner=None))``.
+    hidden_weight: ``[taps, 2N, W]`` (``[taps, N, W]`` without inner), a parameter.
+    hidden_bias: ``[W]``, a parameter.
+    out_weight: ``[taps, W, N]``, a parameter.
     left: static; see ``dape_scores``.
 
   Raises:
     ValueError: shapes that do not fit together, an even number of taps to be centred.
-    TypeError: an inner encoding that answers other hooks, which would be lost.
+    TypeError: an inner encoding that answers other hooks, which would be lost; no float weights.
 
   Example:
     >>> import posenc_jax as px
@@ -113,13 +120,18 @@ class Dape(Encoding):
   """
 
   inner: Encoding | None
-  hidden_weight: jax.Array
-  hidden_bias: jax.Array
-  out_weight: jax.Array
+  hidden_weight: jax.Array = parameter()
+  hidden_bias: jax.Array = parameter()
+  out_weight: jax.Array = parameter()
   left: int | None = static(None)
 
   def __post_init__(self):
     _check_inner(self.inner)
+    for name in ("hidden_weight", "hidden_bias", "out_weight"):
+      _checks.floats(name, getattr(self, name), "[...]", "Build them with Dape.init(key, N, inner)")
+    if self.left is not None:
+      self.set_fields(left=_errors.check_int("left", self.left, "None or an int, at least 0",
+                                             "left=taps - 1 looks to the left only"))
     w, b, o = self.hidden_weight.shape, self.hidden_bias.shape, self.out_weight.shape
     if len(w) != 3 or len(o) != 3 or not (w[2],) == b == (o[1],):
       raise _errors.value_error("hidden_weight, hidden_bias, out_weight", f"shapes {w}, {b}, {o}",
@@ -132,32 +144,43 @@ class Dape(Encoding):
                                   "left=taps - 1 looks to the left only, with any number of taps")
 
   @property
-  def relative(self) -> bool:
+  def relative(self) -> bool:  # type: ignore[override]
     return self.inner is None or self.inner.relative
 
   @property
-  def trailing(self) -> int:
-    return 0 if self.inner is None else self.inner.trailing
+  def position_axes(self) -> int | None:  # type: ignore[override]
+    return None if self.inner is None else self.inner.position_axes
 
   @classmethod
-  def init(cls, key, num_heads: int, inner: Encoding | None, *, taps: int = 1, width: int = 32,
+  def init(cls, key, num_heads: int, inner: Encoding | None, *, taps: int = 1, hidden: int = 32,
            left: int | None = None) -> "Dape":
     """Draws weights uniformly within 1/sqrt(inputs), as the authors' code does.
 
-    ``taps=1`` is the first version; the second one's default in the authors' settings is 3.
+    ``hidden`` is W. ``taps=1`` is the first version; the second one's default in the authors'
+    settings is 3.
     """
+    key = _checks.key(key)
+    num_heads = _checks.size("num_heads", num_heads, "Pass the query heads N")
+    taps = _checks.size("taps", taps, "The first version has 1, the second 3")
+    hidden = _checks.size("hidden", hidden, "The authors' networks have 32 hidden values")
+    _check_inner(inner)
     channels = num_heads if inner is None else 2 * num_heads
     draw = lambda i, shape, inputs: jax.random.uniform(
         jax.random.fold_in(key, i), shape, jnp.float32, -1 / math.sqrt(inputs),
         1 / math.sqrt(inputs))
-    return cls(inner, draw(0, (taps, channels, width), taps * channels),
-               draw(1, (width,), taps * channels), draw(2, (taps, width, num_heads), taps * width),
-               left)
+    return cls(inner, draw(0, (taps, channels, hidden), taps * channels),
+               draw(1, (hidden,), taps * channels),
+               draw(2, (taps, hidden, num_heads), taps * hidden), left)
 
-  def scores(self, scores, q, k, q_positions, k_positions, mask):
-    bias = None if self.inner is None else self.inner.bias(q, k, q_positions, k_positions)
+  def scores(self, scores, tile):
+    bias = None
+    if self.inner is not None:
+      bias = self.inner.bias(tile._replace(mask=None))
+      if self.inner.shared_heads and bias.shape[-3] == 1:
+        bias = jnp.repeat(bias, scores.shape[-3], axis=-3)
+      bias = bias.reshape((1,) * (scores.ndim - bias.ndim) + bias.shape)
     return dape_scores(scores, bias, self.hidden_weight, self.hidden_bias, self.out_weight,
-                       mask=mask, left=self.left)
+                       mask=tile.mask, left=self.left)
 
 
 def _check_inner(inner):

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""FoX: attention that forgets at a pace the layer's input sets (hooks ``drive`` and ``bias``).
+"""FoX: attention that forgets at a pace the layer's input sets (hooks ``layer`` and ``bias``).
 
 Lin et al. 2025, "Forgetting Transformer", arXiv 2503.02130, section 3.
 Differs from the paper: the cumulated log gates are kept as an unevaluated sum of two floats. One
@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
-from posenc_jax.base import Encoding, align_array, encoding
+from posenc_jax import _align, _errors, _numerics
+from posenc_jax.base import Encoding, encoding, parameter
+from posenc_jax.encodings import _checks
 
 
 def log_forget_gates(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
@@ -30,6 +31,7 @@ def log_forget_gates(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Ar
     float32 ``[..., T, N]`` (float64 for float64 x), at most 0.
 
   Raises:
+    TypeError: x, weight or bias is no float array.
     ValueError: the width of x is not D.
 
   Example:
@@ -39,10 +41,15 @@ def log_forget_gates(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Ar
   References:
     Lin et al. 2025, arXiv 2503.02130, section 3, the definition of f_t.
   """
+  mend = "Build them with Fox.init(key, d_model, num_heads)"
+  x = _checks.floats("x", x, "[..., T, D]", "Pass a layer's input")
+  weight = jnp.asarray(_checks.floats("weight", weight, "[D, N]", mend))
+  bias = jnp.asarray(_checks.floats("bias", bias, "[N]", mend, sizes={"N": weight.shape[1]}))
   if x.shape[-1] != weight.shape[0]:
     raise _errors.value_error("x", f"width {x.shape[-1]}", f"the gates' width {weight.shape[0]}",
                               "Build the gates for the model width D of the layer's input")
-  dtype = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
+  x = jnp.asarray(x)
+  dtype = _numerics.wide(x)
   # Full precision: errors of single gates add up over the whole sequence, and N columns are few.
   logits = jnp.einsum("...td,dn->...tn", x.astype(dtype), weight.astype(dtype),
                       precision=jax.lax.Precision.HIGHEST)
@@ -79,12 +86,16 @@ def forget_positions(log_gates: jax.Array, *, carry: jax.Array | None = None,
     raise _errors.value_error("log_gates", f"shape {log_gates.shape}", "[..., T, N]",
                               "Add an axis for the heads, of size 1 where they share a gate")
   *batch, length, heads = log_gates.shape
-  gates = log_gates.astype(jnp.float64 if log_gates.dtype == jnp.float64 else jnp.float32)
+  log_gates = jnp.asarray(_checks.floats("log_gates", log_gates, "[..., T, N]",
+                                         "Pass what log_forget_gates returned"))
+  gates = log_gates.astype(_numerics.wide(log_gates))
   if segments is not None:
-    segments = jnp.asarray(align_array(segments, len(batch), length, 0, "segments"))
+    segments = jnp.asarray(_align.align_array(segments, len(batch), length, 0, "segments",
+                                              real=False))
     gates = jnp.where(segments[..., None] < 0, 0, gates)
   total = _sum_pairs(gates, axis=len(batch))
   if carry is not None:
+    carry = _checks.floats("carry", carry, "[..., 2, N]", "Pass c[..., -1, :, :] of the last chunk")
     if carry.shape != (*batch, 2, heads):
       raise _errors.value_error("carry", f"shape {carry.shape}", f"{(*batch, 2, heads)}",
                                 "Pass what the previous chunk of the same sequences returned")
@@ -130,9 +141,9 @@ def forget_bias(q_positions: jax.Array, k_positions: jax.Array) -> jax.Array:
     Lin et al. 2025, arXiv 2503.02130, section 3, the logit bias d_ij.
   """
   for name, c in (("q_positions", q_positions), ("k_positions", k_positions)):
-    if c.ndim < 3 or c.shape[-2:] != (2, q_positions.shape[-1]):
-      raise _errors.value_error(name, f"shape {c.shape}", "driven positions [..., T, 2, N]",
-                                "Pass what forget_positions or Fox.drive returned")
+    if len(np.shape(c)) < 3 or c.shape[-2:] != (2, q_positions.shape[-1]):
+      raise _errors.value_error(name, f"shape {np.shape(c)}", "driven positions [..., T, 2, N]",
+                                "Pass what forget_positions or Fox.layer returned")
   row = lambda c, i: jnp.swapaxes(c[..., i, :], -1, -2)  # to [..., N, T]
   high, low = (row(q_positions, i)[..., :, None] - row(k_positions, i)[..., None, :]
                for i in (0, 1))
@@ -143,46 +154,54 @@ def forget_bias(q_positions: jax.Array, k_positions: jax.Array) -> jax.Array:
 class Fox(Encoding):
   """Adds the sum of log forget gates between key and query to the scores; causal attention only.
 
-  A layer calls ``drive`` on its input, uses what it returns as this layer's positions, and caches
-  it beside the keys; token indices play no part. Compose with ``chain(Rotary(..), Fox(..))`` for
-  the paper's variant with rotary positions.
+  A layer calls ``layer`` on its input, uses the positions that it returns as this layer's, and
+  caches them beside the keys; token indices play no part. Compose with ``chain(Rotary(..),
+  Fox(..))`` for the paper's variant with rotary positions.
 
   Args:
-    gate_weight: ``[D, N]``, a leaf.
-    gate_bias: ``[N]``, a leaf.
+    gate_weight: ``[D, N]``, a parameter; D is the model width.
+    gate_bias: ``[N]``, a parameter.
 
   Raises:
+    TypeError: gates that are no float arrays.
     ValueError: shapes that do not fit together.
 
   Example:
     >>> import posenc_jax as px
-    >>> e = Fox.init(jax.random.key(0), width=6, num_heads=2)
+    >>> e = Fox.init(jax.random.key(0), d_model=6, num_heads=2)
     >>> x, q = jnp.ones((5, 6)), jnp.ones((5, 2, 4))
-    >>> c, carry = e.drive(x, jnp.arange(5))
-    >>> px.attend(q, q, q, e, q_positions=c, k_positions=c, causal=True).shape
+    >>> x, c, carry = e.layer(x, jnp.arange(5))
+    >>> px.attend(q, q, q, e, q_positions=c, k_positions=c, causal=True, applied=("layer",)).shape
     (5, 2, 4)
   """
 
-  gate_weight: jax.Array
-  gate_bias: jax.Array
+  gate_weight: jax.Array = parameter()
+  gate_bias: jax.Array = parameter(None)
 
   relative = True
-  trailing = 2
+  position_axes = None
+  layer_axes = 2
 
   def __post_init__(self):
+    mend = "Build them with Fox.init(key, d_model, num_heads)"
+    for name in ("gate_weight", "gate_bias"):
+      letters = "[D, N]" if name == "gate_weight" else "[N]"
+      _checks.floats(name, getattr(self, name), letters, mend, stacked=True)
     w, b = self.gate_weight.shape, self.gate_bias.shape
     if len(w) != 2 or b != w[1:]:
       raise _errors.value_error("gate_weight, gate_bias", f"shapes {w} and {b}", "[D, N] and [N]",
                                 "Give every query head one column and one bias")
 
   @classmethod
-  def init(cls, key, width: int, num_heads: int, *, stddev: float = 0.02,
+  def init(cls, key, d_model: int, num_heads: int, *, stddev: float = 0.02,
            gate_bias: float = 0.0) -> "Fox":
     """Draws the weights from N(0, stddev^2), as the authors' code does; gates start at 1/2.
 
     A larger ``gate_bias`` forgets more slowly at first: 5 starts the gates at 0.993.
     """
-    weight = jax.random.normal(key, (width, num_heads), jnp.float32) * stddev
+    d_model = _checks.size("d_model", d_model, "Pass the model width D")
+    num_heads = _checks.size("num_heads", num_heads, "Pass the query heads N")
+    weight = jax.random.normal(_checks.key(key), (d_model, num_heads), jnp.float32) * stddev
     return cls(weight, jnp.full((num_heads,), gate_bias, jnp.float32))
 
   def align(self, positions, batch, length, argument="positions"):
@@ -190,20 +209,19 @@ class Fox(Encoding):
     if len(shape) < 3 or shape[-2:] != (2, heads):
       raise _errors.value_error(argument, f"shape {shape}",
                                 f"driven positions [..., T, 2, {heads}]",
-                                "Pass what drive(x, positions) returned for these tokens")
+                                "Pass what layer(x, positions) returned for these tokens")
     return super().align(positions, batch, length, argument)
 
-  def drive(self, x, positions, *, carry=None, segments=None):
+  def layer(self, x, positions, *, carry=None, segments=None):
     del positions
     gates = log_forget_gates(x, self.gate_weight, self.gate_bias)
     c = forget_positions(gates, carry=carry, segments=segments)
-    return c, c[..., -1, :, :]
+    return x, c, c[..., -1, :, :]
 
-  def bias(self, q, k, q_positions, k_positions):
-    del q, k
-    return forget_bias(q_positions, k_positions)
+  def bias(self, tile):
+    return forget_bias(tile.q_positions, tile.k_positions)
 
-  def low_rank(self, q_positions, k_positions):
+  def bias_columns(self, q_positions, k_positions):
     del q_positions  # c_m is constant along row m.
     k_columns = -jnp.swapaxes(k_positions, -1, -2)
     return np.ones(k_columns[..., :1, :1, :].shape, k_columns.dtype), k_columns

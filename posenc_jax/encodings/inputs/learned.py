@@ -5,20 +5,22 @@
 Gehring et al. 2017, arXiv 1705.03122; Devlin et al. 2018, "BERT", arXiv 1810.04805.
 """
 
-import chex
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _errors
-from posenc_jax.base import Encoding, encoding, static
+from posenc_jax import _align, _errors, _numerics
+from posenc_jax.base import Encoding, encoding, parameter, static
+from posenc_jax.encodings import _checks
 
 
-def lookup(table: jax.Array, positions: jax.Array, *, offset: int = 0) -> jax.Array:
+def lookup(table: jax.Array, positions: Any, *, offset: int = 0) -> jax.Array:
   """table[positions + offset]; a position outside the table is an error, or NaN under a trace.
 
   Args:
     table: ``[L, D]``.
-    positions: ``[...]`` integers.
+    positions: ``[...]`` integers; a plain Python int is refused, as it may be a length.
     offset: added to every position (RoBERTa and OPT start at 2).
 
   Returns:
@@ -33,10 +35,10 @@ def lookup(table: jax.Array, positions: jax.Array, *, offset: int = 0) -> jax.Ar
     >>> lookup(jnp.eye(3), jnp.array([2])).tolist()
     [[0.0, 0.0, 1.0]]
   """
-  if not jnp.issubdtype(jnp.result_type(positions), jnp.integer):
-    raise _errors.type_error("positions", jnp.result_type(positions).name, "int32",
-                             "A learned table has rows for integers only")
-  known = _errors.concrete(positions)
+  table = _checks.floats("table", table, "[L, D]", "Draw one with Learned.init(key, L, D).table")
+  offset = _errors.check_int("offset", offset, "an int", "RoBERTa and OPT start at 2")
+  positions = _checks.positions(positions)
+  known = _numerics.known(positions)
   rows = table.shape[0]
   if known is not None and known.size:
     low, high = int(known.min()) + offset, int(known.max()) + offset
@@ -47,7 +49,7 @@ def lookup(table: jax.Array, positions: jax.Array, *, offset: int = 0) -> jax.Ar
           else "Positions of a learned table start at 0; mask padding out")
   index = jnp.asarray(positions, jnp.int32) + jnp.int32(offset)
   index = jnp.where(index < 0, rows, index)  # a negative index would wrap to the last row
-  return jnp.take(table, index, axis=0, mode="fill", fill_value=jnp.nan)
+  return jnp.take(jnp.asarray(table), index, axis=0, mode="fill", fill_value=jnp.nan)
 
 
 @encoding
@@ -55,8 +57,12 @@ class Learned(Encoding):
   """Adds ``table[positions + offset]`` to the embeddings.
 
   Args:
-    table: ``[L, D]``, a leaf.
+    table: ``[L, D]``, a parameter.
     offset: static; see ``lookup``.
+
+  Raises:
+    TypeError: a table that is no float array, an offset that is no int.
+    ValueError: a table of another rank; in a call, another width or a position outside the table.
 
   Example:
     >>> e = Learned.init(jax.random.key(0), length=8, dim=4)
@@ -64,18 +70,22 @@ class Learned(Encoding):
     (1, 2, 4)
   """
 
-  table: jax.Array
+  table: jax.Array = parameter()
   offset: int = static(0)
 
   def __post_init__(self):
-    chex.assert_rank(self.table, {2, 3}, exception_type=ValueError)
+    _checks.floats("table", self.table, "[L, D]", "Build it with Learned.init(key, length, dim)",
+                   stacked=True)
+    self.set_fields(offset=_errors.check_int("offset", self.offset, "an int",
+                                             "RoBERTa and OPT start at 2"))
 
   @classmethod
   def init(cls, key, length: int, dim: int, *, offset: int = 0, stddev: float = 0.02) -> "Learned":
     """Draws a table ``[length + offset, dim]`` from N(0, stddev^2), as BERT does."""
-    if length < 1 or dim < 1:
-      raise _errors.value_error("length, dim", (length, dim), "at least 1",
-                                "Pass the longest sequence and the model width")
+    mend = "Pass the longest sequence and the model width"
+    length, dim = _checks.size("length", length, mend), _checks.size("dim", dim, mend)
+    offset = _errors.check_int("offset", offset, "an int", "RoBERTa and OPT start at 2")
+    key = _checks.key(key)
     return cls(jax.random.normal(key, (length + offset, dim), jnp.float32) * stddev, offset)
 
   def inputs(self, x, positions):
@@ -83,4 +93,5 @@ class Learned(Encoding):
       raise _errors.value_error("x", f"width {x.shape[-1]}",
                                 f"the width {self.table.shape[-1]} of the table",
                                 "Build Learned with the model's width")
+    positions = _align.align_array(positions, x.ndim - 2, x.shape[-2], 0, "positions", real=False)
     return x + lookup(self.table, positions, offset=self.offset).astype(x.dtype)

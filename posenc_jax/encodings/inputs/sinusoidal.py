@@ -9,32 +9,34 @@ other tables in circulation, which are not interchangeable with the paper's.
 
 import fractions
 import math
+from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors, phases
+from posenc_jax import _align, _errors, _numerics, phases
 from posenc_jax.base import Encoding, encoding, static
+from posenc_jax.encodings import _bases, _checks
 
 LAYOUTS = ("interleaved", "halves")
 DIVISORS = ("dim", "last")
 
 
-def sinusoidal_exponents(dim: int, divisor: str = "dim") -> list[fractions.Fraction]:
+def _exponents(dim: int, divisor: str) -> list[fractions.Fraction]:
   """Exponents e of the n = ceil(d/2) frequencies base^(-e): 2i/d ("dim") or i/(n-1) ("last")."""
   count = -(-dim // 2)
   below = fractions.Fraction(dim, 2) if divisor == "dim" else max(count - 1, 1)
   return [fractions.Fraction(i) / below for i in range(count)]
 
 
-def sinusoidal(positions: jax.Array, dim: int, *, base: float = 10_000.0,
+def sinusoidal(positions: Any, dim: int, *, base: Any = 10_000.0,
                layout: str = "interleaved", divisor: str = "dim") -> jax.Array:
   """PE(p, 2i) = sin(p / base^(2i/d)), PE(p, 2i+1) = cos of the same, exact at any position.
 
   Args:
-    positions: ``[...]`` int32, or float32 for real-valued positions; any values, negative too.
+    positions: ``[...]`` int32, or float32 for real-valued positions; any values, negative too. A
+      plain Python int is refused, as it is a length more often than a position.
     dim: D, the width of the table. An odd width drops the last cosine.
     base: positive. A known base gives exact angles; a traced one keeps float32 frequencies.
     layout: "interleaved" puts sine and cosine in neighbouring columns, as the paper; "halves"
@@ -47,7 +49,7 @@ def sinusoidal(positions: jax.Array, dim: int, *, base: float = 10_000.0,
 
   Raises:
     ValueError: dim < 1, base <= 0, an unknown layout or divisor.
-    TypeError: positions in a 16-bit float.
+    TypeError: a length in place of positions, positions in a 16-bit float, a traced dim.
 
   Example:
     >>> sinusoidal(jnp.arange(2), 4).round(4).tolist()
@@ -56,51 +58,50 @@ def sinusoidal(positions: jax.Array, dim: int, *, base: float = 10_000.0,
   References:
     Vaswani et al. 2017, arXiv 1706.03762, section 3.5.
   """
-  check_position_dtype(positions)
+  positions = _checks.positions(positions, real=True)
   _errors.check_choice("layout", layout, LAYOUTS)
-  return _table(positions, sinusoidal_frequencies(dim, base=base, divisor=divisor), dim, layout)
+  frequencies = sinusoidal_frequencies(dim, base=base, divisor=divisor)
+  return _table(positions, phases.as_frequencies(frequencies, single=True), int(dim), layout)
 
 
-def _table(positions, frequencies, dim, layout):
-  known = isinstance(frequencies, phases.Turns)
-  if known and not jnp.issubdtype(jnp.result_type(positions), jnp.floating):
+def _table(positions, frequencies, dim, layout, dtype=jnp.float32):
+  exact = isinstance(frequencies, phases.Frequencies) and dtype == jnp.float32
+  if exact and not jnp.issubdtype(positions.dtype, jnp.floating):
     # One sine for each column, a quarter of a turn ahead for a cosine: nothing to be joined.
     columns, count = np.arange(dim), (dim + 1) // 2
     index, ahead = np.divmod(columns, 2) if layout == "interleaved" else (
         columns % count, columns // count)
-    turns = jax.tree.map(lambda x: jnp.asarray(x)[..., index], frequencies)
-    phase = phases.phase(positions, turns)
+    phase = phases.phase(positions, jax.tree.map(lambda x: jnp.asarray(x)[index], frequencies))
     ahead = jnp.broadcast_to(jnp.asarray(ahead << 30, jnp.uint32), phase.shape)
-    table = phases.sin_of_phase(phase + ahead)
-  else:
-    cos, sin = phases.cos_sin(positions, frequencies)
-    if layout == "interleaved":
-      table = jnp.stack([sin, cos], axis=-1).reshape(*cos.shape[:-1], -1)[..., :dim]
-    else:
-      table = jnp.concatenate([sin, cos[..., :dim // 2]], axis=-1)
-  chex.assert_shape(table, (*jnp.shape(positions), dim))
-  return table
+    return phases.sin_of_phase(phase + ahead)
+  cos, sin = phases.cos_sin(positions, frequencies, dtype=dtype)
+  if layout == "interleaved":
+    return jnp.stack([sin, cos], axis=-1).reshape(*cos.shape[:-1], -1)[..., :dim]
+  return jnp.concatenate([sin, cos[..., :dim // 2]], axis=-1)
 
 
-def sinusoidal_frequencies(dim: int, *, base: float = 10_000.0, divisor: str = "dim"):
-  """Frequencies of ``sinusoidal`` in ``ceil(dim/2)`` columns: ``Turns``, or float32 if traced."""
-  if dim < 1:
-    raise _errors.value_error("dim", dim, "at least 1", "Pass the model width")
+def sinusoidal_frequencies(dim: int, *, base: Any = 10_000.0, divisor: str = "dim") -> Any:
+  """The frequencies of ``sinusoidal``'s ``ceil(dim/2)`` sines.
+
+  Args:
+    dim: D.
+    base: positive; or an array ``[...]`` of several, to be swept by vmap.
+    divisor: as in ``sinusoidal``.
+
+  Returns:
+    ``[ceil(dim/2)]``: exact ``Frequencies``, or a float32 ``jax.Array`` for a traced base.
+
+  Raises:
+    TypeError: dim is not an int, or traced.
+    ValueError: dim < 1, base <= 0, an unknown divisor.
+
+  Example:
+    >>> sinusoidal_frequencies(3, base=8.0, divisor="last").tolist()
+    [1.0, 0.125]
+  """
+  dim = _checks.size("dim", dim, "Pass the model width")
   _errors.check_choice("divisor", divisor, DIVISORS)
-  exponents = sinusoidal_exponents(dim, divisor)
-  if _errors.concrete(base) is not None:
-    return phases.geometric_turns(_errors.concrete(base), exponents)
-  e = jnp.asarray([float(x) for x in exponents], jnp.float32)
-  return jnp.exp(-jnp.log(jnp.asarray(base, jnp.float32))[..., None] * e)
-
-
-def check_position_dtype(positions) -> None:
-  """Refuses positions in 16-bit floats, which cannot count."""
-  dtype = jnp.result_type(positions)
-  if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4:
-    raise _errors.type_error("positions", dtype.name, "int32, or float32 for real-valued positions",
-                             f"{dtype.name} cannot hold every integer above "
-                             f"{256 if dtype.name == 'bfloat16' else 2048}; pass int32 positions")
+  return _bases.powers(base, _exponents(dim, divisor))
 
 
 def tutorial_growing_angle(length: int, dim: int) -> jax.Array:
@@ -123,8 +124,10 @@ def tutorial_growing_angle(length: int, dim: int) -> jax.Array:
     >>> tutorial_growing_angle(2, 2).round(4).tolist()
     [[0.0, 0.0], [0.8415, -0.1601]]
   """
+  length, dim = _sizes(length, dim)
   positions = jnp.arange(length, dtype=jnp.int32)
-  frequencies = phases.geometric_turns(10_000.0, [fractions.Fraction(-j, dim) for j in range(dim)])
+  frequencies = phases.geometric_frequencies(
+      10_000.0, [fractions.Fraction(-j, dim) for j in range(dim)])
   _, sin = phases.cos_sin(positions, frequencies)
   decay = jnp.asarray([10.0 ** (-j / dim) for j in range(dim)], jnp.float32)
   return sin * decay[None, :]
@@ -152,11 +155,12 @@ def tutorial_doubled_exponent(length: int, dim: int) -> jax.Array:
     >>> tutorial_doubled_exponent(2, 4).round(4).tolist()
     [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.0001, 1.0]]
   """
+  length, dim = _sizes(length, dim)
   if dim % 2:
     raise _errors.value_error("dim", dim, "an even width", f"Use {dim + 1}, or sinusoidal()")
   exponents = [fractions.Fraction(4 * j, dim) for j in range(dim // 2)]
   cos, sin = phases.cos_sin(jnp.arange(length, dtype=jnp.int32),
-                            phases.geometric_turns(10_000.0, exponents))
+                            phases.geometric_frequencies(10_000.0, exponents))
   return jnp.stack([sin, cos], axis=-1).reshape(length, dim)
 
 
@@ -179,11 +183,19 @@ def tutorial_one_frequency(x: jax.Array, amplitude: float | jax.Array) -> jax.Ar
     >>> tutorial_one_frequency(jnp.zeros((2, 1)), 1.0).round(6).tolist()
     [[1.0], [1.000628]]
   """
+  x = _checks.floats("x", x, "[..., T, D]", "Pass the embeddings")
+  amplitude = _checks.floats("amplitude", amplitude, "[]" if not np.ndim(amplitude) else "[D]",
+                             "One number, or one a column", sizes={"D": x.shape[-1]})
   t = jnp.arange(x.shape[-2], dtype=jnp.int32)
   cos, sin = phases.cos_sin(t, [2 * math.pi / 10_000.0])
   p = jnp.broadcast_to(jnp.asarray(amplitude, jnp.float32), x.shape[-1:])
   added = p[None, :] * sin + p[None, :] * cos
   return (x + added.reshape((1,) * (x.ndim - 2) + added.shape).astype(x.dtype)).astype(x.dtype)
+
+
+def _sizes(length, dim):
+  return (_checks.size("length", length, "Pass the number of positions, T"),
+          _checks.size("dim", dim, "Pass the model width, D"))
 
 
 @encoding
@@ -193,32 +205,49 @@ class Sinusoidal(Encoding):
   Args:
     dim: D, the width of the embeddings.
     base: positive; a known base (or array of bases, to be swept by vmap) is exact.
-    scale: multiplies the table; a learned scale is the "scaled sinusoid".
+    scale: multiplies the table; ``learn(e, "scale")`` makes it the learned "scaled sinusoid".
     layout, divisor: as in ``sinusoidal``.
+
+  Raises:
+    TypeError: dim is not an int.
+    ValueError: dim < 1, base <= 0, an unknown layout or divisor; in a call, another width.
 
   Example:
     >>> Sinusoidal(4).inputs(jnp.zeros((1, 2, 4)), jnp.arange(2)[None]).shape
     (1, 2, 4)
   """
 
-  turns: phases.Turns | jax.Array
+  frequencies: phases.Frequencies | jax.Array
   scale: jax.Array
   dim: int = static()
-  layout: str = static()
+  layout: str = static("interleaved")
 
-  def __init__(self, dim: int, *, base=10_000.0, scale=1.0, layout="interleaved", divisor="dim"):
+  def __init__(self, dim: int, *, base: Any = 10_000.0, scale: Any = 1.0,
+               layout: str = "interleaved", divisor: str = "dim"):
     _errors.check_choice("layout", layout, LAYOUTS)
-    self.set_fields(turns=sinusoidal_frequencies(dim, base=base, divisor=divisor), scale=scale,
-                    dim=dim, layout=layout)
+    scale = _checks.floats("scale", scale, "[]", "The paper has 1.0", stacked=True)
+    self.set_fields(frequencies=sinusoidal_frequencies(dim, base=base, divisor=divisor),
+                    scale=scale, dim=int(dim), layout=layout)
 
-  @property
-  def frequencies(self):
-    """Radians per position: float64 NumPy where known, float32 under a trace or when swept."""
-    return self.turns.radians if isinstance(self.turns, phases.Turns) else self.turns
+  def _repr_fields(self):
+    shown = {"frequencies": self.frequencies}
+    bases = {d: _bases.base_of(self.frequencies, _exponents(self.dim, d)) for d in DIVISORS}
+    bases = {d: base for d, base in bases.items() if base is not None}
+    if bases:  # either exponent may do, with a base of its own: the rounder one was meant
+      divisor = min(bases, key=lambda d: len(repr(bases[d])))
+      shown = {"base": bases[divisor]} | ({} if divisor == "dim" else {"divisor": divisor})
+    scale = {} if _bases.is_one(self.scale) else {"scale": self.scale}
+    layout = {} if self.layout == "interleaved" else {"layout": self.layout}
+    return {"dim": self.dim} | shown | scale | layout
 
   def inputs(self, x, positions):
     if x.shape[-1] != self.dim:
       raise _errors.value_error("x", f"width {x.shape[-1]}", f"the width {self.dim} of the table",
                                 "Build Sinusoidal with the model's width")
-    table = _table(positions, self.turns, self.dim, self.layout)
-    return x + (self.scale * table.astype(self.scale.dtype)).astype(x.dtype)
+    positions = _align.align_array(positions, x.ndim - 2, x.shape[-2], 0, "positions")
+    mend = "An encoding with stacked leaves needs jax.vmap over the encoding"
+    dtype = _numerics.wide(x)
+    scale = jnp.asarray(_checks.factor("scale", self.scale, mend)).astype(dtype)
+    frequencies = phases.as_frequencies(self.frequencies, single=True)
+    table = _table(positions, frequencies, self.dim, self.layout, dtype)
+    return x + (scale * table).astype(x.dtype)

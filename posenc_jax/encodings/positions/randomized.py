@@ -11,16 +11,18 @@ a draw of its own; the authors' code shares one by the batch, and redraws in eac
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.base import Encoding, encoding, static
+from posenc_jax.encodings import _checks
 from posenc_jax.positions import sorted_subset
 
 
-def randomized_positions(positions: jax.Array, key: jax.Array, *, length: int,
+def randomized_positions(positions: Any, key: jax.Array, *, length: int,
                          maximum: int = 2048) -> jax.Array:
   """ids[p] for every position p, ids being ``length`` sorted integers drawn from [0, maximum).
 
@@ -38,7 +40,7 @@ def randomized_positions(positions: jax.Array, key: jax.Array, *, length: int,
 
   Raises:
     ValueError: a known position that is not below length; length < 1 or length > maximum.
-    TypeError: positions are not integers.
+    TypeError: positions, length or maximum are not integers; no PRNG key.
 
   Example:
     >>> randomized_positions(jnp.arange(3), jax.random.key(0), length=3, maximum=3).tolist()
@@ -47,8 +49,9 @@ def randomized_positions(positions: jax.Array, key: jax.Array, *, length: int,
   References:
     Ruoss et al. 2023, arXiv 2305.16843, section 3.
   """
-  _check_sizes(length, maximum)
-  positions = _check_positions(jnp.asarray(positions), length)
+  length, maximum = _check_sizes(length, maximum)
+  key = _checks.key(key)
+  positions = jnp.asarray(_check_positions(positions, length))
   p = positions.reshape(-1, positions.shape[-1]).astype(jnp.int32)
   row = jnp.arange(math.prod(positions.shape[:-1]), dtype=jnp.int32)
   draw = lambda b: sorted_subset(jax.random.fold_in(key, b), length, maximum)
@@ -58,20 +61,20 @@ def randomized_positions(positions: jax.Array, key: jax.Array, *, length: int,
 
 
 def _check_sizes(length, maximum):
-  for name, size in (("length", length), ("maximum", maximum)):
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-      raise _errors.value_error(name, repr(size), "an int, at least 1",
-                                "length is the longest sequence, maximum is L_max of the paper")
+  mend = "length is the longest sequence, maximum is L_max of the paper"
+  length = _checks.size("length", length, mend)
+  maximum = _checks.size("maximum", maximum, mend)
   if length > maximum:
     raise _errors.value_error("length", length, f"at most maximum={maximum}",
                               "Raise maximum: ids are drawn without repetition")
+  return length, maximum
 
 
 def _check_positions(positions, length):
-  if not jnp.issubdtype(positions.dtype, jnp.integer) or positions.ndim < 1:
-    raise _errors.type_error("positions", f"{positions.dtype} of shape {positions.shape}",
-                             "int32 [..., T]", "Random ids exist for whole positions only")
-  known = _errors.concrete(positions)
+  positions = _checks.positions(positions)
+  if not positions.ndim:
+    raise _errors.value_error("positions", "shape ()", "[..., T]", "Add an axis for the tokens")
+  known = _numerics.known(positions)
   if known is not None and known.size and known.max() >= length:
     raise _errors.value_error("positions", int(known.max()), f"positions below length={length}",
                               f"Use length={int(known.max()) + 1} or more: it has no parameters, "
@@ -91,6 +94,7 @@ class Randomized(Encoding):
     maximum: static; ids are below it.
 
   Raises:
+    TypeError: sizes that are not ints.
     ValueError: sizes that do not fit; at the call, no key or a position that is not below length.
 
   Example:
@@ -105,7 +109,8 @@ class Randomized(Encoding):
   maximum: int = static(2048)
 
   def __post_init__(self):
-    _check_sizes(self.length, self.maximum)
+    length, maximum = _check_sizes(self.length, self.maximum)
+    self.set_fields(length=length, maximum=maximum)
 
   def positions(self, positions, *, key=None):
     if key is None:

@@ -87,7 +87,7 @@ def yarn_frequencies(dim: int, *, factor: float, original: int, base: float = 10
 
   Example:
     >>> f = yarn_frequencies(64, factor=4.0, original=2048)
-    >>> bool(f[0] == 1.0), round(float(f[-1] / rotary_frequencies(64)[-1]), 3)
+    >>> bool(f[0] == 1.0), round(float(f[-1] / rotary_frequencies(64).radians[-1]), 3)
     (True, 0.25)
 
   References:
@@ -97,7 +97,7 @@ def yarn_frequencies(dim: int, *, factor: float, original: int, base: float = 10
   if beta_fast < beta_slow:
     raise _errors.value_error("beta_fast, beta_slow", (beta_fast, beta_slow),
                               "beta_fast at least beta_slow", "Swap them; the paper has 32 and 1")
-  plain = rotary_frequencies(dim, base=base)
+  plain = rotary_frequencies(dim, base=base).radians
   pair = lambda turns: dim * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
   low, high = pair(beta_fast), pair(beta_slow)
   if truncate:
@@ -146,7 +146,7 @@ def llama3_frequencies(dim: int, *, factor: float, low_freq_factor: float, high_
   Example:
     >>> f = llama3_frequencies(128, factor=8., low_freq_factor=1., high_freq_factor=4.,
     ...                        original=8192)
-    >>> int((f == rotary_frequencies(128, base=500_000.)).sum())
+    >>> int((f == rotary_frequencies(128, base=500_000.).radians).sum())
     29
 
   References:
@@ -157,7 +157,7 @@ def llama3_frequencies(dim: int, *, factor: float, low_freq_factor: float, high_
     raise _errors.value_error("high_freq_factor", high_freq_factor,
                               f"more than low_freq_factor={low_freq_factor}",
                               "Llama 3.1 has 4 and 1")
-  plain = rotary_frequencies(dim, base=base)
+  plain = rotary_frequencies(dim, base=base).radians
   turns = original * plain / (2 * math.pi)
   keep = np.clip((turns - low_freq_factor) / (high_freq_factor - low_freq_factor), 0, 1)
   return (1 - keep) * plain / factor + keep * plain
@@ -192,7 +192,7 @@ def longrope_frequencies(dim: int, factors, *, base: float = 10_000.0) -> np.nda
     raise _errors.value_error("factors", f"{factors.size} numbers", f"{dim // 2}, one a pair",
                               "Check the rotary dim: partial rotary models have fewer pairs")
   _errors.check_positive("factors", factors, "Each factor stretches a wavelength")
-  return rotary_frequencies(dim, base=base) / factors
+  return rotary_frequencies(dim, base=base).radians / factors
 
 
 def longrope_attention_scaling(factor: float, original: int) -> float:
@@ -238,7 +238,7 @@ def proportional_frequencies(dim: int, proportion: float, *, base: float = 10_00
   """
   if not 0 <= proportion <= 1:
     raise _errors.value_error("proportion", proportion, "a number in [0, 1]", "0.75 in the paper")
-  plain = rotary_frequencies(dim, base=base)
+  plain = rotary_frequencies(dim, base=base).radians
   return np.where(np.arange(dim // 2) < int(proportion * dim // 2), plain, 0.0)
 
 

@@ -8,22 +8,29 @@ Not the same as "rotary values", which turn v and leave the output: those output
 positions. ``chain(Rotary(H), VORotary(H))`` turns q and k as well.
 """
 
+from typing import Any
+
 import jax
-import jax.numpy as jnp
 
-from posenc_jax import _errors, phases
-from posenc_jax.base import Encoding, align_array, encoding, static
-from posenc_jax.encodings.rotations.rotary import PAIRINGS, rotary_turns, rotate, rotate_by
+from posenc_jax import _align, _errors, _numerics, phases
+from posenc_jax.base import Encoding, encoding, static
+from posenc_jax.encodings import _bases, _checks
+from posenc_jax.encodings.rotations.rotary import (
+    PAIRINGS,
+    rotary_frequencies,
+    rotate,
+    rotate_by,
+)
 
 
-def unrotate(x: jax.Array, positions: jax.Array, frequencies, *,
+def unrotate(x: jax.Array, positions: Any, frequencies: Any, *,
              pairing: str = "half") -> jax.Array:
   """The inverse of ``rotate``: turns pair i of each head by -position * theta_i.
 
   Args:
     x: ``[..., T, N, H]``.
     positions: ``[..., T]`` int32 or float32; missing leading axes broadcast.
-    frequencies: ``[r // 2]`` radians per position, or ``Turns``; r <= H.
+    frequencies: ``[r // 2]`` radians per position, or ``Frequencies``; r <= H.
     pairing: as in ``rotate``.
 
   Returns:
@@ -34,12 +41,14 @@ def unrotate(x: jax.Array, positions: jax.Array, frequencies, *,
     TypeError: positions in a 16-bit float.
 
   Example:
+    >>> import jax.numpy as jnp
     >>> unrotate(jnp.ones((1, 1, 2)), jnp.array([1]), [jnp.pi / 2]).round(3).tolist()
     [[[1.0, -1.0]]]
   """
-  positions = align_array(positions, x.ndim - 3, x.shape[-3], 0, "positions")
-  dtype = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
-  cos, sin = phases.cos_sin(positions, frequencies, dtype=dtype)
+  x = _checks.floats("x", x, "[..., T, N, H]", "Pass values or outputs, heads before dims")
+  positions = _align.align_array(positions, x.ndim - 3, x.shape[-3], 0, "positions")
+  frequencies = phases.as_frequencies(frequencies, single=True)
+  cos, sin = phases.cos_sin(positions, frequencies, dtype=_numerics.wide(x))
   return rotate_by(x, cos[..., None, :], -sin[..., None, :], pairing=pairing)
 
 
@@ -53,26 +62,34 @@ class VORotary(Encoding):
     pairing: "half" or "interleaved".
 
   Raises:
-    ValueError: an odd dim, a base that is not positive, an unknown pairing.
+    TypeError: dim is not an int, base is not a number.
+    ValueError: an odd dim, a base that is not positive, an unknown pairing; in a call, more dims
+      than a value head has.
 
   Example:
+    >>> import jax.numpy as jnp
     >>> from posenc_jax import attend
     >>> x = jnp.ones((3, 1, 4))
     >>> attend(x, x, x, VORotary(4), causal=True)[0, 0].tolist()
     [1.0, 1.0, 1.0, 1.0]
   """
 
-  turns: phases.Turns | jax.Array
-  pairing: str = static()
+  frequencies: phases.Frequencies | jax.Array
+  pairing: str = static("half")
 
   relative = True
 
-  def __init__(self, dim: int, *, base=10_000.0, pairing: str = "half"):
+  def __init__(self, dim: int, *, base: Any = 10_000.0, pairing: str = "half"):
     _errors.check_choice("pairing", pairing, PAIRINGS)
-    self.set_fields(turns=rotary_turns(dim, base=base), pairing=pairing)
+    self.set_fields(frequencies=rotary_frequencies(dim, base=base), pairing=pairing)
+
+  def _repr_fields(self):
+    pairing = {} if self.pairing == "half" else {"pairing": self.pairing}
+    return _bases.shown(self.frequencies) | pairing
 
   def values(self, v, k_positions):
-    return rotate(v, k_positions, self.turns, pairing=self.pairing)
+    _checks.fits(v, self.frequencies.shape[-1], "dim")
+    return rotate(v, k_positions, self.frequencies, pairing=self.pairing)
 
   def outputs(self, out, q_positions):
-    return unrotate(out, q_positions, self.turns, pairing=self.pairing)
+    return unrotate(out, q_positions, self.frequencies, pairing=self.pairing)
