@@ -164,7 +164,7 @@ def decode(case, chunk, seen=None, index=None, x=None):
   return jnp.concatenate(out, axis=1)
 
 
-def checkdecode(case: Case) -> None:
+def check_decode(case: Case) -> None:
   """Token by token with a cache, and prefill in chunks, equal one full forward (causal)."""
   if not case.causal:
     return
