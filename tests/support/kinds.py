@@ -96,7 +96,7 @@ class LayerTable(px.Encoding):
 
   def layer(self, x, positions, *, carry=None, segments=None):
     centred = self.table - jnp.mean(self.table, axis=-1, keepdims=True)
-    normal = centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + np.float32(1e-5))
+    normal = centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5)
     rows = jnp.take(normal * self.gain[None], jnp.asarray(positions), axis=0, mode="clip")
     return x + jnp.broadcast_to(rows.astype(x.dtype), x.shape), positions, carry
 
@@ -109,7 +109,7 @@ class ReRope(px.Encoding):
   window: int = px.static()
 
   def scores(self, scores, tile):
-    wide = jnp.promote_types(tile.q.dtype, jnp.float32)
+    wide = jnp.float64 if tile.q.dtype == jnp.float64 else jnp.float32
     groups = tile.q.shape[-2] // tile.k.shape[-2]
     k = jnp.repeat(tile.k, groups, axis=-2).astype(wide)
     distance = jnp.clip(tile.distance(), -self.window, self.window)
