@@ -299,7 +299,7 @@ class Encoding(_Base):
     An encoding whose bias depends only on the distance q - k defines ``distance_bias`` instead,
     and this follows from it.
     """
-    if not self.has("distance_bias"):
+    if type(self).distance_bias is Encoding.distance_bias:
       return None
     return jnp.moveaxis(self.distance_bias(tile.distance(self.position_axes or 0)), 0, -3)
 

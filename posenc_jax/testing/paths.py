@@ -15,7 +15,7 @@ import numpy as np
 from posenc_jax import _numerics
 from posenc_jax import combinators as combinators_lib
 from posenc_jax.attention import attend
-from posenc_jax.base import HOOKS, MODEL_HOOKS, Encoding, Tile
+from posenc_jax.base import HOOKS, MODEL_HOOKS, WHOLE_ROWS, Encoding, Tile
 from posenc_jax.chain import chain
 from posenc_jax.encodings.biases.alibi import Alibi
 from posenc_jax.encodings.content.cope import Cope
@@ -35,35 +35,38 @@ def acts_in_attention(encoding: Encoding) -> bool:
   return any(encoding.has(hook) for hook in _IN_ATTENTION)
 
 
-def tokens(case: Case, length: int, index: np.ndarray):
-  """Prepared q, k, v of made-up tokens, and positions made from ``index`` ``[T]``; NumPy stays."""
+def tokens(case: Case, index: np.ndarray):
+  """Prepared q, k, v of made-up tokens, and positions made from ``index`` ``[B, T]``.
+
+  NumPy stays NumPy, so that positions are known on the host.
+  """
   positions = case.make_positions(index)
-  if case.encoding.layer_axes is not None or case.encoding.has("layer"):
-    x = jnp.asarray(case.numbers("long x", 1, length, case.d_model))
-    at = positions if case.encoding.position_axes is None else np.asarray(positions)[None]
-    _, positions, _ = case.encoding.layer(x, at)
-  shapes = {"q": case.heads, "k": case.kv_heads, "v": case.kv_heads}
-  arrays = [jnp.asarray(case.numbers(f"long {n}", 1, length, h, case.head_dim))
-            for n, h in shapes.items()]
+  if case.encoding.has("layer"):
+    x = jnp.asarray(case.numbers("long x", *index.shape, case.d_model))
+    _, positions, _ = case.encoding.layer(x, positions)
+  sizes = {"q": case.heads, "k": case.kv_heads, "v": case.kv_heads}
+  arrays = [jnp.asarray(case.numbers(f"long {n}", *index.shape, h, case.head_dim))
+            for n, h in sizes.items()]
   return *arrays, positions
 
 
 def _indices(case: Case, length: int):
-  """(name, index ``[T]``) of the positions that a case is tried at."""
-  yield "contiguous", np.arange(length, dtype=np.int32)
-  if case.far:
-    for offset in OFFSETS[1:]:
-      yield f"from {offset} on", np.arange(length, dtype=np.int32) + np.int32(offset)
-    gaps = np.cumsum(np.random.default_rng(0).integers(1, 40, length)).astype(np.int32)
-    yield "with gaps", gaps
+  """(name, index ``[B, T]``) of the positions that a case is tried at: an offset an example."""
+  plain = np.arange(length, dtype=np.int32)[None]
+  if not case.far:
+    yield "contiguous", plain
+    return
+  offsets = np.asarray(OFFSETS, np.int32)[:, None]
+  yield f"contiguous from {', '.join(map(str, OFFSETS))} on", plain + offsets
+  steps = np.random.default_rng(0).integers(1, 40, (len(OFFSETS), length))
+  yield "with gaps", np.cumsum(steps, axis=1).astype(np.int32) + offsets
 
 
 def check_auto(case: Case) -> None:
   """``auto`` beyond its thresholds equals dense, with positions known on the host and traced."""
   if not acts_in_attention(case.encoding):
     return
-  whole = any(case.encoding.has(h) for h in ("scores", "weights", "value_bias"))
-  length = _LENGTHS[whole]
+  length = _LENGTHS[any(case.encoding.has(h) for h in WHOLE_ROWS)]
   order = np.arange(length, dtype=np.int32)
 
   def run(encoding, q, k, v, positions, implementation):
@@ -74,7 +77,7 @@ def check_auto(case: Case) -> None:
   dense = jax.jit(functools.partial(run, implementation="reference"))
   traced = jax.jit(functools.partial(run, implementation="auto"))
   for name, index in _indices(case, length):
-    q, k, v, positions = tokens(case, length, index)
+    q, k, v, positions = tokens(case, index)
     wanted = dense(case.encoding, q, k, v, positions)
     known = jax.jit(lambda e, q, k, v, at=positions: run(e, q, k, v, at, "auto"))
     near(f"auto, positions {name}, known on the host", known(case.encoding, q, k, v), wanted,
@@ -93,7 +96,7 @@ def check_claims(case: Case) -> None:
   for offset in OFFSETS if case.far else (0,):
     if not case.far:
       index = np.arange(case.length, dtype=np.int32)
-    q, k, _, positions = tokens(case, len(index), index + np.int32(offset))
+    q, k, _, positions = tokens(case, index[None] + np.int32(offset))
     at = e.align(positions, 1, len(index))
     bias = np.asarray(e.bias(Tile(q, k, at, at, case.head_dim**-0.5)), np.float64)
     bias = np.broadcast_to(bias, (1, case.heads, len(index), len(index)))
@@ -111,8 +114,9 @@ def check_claims(case: Case) -> None:
 def _check_columns(case, found, bias, seen, offset):
   """Columns equal the bias up to a term that is constant along each row."""
   a, b = (np.asarray(x, np.float64) for x in found)
-  product = np.einsum("btnr,bsnr->bnts", *(np.broadcast_to(
-      x, (1, x.shape[1], case.heads, x.shape[3])) for x in (a, b)))
+  length = bias.shape[-1]
+  a, b = (np.broadcast_to(x, (1, length, case.heads, x.shape[3])) for x in (a, b))
+  product = np.einsum("btnr,bsnr->bnts", a, b)
   diagonal = lambda x: np.diagonal(x, axis1=-2, axis2=-1)[..., None]
   near(f"bias_columns at {offset}", np.where(seen, product - diagonal(product), 0),
        np.where(seen, bias - diagonal(bias), 0), 1e-4)
@@ -126,7 +130,7 @@ def check_precision(case: Case) -> None:
   if not acts_in_attention(case.encoding) or case.encoding.layer_axes is not None:
     return
   index = np.arange(8, dtype=np.int32)
-  q, k, v, positions = tokens(case, 8, index)
+  q, k, v, positions = tokens(case, index[None])
   narrow = jax.tree.map(lambda x: jnp.asarray(x).astype(jnp.bfloat16) if _numerics.is_float(x)
                         else x, case.encoding)
 
@@ -160,7 +164,7 @@ def check_integers(case: Case) -> None:
   if not acts_in_attention(case.encoding) or case.encoding.layer_axes is not None:
     return
   index = np.arange(case.length, dtype=np.int32)
-  q, k, v, positions = tokens(case, case.length, index)
+  q, k, v, positions = tokens(case, index[None])
 
   @jax.jit
   def run(e, q, k, v):
@@ -193,7 +197,7 @@ def check_heads(case: Case) -> None:
   if not acts_in_attention(case.encoding):
     return
   index = np.arange(case.length, dtype=np.int32)
-  q, k, v, positions = tokens(case, case.length, index)
+  q, k, v, positions = tokens(case, index[None])
   twice = lambda x: jnp.concatenate([x, x], axis=-2)
   try:
     out = attend(twice(q), twice(k), twice(v), case.encoding, q_positions=positions,

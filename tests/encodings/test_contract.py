@@ -28,7 +28,7 @@ CASES = {
   "none": case(px.Encoding),
   "sinusoidal": case(lambda: px.Sinusoidal(16)),
   "sinusoidal-halves": case(lambda: px.Sinusoidal(16, layout="halves", divisor="last")),
-  "learned": case(lambda: px.Learned.init(KEY, 8, 16)),
+  "learned": case(lambda: px.Learned.init(KEY, 8, 16), far=False),
   "rotary": case(lambda: px.Rotary(8)),
   "rotary-partial-interleaved": case(lambda: px.Rotary(4, base=100.0, pairing="interleaved")),
   "rotary-learned": case(lambda: px.Rotary.from_frequencies(jnp.array([1.0, 0.1, 0.01]))),
@@ -79,63 +79,3 @@ VARIANTS = {
   pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in CASES])
 def test_contract(name, check):
   testing.check_encoding(CASES[name](), only=check)
-
-
-@px.encoding
-class _Broken(px.Encoding):
-  """Alibi with one fault, chosen by a static name."""
-
-  slopes: jax.Array
-  fault: str = px.static("")
-
-  relative = True
-
-  def distance_bias(self, distance):
-    slopes = self.slopes
-    if self.fault == "no gradient":
-      slopes = jax.lax.stop_gradient(slopes)
-    if self.fault == "dead leaf":
-      slopes = jnp.full((4,), 0.5, jnp.float32)
-    return px.alibi_bias(distance, slopes)
-
-  def bias(self, q, k, q_positions, k_positions):
-    if self.fault == "lengths":  # positions from the shape: zero in every decode step
-      q_positions, k_positions = (
-        jnp.arange(x.shape[-3], dtype=jnp.int32)[None] for x in (q, k))
-    bias = super().bias(q, k, q_positions, k_positions)
-    if self.fault == "absolute":
-      bias = bias * jnp.cos(q_positions.astype(bias.dtype))[..., None, :, None]
-    if self.fault == "batch of one":
-      bias = bias[:1]
-    if self.fault == "future":
-      bias = bias + jnp.mean(k[..., 0, 0], axis=-1)[..., None, None, None] * bias
-    return bias
-
-  def has(self, hook):
-    return hook != "distance_bias" and super().has(hook)
-
-  def qk(self, q, k, q_positions, k_positions):
-    if self.fault == "rows":  # depends on which rows are computed together
-      q = q + jnp.mean(q, axis=-3, keepdims=True)
-    return q, k
-
-
-@pytest.mark.parametrize("fault, check, message", [
-  ("no gradient", "gradients", "finite differences"),
-  ("dead leaf", "vmap", "changes nothing"),
-  ("lengths", "decode", "decode: off by"),
-  ("lengths", "left_padding", "off by"),
-  ("lengths", "cross_lengths", "off by"),
-  ("absolute", "shift", "shift by 1000"),
-  ("batch of one", "left_padding", "off by"),
-  ("future", "future", "future: off by"),
-  ("rows", "packed", "packed: off by"),
-])
-def test_contract_finds_faults(fault, check, message):
-  encoding = _Broken(px.alibi_slopes(4), fault)
-  with pytest.raises(AssertionError, match=message):
-    testing.check_encoding(encoding, only=check)
-
-
-def test_contract_passes_the_same_class_without_a_fault():
-  testing.check_encoding(_Broken(px.alibi_slopes(4)))
