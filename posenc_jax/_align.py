@@ -143,6 +143,8 @@ def _mend(shape, batch, length, axes, sizes):
     if shape and shape[-1] == length and len(shape) <= batch + 1:
       return (f"Stack the ids of the {count or 'P'} axes, equal ones for text: "
               f"jnp.stack([p] * {count or 'P'}, axis=-1)")
+    if count and len(shape) >= 2 and shape[-2] == length:
+      return f"The encoding reads {count} numbers a token; leave the other axes out"
   if axes == 0 and len(shape) >= 2 and shape[-2] == length:
     return "To read one of several axes, wrap the encoding: px.along(axis, encoding)"
   if not shape:

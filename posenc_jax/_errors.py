@@ -98,7 +98,10 @@ def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
   """Raises a ValueError that offers the nearest of ``choices`` unless ``value`` is one of them."""
   if isinstance(value, str) and value in choices:
     return
-  close = near(value, choices) if isinstance(value, str) else None
+  close = None
+  if isinstance(value, str):
+    alike = [c for c in choices if len(value) >= 3 and c[:3] == value[:3].lower()]
+    close = near(value, choices) or (alike[0] if alike else None)
   raise value_error(argument, describe(value), "one of " + ", ".join(choices),
                     f"Did you mean {close!r}?" if close else f"Pass one of the {len(choices)}")
 

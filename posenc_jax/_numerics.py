@@ -36,7 +36,8 @@ def wide(*kinds: Any) -> np.dtype:
     >>> wide(jnp.bfloat16), wide(jnp.ones(2), np.float64)
     (dtype('float32'), dtype('float64'))
   """
-  dtypes = [jnp.dtype(getattr(kind, "dtype", kind)) for kind in kinds]
+  dtypes = [jnp.dtype(kind if isinstance(kind, type) else getattr(kind, "dtype", kind))
+            for kind in kinds]
   return np.dtype(np.float64 if np.dtype(np.float64) in dtypes else np.float32)
 
 

@@ -192,8 +192,8 @@ def is_parameter(tree: Any) -> Any:
 
   Example:
     >>> import posenc_jax as px
-    >>> is_parameter({"w": np.ones(2, np.float32), "e": px.Alibi(2)})
-    {'w': True, 'e': Alibi(slopes=False)}
+    >>> is_parameter({"e": px.Alibi(2), "w": np.ones(2, np.float32)})
+    {'e': Alibi(slopes=False), 'w': True}
   """
   return jax.tree.map(_mark, tree, is_leaf=lambda x: isinstance(x, Tree))
 

@@ -86,9 +86,11 @@ class Tile(NamedTuple):
 
   def distance(self, axes: int = 0) -> jax.Array:
     """q - k, positive in the past: ``[..., T, S]``, or ``[..., T, S, P]`` of P position axes."""
+    q = _align.numbers(self.q_positions, "q_positions", real=True)
+    k = _align.numbers(self.k_positions, "k_positions", real=True)
     if axes:
-      return self.q_positions[..., :, None, :] - self.k_positions[..., None, :, :]
-    return self.q_positions[..., :, None] - self.k_positions[..., None, :]
+      return q[..., :, None, :] - k[..., None, :, :]
+    return q[..., :, None] - k[..., None, :]
 
 
 @dataclass_transform(field_specifiers=(static, parameter), frozen_default=True)

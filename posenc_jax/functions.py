@@ -3,9 +3,9 @@
 """Every pure function in one flat namespace, for research code that keeps its own attention.
 
 The functions hold no state: tables, keys and frequencies are arguments. Shapes are in the letter
-key of ``posenc_jax``, with heads before dims: ``[..., T, N, H]``. There is one sign: distance is the
-query's position minus the key's, positive in the past. ``t5_bucket`` and ``deberta_bucket`` keep
-their papers' own sign, the opposite, under the name ``relative_position``.
+key of ``posenc_jax``, with heads before dims: ``[..., T, N, H]``. There is one sign: distance is
+the query's position minus the key's, positive in the past. ``t5_bucket`` and ``deberta_bucket``
+keep their papers' own sign, the opposite, under the name ``relative_position``.
 
 ===========================  ==============================================  =====================
 function                     what goes in                                    what comes out

@@ -21,8 +21,8 @@ def _exact(function, positions, frequencies):
   return np.array([[float(function(int(p), f)) for f in frequencies] for p in positions])
 
 
-def _numbers(positions, turns):
-  cos, sin = jax.jit(phases.cos_sin)(jnp.asarray(positions, jnp.int32), turns)
+def _numbers(positions, frequencies):
+  cos, sin = jax.jit(phases.cos_sin)(jnp.asarray(positions, jnp.int32), frequencies)
   return np.asarray(cos, np.float64), np.asarray(sin, np.float64)
 
 
@@ -30,7 +30,7 @@ def _numbers(positions, turns):
 def test_angles_are_exact_at_every_position(rng, base):
   positions = EDGES + rng.integers(-(2**31), 2**31, 200).tolist()
   frequencies = oracles.rotary_frequencies(32, base=base)
-  cos, sin = _numbers(positions, px.Rotary(32, base=base).turns)
+  cos, sin = _numbers(positions, px.Rotary(32, base=base).frequencies)
   worst = max(np.abs(cos - _exact(oracles.exact.cos, positions, frequencies)).max(),
               np.abs(sin - _exact(oracles.exact.sin, positions, frequencies)).max())
   assert worst <= 2e-7, worst
@@ -45,7 +45,7 @@ def test_plain_float32_would_fail_that_test():
 
 def test_phases_are_linear_in_the_position(rng):
   """phase(i) - phase(j) = phase(i - j) to a few units of 2^-32 turns, at any offset."""
-  t = px.Rotary(16).turns
+  t = px.Rotary(16).frequencies
   i, j = (rng.integers(0, 2**30, 50) for _ in range(2))
   at = lambda p: np.asarray(phases.phase(jnp.asarray(p, jnp.int32), t)).astype(np.int64)
   error = (at(i) - at(j) - at(i - j) + 2**31) % 2**32 - 2**31
@@ -95,7 +95,7 @@ def test_gradients_of_positions_and_frequencies():
   slope = -np.sin(angle) + 2 * np.cos(angle)
   np.testing.assert_allclose(dp, (slope * np.asarray(f)).sum(1), rtol=1e-4)
   np.testing.assert_allclose(df, (slope * np.asarray(p)[:, None]).sum(0), rtol=1e-4)
-  exact = px.Rotary(4).turns  # fixed-point frequencies: positions still have a gradient
+  exact = px.Rotary(4).frequencies  # fixed-point frequencies: positions still have a gradient
   dp = jax.grad(lambda p: jnp.sum(phases.cos_sin(p, exact)[1]))(p)
   radians = np.array([1.0, 0.01])
   np.testing.assert_allclose(dp, (np.cos(np.asarray(p)[:, None] * radians) * radians).sum(1),
@@ -105,9 +105,9 @@ def test_gradients_of_positions_and_frequencies():
   np.testing.assert_allclose(df, (np.cos(angle) * np.arange(3)[:, None]).sum(0), rtol=1e-5)
 
 
-def test_turns_keep_the_digits_they_are_given():
+def test_frequencies_keep_the_digits_they_are_given():
   radians = np.array([1.0, 1e-4, 3.7, 2 * math.pi * 5.25])
-  np.testing.assert_allclose(phases.turns(radians).radians, radians, rtol=1e-15)
+  np.testing.assert_allclose(phases.frequencies(radians).radians, radians, rtol=1e-15)
 
 
 def test_float64(x64):

@@ -21,10 +21,11 @@ def test_rotary_is_exact_and_the_plain_product_is_not():
 def test_wrong_frequencies_show(monkeypatch):
   """A frequency that lost its lower limb is off by up to position * 2^-32 turns."""
   exact = px.Rotary(32)
-  lost = exact.replace(turns=exact.turns.replace(lo=np.zeros_like(exact.turns.lo)))
+  words = exact.frequencies
+  lost = words.replace(lo=np.zeros_like(words.lo))
   monkeypatch.setattr("posenc_jax.precision.phases.cos_sin",
                       lambda p, t, dtype=jnp.float32, cos_sin=px.phases.cos_sin:
-                      cos_sin(p, lost.turns, dtype=dtype))
+                      cos_sin(p, lost, dtype=dtype))
   assert px.precision_report(exact, 2**31 - 1).angle_error > 0.5
 
 

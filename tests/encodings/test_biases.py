@@ -23,7 +23,8 @@ def test_alibi_slopes_for_1_to_33_heads(package):
 
 def test_alibi_counts_from_positions_far_beyond_bfloat16():
   q, k = np.array([5000, 2**24 + 1]), np.array([4743, 5000, 2**24])
-  got = px.Alibi(2).bias(None, None, jnp.asarray(q), jnp.asarray(k))
+  at = px.Tile(q_positions=jnp.asarray(q), k_positions=jnp.asarray(k))
+  got = px.Alibi(2).bias(at)
   wanted = oracles.alibi_bias(q, k, oracles.alibi_slopes(2), symmetric=True)
   np.testing.assert_allclose(got, wanted, rtol=1e-6)
 
@@ -64,10 +65,11 @@ def test_t5_bias_and_its_gradient(rng, both):
   table = rng.standard_normal((8, 3))
   q, k = np.array([3, 40]), np.arange(0, 60, 3)
   e = px.T5Bias(jnp.asarray(table, jnp.float32), both, 20)
-  got = e.bias(None, None, jnp.asarray(q), jnp.asarray(k))
+  at = px.Tile(q_positions=jnp.asarray(q), k_positions=jnp.asarray(k))
+  got = e.bias(at)
   wanted = oracles.t5_bias(q, k, table, bidirectional=both, max_distance=20)
   np.testing.assert_allclose(got, wanted, rtol=1e-6)
-  counts = jax.grad(lambda e: jnp.sum(e.bias(None, None, jnp.asarray(q), jnp.asarray(k))))(e).table
+  counts = jax.grad(lambda e: jnp.sum(e.bias(at)))(e).table
   buckets = [oracles.t5_bucket(n - m, bidirectional=both, num_buckets=8, max_distance=20)
              for m in q for n in k]
   np.testing.assert_array_equal(counts[:, 0], np.bincount(buckets, minlength=8))
@@ -87,7 +89,7 @@ def test_deberta_buckets(size, far):
 
 
 @pytest.mark.parametrize("call, message", [
-  (lambda: px.alibi_slopes(0), r"num_heads: got 0, wanted at least 1"),
+  (lambda: px.alibi_slopes(0), r"num_heads: got 0, wanted an int, at least 1"),
   (lambda: px.Alibi(), r"num_heads, slopes: got \(None, None\), wanted exactly one"),
   (lambda: px.t5_bucket(jnp.arange(2), bidirectional=True, num_buckets=7),
    r"num_buckets: got 7, wanted an even number"),

@@ -72,7 +72,7 @@ def test_in_a_chain_all_layers_see_one_draw(rng):
   ids = e.positions(_rows(2, 6), key=KEY)
   order = np.arange(6)
   got = px.attend(q, k, v, e, q_positions=ids, k_positions=ids, q_order=order, k_order=order,
-                  causal=True)
+                  causal=True, applied=("positions",))
   for b in range(2):
     mask = oracles.visible(order, order, causal=True)
     at = np.asarray(ids[b])
@@ -99,10 +99,10 @@ def test_vmap_over_keys_is_a_draw_each():
    r"positions: got 5, wanted positions below length=4\. Use length=6 or more"),
 ])
 def test_wrong_values(build, message):
-  with pytest.raises(ValueError, match=message):
+  with pytest.raises((ValueError, TypeError), match=message):
     build()
 
 
 def test_real_valued_positions_are_refused():
-  with pytest.raises(TypeError, match=r"positions: got float32 of shape \(3,\), wanted int32"):
+  with pytest.raises(TypeError, match=r"positions: got float32, wanted integers"):
     Randomized(4).positions(jnp.arange(3.0), key=KEY)

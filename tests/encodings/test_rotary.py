@@ -45,7 +45,7 @@ def test_rotate_keeps_norms_and_the_relative_law(rng):
 
 
 def test_frequencies_match_the_paper():
-  np.testing.assert_allclose(px.rotary_frequencies(64, base=500_000.0),
+  np.testing.assert_allclose(px.rotary_frequencies(64, base=500_000.0).radians,
                              [float(f) for f in oracles.rotary_frequencies(64, base=500_000.0)],
                              rtol=1e-12)
 
@@ -96,7 +96,7 @@ def test_from_hf_matches_transformers():
     e = px.from_hf(json.loads(str(g[f"{n}_config"])), length=length)
     wanted = g[f"{n}_inv_freq"]
     assert e.frequencies.shape == wanted.shape
-    np.testing.assert_allclose(e.frequencies, wanted, rtol=5e-7, atol=1e-12, err_msg=n)
+    np.testing.assert_allclose(e.frequencies.radians, wanted, rtol=5e-7, atol=1e-12, err_msg=n)
     np.testing.assert_allclose(e.attention_scaling, g[f"{n}_factor"], rtol=1e-6, err_msg=n)
 
 
@@ -125,9 +125,9 @@ YARN = {"dim": 64, "factor": 4.0, "original": 2048}
   (lambda: px.rotate(jnp.ones((2, 1, 4)), jnp.arange(2), px.rotary_frequencies(8)),
    r"frequencies: got 4 pairs, wanted at most 2 for head dim 4"),
   (lambda: px.rotate(jnp.ones((2, 1, 4)), jnp.arange(3), px.rotary_frequencies(4)),
-   r"positions: got shape \(3,\), wanted .* with 2 positions"),
+   r"positions: got shape \(3,\), wanted .* with T = 2"),
   (lambda: px.rotate(jnp.ones((2, 1, 4)), jnp.ones((1, 2), jnp.int32), px.rotary_frequencies(4)),
-   r"positions: got shape \(1, 2\), wanted .* at most 0 leading"),
+   r"positions: got shape \(1, 2\), wanted .* at most 0 batch axes"),
   (lambda: rope_scaling.yarn_frequencies(**YARN, beta_fast=1.0, beta_slow=32.0),
    r"beta_fast, beta_slow: got \(1.0, 32.0\)"),
   (lambda: rope_scaling.yarn_frequencies(64, factor=0.0, original=8), r"factor: got 0.0"),

@@ -53,7 +53,7 @@ def _dape(encoding, x, q, k, v, mask):
 
 def _methods():
   key = jax.random.key(3)
-  dape = functools.partial(Dape.init, key, N, width=6)
+  dape = functools.partial(Dape.init, key, N, hidden=6)
   return {
     "cope": Method(Cope.init(key, 4, H, stddev=1.0), _cope),
     "cope-heads-paper": Method(Cope.init(key, 9, H, num_heads=N, stddev=1.0, scaled=False), _cope),
@@ -90,13 +90,13 @@ def _forward(encoding, x, q, k, v, segments=None, mask=None, implementation="ref
              window=None):
   """A layer's attention over whole rows; the mask is that of real tokens, [B, T]."""
   positions = jnp.arange(q.shape[1])
-  if encoding.has("drive"):
-    positions, _ = encoding.drive(x, positions, segments=segments)
+  if encoding.has("layer"):
+    x, positions, _ = encoding.layer(x, positions, segments=segments)
   order = np.arange(q.shape[1])
   mask = None if mask is None else mask[:, None, None, :]
   return attend(q, k, v, encoding, q_positions=positions, k_positions=positions, q_order=order,
                 k_order=order, causal=True, segments=segments, mask=mask, window=window, tile=3,
-                implementation=implementation)
+                implementation=implementation, applied=("layer",))
 
 
 @jax.jit
@@ -105,15 +105,15 @@ def _chunk(encoding, new, cache, carry, start):
   x, q, k, v = new
   order = start + jnp.arange(q.shape[1])
   positions = jnp.broadcast_to(order, q.shape[:2])
-  if encoding.has("drive"):
-    positions, carry = encoding.drive(x, positions, carry=carry)
+  if encoding.has("layer"):
+    x, positions, carry = encoding.layer(x, positions, carry=carry)
   q, k, v = prepare(q, k, v, encoding, positions, positions)
   if cache is None:  # slots that nothing was written to hold junk
     cache = jax.tree.map(lambda a: jnp.full((B, T, *a.shape[2:]), 9, a.dtype), (k, v, positions))
   cache = jax.tree.map(lambda c, a: jax.lax.dynamic_update_slice_in_dim(c, a, start, 1),
                        cache, (k, v, positions))
   out = attend(q, cache[0], cache[1], encoding, q_positions=positions, k_positions=cache[2],
-               q_order=order, k_order=ORDER, causal=True, prepared=True)
+               q_order=order, k_order=ORDER, causal=True, applied=("layer", *px.PREPARED))
   return out, cache, carry
 
 
@@ -261,7 +261,7 @@ def test_a_position_per_head_composes_with_one_per_token():
   x, q, k, v = inputs = _inputs(11)
   rotary, fox = px.Rotary(H), METHODS["fox"].encoding
   both = px.chain(rotary, fox)
-  turn = lambda a: np.asarray(px.rotate(jnp.asarray(a), jnp.arange(T), rotary.turns))
+  turn = lambda a: np.asarray(px.rotate(jnp.asarray(a), jnp.arange(T), rotary.frequencies))
   wanted = [_oracle("fox", (x, turn(q), turn(k), v), _causal(T), row) for row in range(B)]
   _close(_forward(both, *inputs), np.stack(wanted))
   _close(_decode(both, inputs, (3, 4)), np.stack(wanted))

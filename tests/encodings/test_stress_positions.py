@@ -180,11 +180,12 @@ def test_transformer_xl_keeps_phases_in_float32_for_bfloat16(rng):
   e = TransformerXL.init(jax.random.key(1), N, H, stddev=1.0)
   q, k = (jnp.asarray(_normal(rng, s, h, H), jnp.bfloat16) for s, h in ((T, N), (S, K)))
   q_at, k_at = jnp.arange(T) + 4, jnp.arange(S)
-  near = e.bias(q, k, q_at, k_at)
+  near = e.bias(px.Tile(q, k, q_at, k_at))
   assert near.dtype == jnp.float32
-  wide = e.bias(q.astype(jnp.float32), k.astype(jnp.float32), q_at, k_at)
+  wide = e.bias(px.Tile(q.astype(jnp.float32), k.astype(jnp.float32), q_at, k_at))
   np.testing.assert_array_equal(near, wide)
-  np.testing.assert_allclose(e.bias(q, k, q_at + 10**9, k_at + 10**9), near, atol=2e-5)
+  np.testing.assert_allclose(e.bias(px.Tile(q, k, q_at + 10**9, k_at + 10**9)), near,
+                             atol=2e-5)
 
 
 def test_fire_counts_beyond_bfloat16():
@@ -192,15 +193,16 @@ def test_fire_counts_beyond_bfloat16():
   e = Fire.init(jax.random.key(0), N, threshold=4.0)
   e = jax.tree.map(lambda x: jnp.asarray(x).astype(jnp.bfloat16), e)
   wide = jax.tree.map(lambda x: x.astype(jnp.float32), e)
-  at = jnp.array([5000]), jnp.array([4000, 4001, 4002])
-  got = e.bias(None, None, *at)
-  np.testing.assert_array_equal(got, wide.bias(None, None, *at))
+  at = px.Tile(None, None, jnp.array([5000]), jnp.array([4000, 4001, 4002]))
+  got = e.bias(at)
+  np.testing.assert_array_equal(got, wide.bias(at))
   assert np.unique(np.asarray(got[0])).size == 3
 
 
 def test_fire_sees_the_true_position_of_the_query():
   e = Fire.init(jax.random.key(0), N, threshold=4.0)
-  near, far = (e.bias(None, None, jnp.array([m]), jnp.array([m - 2, m])) for m in (6, 600))
+  near, far = (e.bias(px.Tile(None, None, jnp.array([m]), jnp.array([m - 2, m])))
+               for m in (6, 600))
   span = lambda bias: np.abs(np.asarray(bias[..., 0] - bias[..., 1])).max()
   assert span(near) > 2 * span(far) > 0
 
@@ -209,10 +211,10 @@ def test_pope_caches_h_numbers_a_head_and_doubles_them_on_read(rng):
   e = Pope.init(jax.random.key(0), N, H, uniform=True)
   q, k = (jnp.asarray(_normal(rng, S, h, H)) for h in (N, K))
   at = jnp.arange(S)
-  _, cached, _ = px.attention.prepare(q, k, k, e, at, at)
+  _, cached, _ = px.prepare(q, k, k, e, at, at)
   np.testing.assert_allclose(cached, np.log1p(np.exp(np.asarray(k))), rtol=1e-6)
   assert [x.shape for x in e.expand(q, cached, at, at)] == [(S, N, 2 * H), (S, K, 2 * H)]
-  length = jnp.linalg.norm(polar_expand(cached, at, e.turns).reshape(S, K, 2, H), axis=2)
+  length = jnp.linalg.norm(polar_expand(cached, at, e.frequencies).reshape(S, K, 2, H), axis=2)
   np.testing.assert_allclose(length, cached, rtol=1e-6)
 
 

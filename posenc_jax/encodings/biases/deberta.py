@@ -34,7 +34,7 @@ def deberta_thresholds(bucket_size: int, max_position: int) -> np.ndarray:
 
   Example:
     >>> deberta_thresholds(256, 512)[:3].tolist()
-    [129, 130, 132]
+    [129, 130, 131]
   """
   bucket_size, max_position = _check_settings(bucket_size, max_position)
   mid, ratio = bucket_size // 2, max_position - 1

@@ -187,7 +187,7 @@ def _check_inner(inner):
   if inner is None:
     return
   if not isinstance(inner, Encoding):
-    raise _errors.type_error("inner", type(inner).__name__, "an encoding or None",
+    raise _errors.type_error("inner", _errors.describe(inner), "an encoding or None",
                              "Build one, such as posenc_jax.Alibi(num_heads)")
   lost = [h for h in HOOKS if h != "bias" and inner.has(h)]
   if lost or not inner.has("bias"):

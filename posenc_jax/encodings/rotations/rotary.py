@@ -181,8 +181,8 @@ class Rotary(Encoding):
       The encoding.
 
     Example:
-      >>> Rotary.from_frequencies([1.0, 0.3])
-      Rotary(frequencies=Frequencies([1.0, 0.3]))
+      >>> Rotary.from_frequencies([1.0, 0.3, 0.2])
+      Rotary(frequencies=Frequencies([1.0, 0.3, 0.2]))
       >>> Rotary.from_frequencies(jnp.array([1.0, 0.3]))
       Rotary(frequencies=f32[2], learned: frequencies)
     """
