@@ -12,6 +12,7 @@ import numpy as np
 
 from posenc_jax import _errors, _numerics
 from posenc_jax.attention import IMPLEMENTATIONS
+from posenc_jax.attention.visibility import check_window as check_window
 
 ACTIVATIONS = {"gelu": jax.nn.gelu, "relu": jax.nn.relu, "silu": jax.nn.silu}
 NORMS = ("pre", "post")
@@ -105,7 +106,7 @@ def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> 
     TypeError: a keyword that is no setting; the nearest one, or its new name, is offered.
     ValueError: as ``Settings``.
   """
-  names = [f.name for f in dataclasses.fields(Settings)][3:]
+  names = [f.name for f in dataclasses.fields(Settings)][2:]  # d_model, num_layers come apart
   extra = {name: value for name, value in options.items() if name not in names}
   _errors.refuse_unknown(model, extra, names, {"width": "active_width"})
   return Settings(d_model, num_layers, num_heads, **options)
@@ -114,13 +115,6 @@ def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> 
 def check_size(name: str, value: Any) -> int:
   """The value as a Python int; an error unless it is an int of at least 1."""
   return _errors.check_int(name, value, "an int, at least 1", "Sizes shape the program", least=1)
-
-
-def check_window(window: Any) -> int | tuple[int, ...] | None:
-  """``window`` with Python ints in place of NumPy's; ``attend`` checks what they say."""
-  if isinstance(window, tuple | list):
-    return tuple(check_window(w) for w in window)
-  return int(window) if isinstance(window, np.integer) else window
 
 
 def resolve_heads(d_model: int, num_heads, head_dim, kv_heads) -> tuple[int, int, int]:

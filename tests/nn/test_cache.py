@@ -23,7 +23,7 @@ from posenc_jax.encodings.rotations.m_rotary import MRotary
 from posenc_jax.encodings.rotations.pope import Pope
 from posenc_jax.encodings.rotations.vo_rotary import VORotary
 from posenc_jax.encodings.softmax.temperature import LogNTemperature
-from posenc_jax.nn.cache import HIDDEN
+from posenc_jax.nn.cache import PADDING_SEGMENT
 from tests.support.nn_models import FAST, build, call
 
 V, D, N, H, K = 13, 16, 4, 4, 2
@@ -231,7 +231,7 @@ def test_one_layer_alone(attention):
   rest, cache = call(attention, x[:, 4:], cache=cache)
   _close(jnp.concatenate([first, rest], 1), call(attention, x))
   np.testing.assert_array_equal(cache.positions[0], [0, 1, 2, 3, 4, 5, 6, 0, 0])
-  assert cache.length == ROOM and (cache.segments[:, T:] == HIDDEN).all()
+  assert cache.length == ROOM and (cache.segments[:, T:] == PADDING_SEGMENT).all()
   seen = jnp.ones((1, 4, ROOM), bool).at[:, 1:, 0].set(False)
   hidden, _ = call(attention, x[:, :4], cache=attention.init_cache(B, ROOM), mask=seen)
   _close(hidden, call(attention, x[:, :4], mask=seen[..., :4]))

@@ -76,7 +76,7 @@ def _trainer(steps=20):
 
 def _model(d_model, encoding, width=None):
   return nn.TransformerLM(V, d_model, 1, head_dim=H, kv_heads=d_model // (2 * H), d_ff=2 * d_model,
-                          encoding=encoding, width=width, rngs=nnx.Rngs(0))
+                          encoding=encoding, active_width=width, rngs=nnx.Rngs(0))
 
 
 def _split_surplus(wide, narrow):
@@ -119,7 +119,7 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
                     Fox.init(jax.random.key(2), width, width // H))
 
   def run(d_model, encoding, width=None):
-    model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False, width=width,
+    model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False, active_width=width,
                                   encoding=[None], decoder_encoding=encoding, rngs=nnx.Rngs(0))
     return model(source, target, source_mask=mask)
 
@@ -134,7 +134,7 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
 
 def test_a_known_width_gives_the_same_as_a_traced_one():
   x = jnp.asarray(np.random.default_rng(3).normal(size=(4, WIDE)), jnp.float32)
-  run = lambda width: nn.MultiHeadAttention(WIDE, head_dim=H, width=width, rngs=nnx.Rngs(0))(x)
+  run = lambda width: nn.MultiHeadAttention(WIDE, head_dim=H, active_width=width, rngs=nnx.Rngs(0))(x)
   known, traced = run(32), jax.jit(run)(jnp.int32(32))
   np.testing.assert_allclose(known, traced, rtol=0, atol=1e-5)
   assert (known[:, :32] != 0).any() and not known[:, 32:].any()
@@ -142,21 +142,21 @@ def test_a_known_width_gives_the_same_as_a_traced_one():
 
 def test_encodings_leave_surplus_columns_at_zero():
   """A sinusoid's cosine columns would be 1 there, which post-norm layers would read."""
-  model = nn.TransformerEncoder(V, WIDE, 1, head_dim=H, width=32, rngs=nnx.Rngs(0),
+  model = nn.TransformerEncoder(V, WIDE, 1, head_dim=H, active_width=32, rngs=nnx.Rngs(0),
                                 encoding=px.Sinusoidal(WIDE))
   x, _ = model.stack.enter(jnp.zeros((3, WIDE)), np.arange(3))
   assert (x[1, :32] != 0).all() and not x[:, 32:].any()
 
 
 @pytest.mark.parametrize("width, message", [
-    (24, "width: got 24, wanted whole num_heads .* Use a multiple of 16"),
-    (80, r"width: got 80, wanted an int in \[1, 64\]"),
-    (0, "width: got 0"),
-    (32.0, "width: got 32.0, wanted an int"),
+    (24, "active_width: got 24, wanted whole num_heads .* Use a multiple of 16"),
+    (80, r"active_width: got 80, wanted an int in \[1, 64\]"),
+    (0, "active_width: got 0"),
+    (32.0, "active_width: got 32.0, wanted an int"),
 ])
 def test_wrong_widths(width, message):
   with pytest.raises(ValueError, match=message):
-    nn.TransformerLM(V, WIDE, 1, head_dim=H, width=width, rngs=nnx.Rngs(0))
+    nn.TransformerLM(V, WIDE, 1, head_dim=H, active_width=width, rngs=nnx.Rngs(0))
 
 
 def test_picking_encodings():
@@ -170,7 +170,7 @@ def test_picking_encodings():
   assert several[0] is None and several[1].slopes.tolist() == [0.0625, 0.00390625, 0.0, 0.0]
   lost = jax.jit(lambda w: pick_encoding(stacked, WIDTHS, w))(jnp.int32(48))
   assert np.isnan(lost.attention_scaling)
-  with pytest.raises(ValueError, match=r"width: got 48, wanted one of \[32, 64\]"):
+  with pytest.raises(ValueError, match=r"active_width: got 48, wanted one of \[32, 64\]"):
     pick_encoding(stacked, WIDTHS, 48)
 
 
