@@ -210,7 +210,7 @@ class MultiHeadAttention(nnx.Module):
     at = token_positions(encoding, positions, x.ndim - 2, t)
     q = self._heads(x, self.query)
     k, v = memory.keys.astype(q.dtype), memory.values.astype(q.dtype)
-    # Queries are transformed apart from the keys, which were when they were remembered.
+    # The keys were transformed by ``remember``, so zeros stand in their place here.
     keys = jnp.zeros((*q.shape[:-2], k.shape[-2], q.shape[-1]), q.dtype)
     q, _, _ = prepare(q, keys, keys, encoding, at, at)
     queries = segments[0] if isinstance(segments, tuple) else segments

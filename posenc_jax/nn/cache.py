@@ -93,7 +93,8 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
     carry: the new carry.
 
   Returns:
-    A cache of the same shapes and dtypes. Beyond the last slot nothing is kept; see ``overflow``.
+    A cache of the same shapes and dtypes. If a traced index runs past the last slot, the cache is
+    wrong, and ``poison_overflow`` makes the output NaN.
 
   Raises:
     ValueError: more tokens than free slots, where the index is known; another batch.
@@ -122,7 +123,7 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
 
 
 def poison_overflow(cache: Cache, out: jax.Array) -> jax.Array:
-  """``out``, or NaN if more tokens were written than there are slots: never silently wrong."""
+  """``out``, or NaN if more tokens were written than there are slots."""
   return jnp.where(cache.index <= cache.length, out, jnp.asarray(math.nan, out.dtype))
 
 

@@ -24,7 +24,8 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, *, count=None,
     epsilon: added to the variance.
 
   Returns:
-    Like x. Columns beyond ``count`` are what their scale and bias make of them.
+    Like x. Columns beyond ``count`` are normalized by the same mean and variance; a scale and a bias
+    of zero make them zero.
 
   Example:
     >>> layer_norm(jnp.array([1.0, 3.0, 50.0]), jnp.ones(3), jnp.zeros(3), count=2).tolist()[:2]
@@ -159,7 +160,7 @@ class Embedding(nnx.Module):
 
 
 class Head(nnx.Module):
-  """An output table of its own, where it is not tied to the embedding.
+  """The output table of a model that does not reuse its embedding's.
 
   Args:
     vocabulary: V.

@@ -57,9 +57,9 @@ class Seq2SeqTransformer(nnx.Module):
     d_model: D.
     num_layers: layers of the encoder, and as many of the decoder.
     num_heads: N; None takes D // head_dim.
-    target_vocabulary: None, or the number of the target's token ids, with a table of its own.
-    encoding: of the encoder's self-attention and, unless given apart, of the decoder's. Parameters
-      are not shared by the two. See ``TransformerLM``.
+    target_vocabulary: None, or the number of the target's token ids, which then get a second table.
+    encoding: of the encoder's self-attention and, without ``decoder_encoding``, of the decoder's;
+      the two do not share parameters. See ``TransformerLM``.
     decoder_encoding: of the decoder's self-attention; None takes ``encoding``, ``[None] *
       num_layers`` is none.
     cross_encoding: of the attention to the source, over the positions of target and source; None

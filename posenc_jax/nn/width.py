@@ -35,7 +35,7 @@ def draw(key: jax.Array, shape: tuple[int, ...], *, scale=1.0, active=None, rows
     shape: of the whole array.
     scale: a number, may be traced.
     active: None, or for each axis None or the (traced) number of active indices.
-    rows: how many leading axes number the rows; each row has a key of its own. A narrow array
+    rows: how many leading axes number the rows; each row is drawn from its own key. A narrow array
       begins a wide one if only the first axis of the rows and the first of the columns differ.
     dtype: of the result; the draws are float32.
 

@@ -263,3 +263,20 @@ def test_wrong_caches(attention):
     attention(x, x, cache=cache)
   with pytest.raises(ValueError, match="length: got 0"):
     attention.init_cache(B, 0)
+
+
+def test_one_token_more_than_there_are_slots_is_nan(attention):
+  """A decode loop that goes on too long overflows by one: exactly full is finite."""
+  graphdef, state = nnx.split(attention)
+
+  @jax.jit
+  def step(x, cache):
+    return nnx.merge(graphdef, state)(x, cache=cache)
+
+  cache = attention.init_cache(B, 3)
+  finite = []
+  for i in range(5):
+    out, cache = step(_normal(i, B, 1, D), cache)
+    finite.append(bool(np.isfinite(out).all()))
+    assert finite[-1] or np.isnan(out).all()
+  assert finite == [True, True, True, False, False]

@@ -38,7 +38,7 @@ def _loss(weight, e):
 
 
 def _weight():
-  return jnp.full((H,), 0.5, jnp.float32)
+  return jnp.full((1, 1, H), 0.5, jnp.float32)
 
 
 def _adam(parameters, gradients):
