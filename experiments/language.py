@@ -151,8 +151,9 @@ class LanguageModel:
     model_key, encoding_key = jax.random.split(key)
 
     def encoding(d_model):
-      sizes = encodings.Sizes(d_model, d_model // s.head_dim, s.head_dim, length, max(shape.lengths),
-                              **({"base": traced["base"]} if "base" in traced else {}))
+      base = {"base": traced["base"]} if "base" in traced else {}
+      sizes = encodings.Sizes(d_model, d_model // s.head_dim, s.head_dim, length,
+                              max(shape.lengths), **base)
       return encodings.build(shape.encoding, sizes, encoding_key)
 
     if padded:

@@ -7,11 +7,11 @@ Vaswani et al. 2017, "Attention Is All You Need", arXiv 1706.03762, section 3.2.
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from posenc_jax import _align, _errors
 from posenc_jax.attention import attend, prepare
+from posenc_jax.attention.arguments import check_applied
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
 from posenc_jax.nn import cache as cache_lib
 from posenc_jax.nn import settings as settings_lib
@@ -19,7 +19,7 @@ from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import HeldEncoding, Hyper
 from posenc_jax.nn.layers import inverse_root
-from posenc_jax.nn.tokens import default_positions, token_positions
+from posenc_jax.nn.tokens import both_segments, default_positions, of_keys, token_positions
 
 # Hooks that a model runs once, before any layer.
 ONCE_A_MODEL = ("positions", "inputs")
@@ -179,10 +179,9 @@ class MultiHeadAttention(nnx.Module):
 
   def _attend_whole(self, x, encoding, positions, segments, mask):
     """x to itself, no token before it."""
-    t = x.shape[-2]
-    x, at, _ = self._run_layer(encoding, x, default_positions(t) if positions is None else positions,
-                               None, _of_keys(segments))
-    order = np.arange(t, dtype=np.int32)
+    order = default_positions(x.shape[-2])
+    positions = order if positions is None else positions
+    x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
     out = self._attend(*self._project(x), encoding, (at, at), (order, order), segments, mask)
     return self._join(out)
 
@@ -192,9 +191,9 @@ class MultiHeadAttention(nnx.Module):
     cache_lib.check_batch(cache, x.shape[:-2])
     if positions is None:
       positions = cache.index + default_positions(t)
-    x, at, carry = self._run_layer(encoding, x, positions, cache.carry, _of_keys(segments))
+    x, at, carry = self._run_layer(encoding, x, positions, cache.carry, of_keys(segments))
     q, k, v = prepare(*self._project(x), encoding, at, at)
-    q_segments, k_segments = _both_segments(segments, x.shape[:-1])
+    q_segments, k_segments = both_segments(segments, x.shape[:-1])
     order = cache_lib.slot_order(cache, t)
     cache = cache_lib.append(cache, k, v, at, k_segments, carry)
     out = self._attend(q, cache.keys.astype(q.dtype), cache.values.astype(q.dtype), encoding,
@@ -205,9 +204,9 @@ class MultiHeadAttention(nnx.Module):
   def _attend_memory(self, x, encoding, positions, segments, mask, memory):
     """x to a remembered memory."""
     check_cross(encoding, "encoding")
-    t, s = x.shape[-2], memory.length
-    positions = default_positions(t) if positions is None else positions
-    at = token_positions(encoding, positions, x.ndim - 2, t)
+    order = default_positions(x.shape[-2]), default_positions(memory.length)
+    positions = order[0] if positions is None else positions
+    at = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
     q = self._heads(x, self.query)
     k, v = memory.keys.astype(q.dtype), memory.values.astype(q.dtype)
     # The keys were transformed by ``remember``, so zeros stand in their place here.
@@ -220,7 +219,6 @@ class MultiHeadAttention(nnx.Module):
     if memory.segments is not None:
       queries = jnp.zeros(x.shape[:-1], jnp.int32) if queries is None else queries
       segments = (queries, memory.segments)
-    order = np.arange(t, dtype=np.int32), np.arange(s, dtype=np.int32)
     out = self._attend(q, k, v, encoding, (at, memory.positions), order, segments, mask,
                        applied=PREPARED)
     return self._join(out)
@@ -259,13 +257,7 @@ class MultiHeadAttention(nnx.Module):
     applied = (applied,) if isinstance(applied, str) else tuple(applied)
     for name in applied:
       _errors.check_choice("applied", name, ONCE_A_MODEL)
-    for hook in ONCE_A_MODEL:
-      if encoding.has(hook) and hook not in applied:
-        acts = next(type(e).__name__ for e, _, _ in encoding.parts() if e.has(hook))
-        raise _errors.value_error(
-            "encoding", f"{acts}, which answers {hook}", "hooks that a layer of attention runs",
-            "Give it to a model such as TransformerLM, or run "
-            f"e.{hook}(..) yourself, once, and pass applied=({hook!r},)")
+    check_applied(encoding, (*applied, "layer"))
     return encoding
 
   def _checked(self, x, argument):
@@ -305,15 +297,3 @@ def check_cross(encoding: Encoding, argument: str) -> None:
     raise _errors.value_error(argument, f"{acts}, which answers layer, with a memory",
                               "an encoding that acts on queries and keys alone",
                               "Use it in self-attention")
-
-
-def _of_keys(segments):
-  return segments[1] if isinstance(segments, tuple) else segments
-
-
-def _both_segments(segments, shape):
-  """(of the queries, of the keys), zeros where none are given."""
-  pair = segments if isinstance(segments, tuple) else (segments, segments)
-  zeros = jnp.zeros(shape, jnp.int32)
-  return tuple(zeros if s is None else jnp.broadcast_to(
-      jnp.asarray(_align.numbers(s, "segments")), shape) for s in pair)

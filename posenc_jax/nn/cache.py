@@ -28,8 +28,8 @@ class Cache:
     values: ``[..., S, K, H']``, as ``encoding.values`` left them.
     positions: the tokens' positions, or those that ``encoding.layer`` put in their place: a PyTree
       of arrays ``[..., S, *]``, () for an encoding that reads none.
-    segments: int32 ``[..., S]``, ``PADDING_SEGMENT`` on padding and on empty slots; None where all slots
-      are real.
+    segments: int32 ``[..., S]``, ``PADDING_SEGMENT`` on padding and on empty slots; None where all
+      slots are real.
     index: int32, how many slots are filled.
     carry: what ``encoding.layer`` continues from; zeros before the first token.
   """

@@ -24,8 +24,8 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, *, count=None,
     epsilon: added to the variance.
 
   Returns:
-    Like x. Columns beyond ``count`` are normalized by the same mean and variance; a scale and a bias
-    of zero make them zero.
+    Like x. Columns beyond ``count`` are normalized by the same mean and variance; a scale and a
+    bias of zero make them zero.
 
   Example:
     >>> layer_norm(jnp.array([1.0, 3.0, 50.0]), jnp.ones(3), jnp.zeros(3), count=2).tolist()[:2]

@@ -10,7 +10,8 @@ Example:
   >>> from flax import serialization
   >>> params = {"bias": px.Alibi(2)}
   >>> stored = serialization.to_bytes(params)
-  >>> serialization.from_bytes({"bias": px.Alibi(slopes=[0.0, 0.0])}, stored)["bias"].slopes.tolist()
+  >>> target = {"bias": px.Alibi(slopes=[0.0, 0.0])}
+  >>> serialization.from_bytes(target, stored)["bias"].slopes.tolist()
   [0.0625, 0.00390625]
 """
 

@@ -98,6 +98,19 @@ def visible_segments(shape: tuple[int, ...], segments, mask):
   return segments, segments if mask is None else jnp.where(mask, segments, hidden)
 
 
+def of_keys(segments: Any) -> Any:
+  """Segments of the keys: the second of a pair."""
+  return segments[1] if isinstance(segments, tuple) else segments
+
+
+def both_segments(segments: Any, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+  """(of the queries, of the keys), int32 ``[..., T]``; zeros where none are given."""
+  pair = segments if isinstance(segments, tuple) else (segments, segments)
+  zeros = jnp.zeros(shape, jnp.int32)
+  return tuple(zeros if s is None else jnp.broadcast_to(
+      jnp.asarray(_align.numbers(s, "segments")), shape) for s in pair)
+
+
 def count_positions(shape: tuple[int, ...], segments, mask, cache: Cache | None = None):
   """Positions of tokens: how many real tokens of the same segment came before, in all.
 

@@ -9,8 +9,8 @@ embeddings divide by active counts, and surplus heads, hidden units and columns 
 training, as their gradients are zero. The active width may be traced, so models of several widths
 train in one vmap.
 
-An element of a draw depends on the key and on its own indices, not on the shape, so the active block
-of the wide model holds the very numbers that the narrow model draws.
+An element of a draw depends on the key and on its own indices, not on the shape, so the active
+block of the wide model holds the very numbers that the narrow model draws.
 """
 
 import functools

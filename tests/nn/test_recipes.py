@@ -42,7 +42,7 @@ def _weight():
 
 
 def _adam(parameters, gradients):
-  """One step of Adam, which moves every float that it is given by 0.01 where gradients are not 0."""
+  """One step of Adam: every float moves by 0.01 unless its gradient is 0."""
   adam = optax.adam(1e-2)
   with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an int32 step count
     updates, _ = adam.update(gradients, adam.init(parameters), parameters)
@@ -132,8 +132,9 @@ def _encoding(alibi):
 
 
 def _moved(after, before):
-  return {name: not np.array_equal(np.asarray(getattr(after, name)), np.asarray(getattr(before, name)))
-          for name in before._leaf_fields if hasattr(getattr(before, name), "dtype")}
+  pairs = {name: (getattr(after, name), getattr(before, name)) for name in before._leaf_fields}
+  return {name: not np.array_equal(*map(np.asarray, pair)) for name, pair in pairs.items()
+          if hasattr(pair[1], "dtype")}
 
 
 @pytest.mark.parametrize("stack", STACKS)

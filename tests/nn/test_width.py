@@ -119,8 +119,8 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
                     Fox.init(jax.random.key(2), width, width // H))
 
   def run(d_model, encoding, width=None):
-    model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False, active_width=width,
-                                  encoding=[None], decoder_encoding=encoding, rngs=nnx.Rngs(0))
+    model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False,
+                                  active_width=width, encoding=[None], decoder_encoding=encoding, rngs=nnx.Rngs(0))
     return model(source, target, source_mask=mask)
 
   def padded(width):
@@ -134,7 +134,8 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
 
 def test_a_known_width_gives_the_same_as_a_traced_one():
   x = jnp.asarray(np.random.default_rng(3).normal(size=(4, WIDE)), jnp.float32)
-  run = lambda width: nn.MultiHeadAttention(WIDE, head_dim=H, active_width=width, rngs=nnx.Rngs(0))(x)
+  run = lambda width: nn.MultiHeadAttention(WIDE, head_dim=H, active_width=width,
+                                            rngs=nnx.Rngs(0))(x)
   known, traced = run(32), jax.jit(run)(jnp.int32(32))
   np.testing.assert_allclose(known, traced, rtol=0, atol=1e-5)
   assert (known[:, :32] != 0).any() and not known[:, 32:].any()
