@@ -120,7 +120,8 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
 
   def run(d_model, encoding, width=None):
     model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False,
-                                  active_width=width, encoding=[None], decoder_encoding=encoding, rngs=nnx.Rngs(0))
+                                  active_width=width, encoding=[None],
+                                  decoder_encoding=encoding, rngs=nnx.Rngs(0))
     return model(source, target, source_mask=mask)
 
   def padded(width):
