@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention that takes any encoding and names none."""
 
-from posenc_jax.attention.api import IMPLEMENTATIONS as IMPLEMENTATIONS
+from posenc_jax.attention.dispatch import IMPLEMENTATIONS as IMPLEMENTATIONS
 from posenc_jax.attention.api import attend as attend
 from posenc_jax.attention.api import explain as explain
 from posenc_jax.attention.api import prepare as prepare

@@ -158,7 +158,7 @@ def test_several_position_axes_and_explicit_positions(tokens):
                 head_dim=6)
   at = jnp.asarray(np.random.default_rng(1).integers(0, 5, (B, T, 3)), jnp.int32)
   full = call(model, tokens, at)
-  with pytest.raises(ValueError, match=r"positions: got shape \(7,\), wanted \[..., T, P\]"):
+  with pytest.raises(ValueError, match=r"positions: got shape \(7,\), wanted \[..., T, 3\]"):
     model(tokens)
   cache = model.init_cache(B, ROOM, positions=np.zeros((1, 3), np.int32))
   assert cache[0].positions.shape == (B, ROOM, 3)

@@ -24,7 +24,7 @@ TOKENS = np.zeros((2, T), np.int32)
     (dict(num_heads=0), ValueError, "num_heads: got 0, wanted an int, at least 1"),
     (dict(num_heads=4.0), TypeError, "num_heads: got 4.0, wanted an int"),
     (dict(num_heads=4, d_ff=0), ValueError, "d_ff: got 0"),
-    (dict(num_heads=4, norm="before"), ValueError, "norm: got 'before', .* Did you mean 'pre'"),
+    (dict(num_heads=4, norm="before"), ValueError, "norm: got 'before', wanted one of pre, post"),
     (dict(num_heads=4, activation="gely"), ValueError, "activation: got 'gely', .* 'gelu'"),
     (dict(num_heads=4, implementation="row"), ValueError, "implementation: got 'row', .* 'rows'"),
     (dict(num_heads=4, dropout=1.0), ValueError, r"dropout: got 1.0, wanted a rate in \[0, 1\)"),
@@ -64,7 +64,7 @@ def model():
 @pytest.mark.parametrize("tokens, options, error, message", [
     (np.full((2, T), V), {}, ValueError, r"tokens: got ids 13 to 13, wanted ids in \[0, 13\)"),
     (np.full((2, T), -1), {}, ValueError, "tokens: got ids -1 to -1"),
-    (np.zeros((2, T), np.float32), {}, TypeError, "tokens: got float32, wanted integer ids"),
+    (np.zeros((2, T), np.float32), {}, TypeError, "tokens: got float32, wanted integers"),
     (np.int32(1), {}, ValueError, r"tokens: got int32\[\], wanted an array"),
     ([[1, 2]], {}, ValueError, "tokens: got list"),
     (TOKENS, dict(positions=np.arange(T + 1)), ValueError,
@@ -77,7 +77,7 @@ def model():
     (TOKENS, dict(mask=np.ones((2, T + 1), bool)), ValueError, r"mask: got shape \(2, 7\)"),
     (TOKENS, dict(mask=np.ones((3, T), bool)), ValueError, r"mask: got shape \(3, 6\)"),
     (TOKENS, dict(segments=np.ones((2, T), np.float32)), TypeError,
-     "segments: got float32, wanted integer ids"),
+     "segments: got float32, wanted integers"),
     (TOKENS, dict(segments=np.ones((2, 1, T), int)), ValueError, "segments: got shape"),
     (TOKENS, dict(deterministic=False), ValueError, "rngs: got None, wanted keys for dropout"),
 ])
