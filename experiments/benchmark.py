@@ -180,7 +180,7 @@ def rotary(c: Config) -> list[Row]:
   x = jax.random.normal(jax.random.key(0), (1, 4096, 16, 128), jnp.dtype(c.dtype))
   args = px.Rotary(x.shape[-1]), x, jnp.arange(x.shape[1])
   scale = lambda e, x, p: x * jnp.asarray(1.5, x.dtype)
-  turn = lambda e, x, p: px.rotate(x, p, e.turns)
+  turn = lambda e, x, p: px.rotate(x, p, e.frequencies)
   makers = {"one scaling pass": lambda: _bound(scale, args)}
   if "torch" in c.peers and c.dtype == "float32":
     makers["torch compiled"] = lambda: peers.torch_rotary(x, compiled=True)

@@ -17,13 +17,13 @@ class Sizes:
   """What an encoding is built for.
 
   Attributes:
-    width: D; heads: N; head_dim: H.
+    d_model: D; heads: N; head_dim: H.
     length: the longest sequence it will ever see, evaluation included.
     train_length: the longest sequence it is trained on.
     base: of rotary and sinusoidal frequencies; may be traced.
   """
 
-  width: int
+  d_model: int
   heads: int
   head_dim: int
   length: int
@@ -33,9 +33,9 @@ class Sizes:
 
 ENCODINGS: dict[str, Callable[[Sizes, jax.Array], px.Encoding]] = {
     "none": lambda s, key: px.Encoding(),
-    "sinusoidal": lambda s, key: px.Sinusoidal(s.width, base=s.base),
+    "sinusoidal": lambda s, key: px.Sinusoidal(s.d_model, base=s.base),
     # As large as a token's embedding: from 0.02, as in BERT, short runs hardly learn the table.
-    "learned": lambda s, key: px.Learned.init(key, s.length, s.width, stddev=0.5),
+    "learned": lambda s, key: px.Learned.init(key, s.length, s.d_model, stddev=0.5),
     "rotary": lambda s, key: px.Rotary(s.head_dim, base=s.base),
     "alibi": lambda s, key: px.Alibi(s.heads),
     "t5": lambda s, key: px.T5Bias.init(key, s.heads),
@@ -43,7 +43,7 @@ ENCODINGS: dict[str, Callable[[Sizes, jax.Array], px.Encoding]] = {
     "transformer-xl": lambda s, key: px.TransformerXL.init(key, s.heads, s.head_dim, base=s.base),
     "fire": lambda s, key: px.Fire.init(key, s.heads, threshold=s.train_length / 4),
     "cope": lambda s, key: px.Cope.init(key, s.train_length, s.head_dim),
-    "fox": lambda s, key: px.Fox.init(key, s.width, s.heads),
+    "fox": lambda s, key: px.Fox.init(key, s.d_model, s.heads),
     "dape": lambda s, key: px.Dape.init(key, s.heads, px.Alibi(s.heads)),
     "dape-v2": lambda s, key: px.Dape.init(key, s.heads, px.Alibi(s.heads), taps=3),
     "pope": lambda s, key: px.Pope.init(key, s.heads, s.head_dim, base=s.base),

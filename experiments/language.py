@@ -150,9 +150,10 @@ class LanguageModel:
     s, widest, padded = self.settings, max(shape.widths), len(shape.widths) > 1
     model_key, encoding_key = jax.random.split(key)
 
-    def encoding(width):
-      sizes = encodings.Sizes(width, width // s.head_dim, s.head_dim, length, max(shape.lengths),
-                              **({"base": traced["base"]} if "base" in traced else {}))
+    def encoding(d_model):
+      base = {"base": traced["base"]} if "base" in traced else {}
+      sizes = encodings.Sizes(d_model, d_model // s.head_dim, s.head_dim, length,
+                              max(shape.lengths), **base)
       return encodings.build(shape.encoding, sizes, encoding_key)
 
     if padded:
@@ -162,7 +163,7 @@ class LanguageModel:
     else:
       chosen = encoding(widest)
     return nn.TransformerLM(len(self.corpus.vocabulary), widest, s.layers, head_dim=s.head_dim,
-                            encoding=chosen, width=traced["d_model"] if padded else None,
+                            encoding=chosen, active_width=traced["d_model"] if padded else None,
                             rngs=nnx.Rngs(params=model_key))
 
   def _evaluate(self, model, lengths, traced) -> dict[str, jax.Array]:

@@ -9,6 +9,7 @@ Everything that learns (NNX modules, optax, Equinox, Linen, plain JAX) asks ``pa
 import dataclasses
 import functools
 import numbers
+from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -169,7 +170,21 @@ def register(cls: type[_T]) -> type[_T]:
     return e
 
   jax.tree_util.register_pytree_with_keys(made, flatten_with_keys, unflatten, flatten)
+  _registered.append(made)
+  for watcher in _watchers:
+    watcher(made)
   return made
+
+
+_registered: list[type] = []
+_watchers: list[Callable[[type], None]] = []
+
+
+def watch(watcher: Callable[[type], None]) -> None:
+  """Calls ``watcher`` with every class that ``register`` made or will make."""
+  _watchers.append(watcher)
+  for cls in _registered:
+    watcher(cls)
 
 
 def _is_numbers(value) -> bool:

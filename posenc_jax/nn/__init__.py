@@ -24,6 +24,7 @@ Many seeds at once; a ``Param`` or ``Hyper`` of the model is swept in the same w
   (4, 3, 11)
 """
 
+from posenc_jax.nn import serialize as serialize
 from posenc_jax.nn.attention import MultiHeadAttention as MultiHeadAttention
 from posenc_jax.nn.cache import Cache as Cache
 from posenc_jax.nn.held import HeldEncoding as HeldEncoding

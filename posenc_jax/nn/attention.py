@@ -7,28 +7,30 @@ Vaswani et al. 2017, "Attention Is All You Need", arXiv 1706.03762, section 3.2.
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
-from posenc_jax import _errors
+from posenc_jax import _align, _errors
 from posenc_jax.attention import attend, prepare
-from posenc_jax.base import Encoding, align_array
+from posenc_jax.attention.arguments import check_applied
+from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
 from posenc_jax.nn import cache as cache_lib
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
-from posenc_jax.nn.aligned import align_tokens, default_positions
 from posenc_jax.nn.cache import Cache
-from posenc_jax.nn.held import HeldEncoding
+from posenc_jax.nn.held import HeldEncoding, Hyper
 from posenc_jax.nn.layers import inverse_root
+from posenc_jax.nn.tokens import both_segments, default_positions, of_keys, token_positions
 
-_NONE = Encoding()
+# Hooks that a model runs once, before any layer.
+ONCE_A_MODEL = ("positions", "inputs")
 
 
 class MultiHeadAttention(nnx.Module):
   """out_h = softmax(scale (x W_q)(m W_k)^T + bias)(m W_v), joined by W_o; m is x or a memory.
 
-  The encoding's hooks of a layer act here; ``positions`` and ``inputs`` belong to a whole model,
-  which calls them once.
+  This module runs the encoding's hooks of a layer. It does not run ``positions`` and ``inputs``,
+  which act once in a model: an encoding that answers them is refused, unless the call says by
+  ``applied`` that they have been run.
 
   Args:
     d_model: D.
@@ -36,7 +38,8 @@ class MultiHeadAttention(nnx.Module):
     encoding: an encoding, a ``HeldEncoding``, or None.
     causal: whether tokens later in order are hidden.
     window, scale, implementation, dtype, param_dtype: as in ``Settings``.
-    width: the active width, an int or traced; None for all of D. See ``posenc_jax.nn.width``.
+    active_width: how many of the D columns are in use, an int or traced; None for all of them.
+      See ``posenc_jax.nn.width``.
     rngs: keys of the parameters, stream ``params``.
 
   Raises:
@@ -57,13 +60,17 @@ class MultiHeadAttention(nnx.Module):
   def __init__(self, d_model: int, num_heads: int | None = None, *, head_dim: int | None = None,
                kv_heads: int | None = None, encoding: Encoding | HeldEncoding | None = None,
                causal: bool = False, window=None, scale: float | None = None,
-               implementation: str = "auto", dtype=None, param_dtype=jnp.float32, width=None,
-               rngs: nnx.Rngs):
+               implementation: str = "auto", dtype=None, param_dtype=jnp.float32,
+               active_width=None, rngs: nnx.Rngs):
+    d_model = settings_lib.check_size("d_model", d_model)
     n, h, k = settings_lib.resolve_heads(d_model, num_heads, head_dim, kv_heads)
     self.dtype, param_dtype = settings_lib.resolve_dtypes(dtype, param_dtype)
-    active = settings_lib.active_counts(width, d_model, n, k, d_model)
-    self.d_model, self.causal, self.window = d_model, causal, window
+    active = settings_lib.active_counts(active_width, d_model, n, k, d_model)
+    self.d_model, self.causal = d_model, causal
+    self.window = settings_lib.check_window(window)
     self.scale, self.implementation = scale, implementation
+    self.active_width = None if active_width is None else Hyper(
+        jnp.asarray(active_width, jnp.int32))
     held = isinstance(encoding, HeldEncoding) or encoding is None
     self.encoding = encoding if held else HeldEncoding(encoding)
 
@@ -81,61 +88,50 @@ class MultiHeadAttention(nnx.Module):
 
   def __call__(self, x: jax.Array, memory: jax.Array | Cache | None = None, *, positions=None,
                memory_positions=None, segments=None, mask: jax.Array | None = None,
-               cache: Cache | None = None, encoding: Encoding | None = None):
+               cache: Cache | None = None, encoding: Encoding | None = None,
+               applied: tuple[str, ...] = ()):
     """Attends from x to x, to a memory, or to x and what a cache holds.
 
     Args:
       x: ``[..., T, D]``.
       memory: None; ``[..., S, D]``; or what ``remember`` made of one.
-      positions: ``[..., T]`` or what the encoding takes; None is 0, 1, .. (after the cache).
+      positions: ``[..., T]`` or what the encoding takes; None is 0, 1, .. (after the cache). An
+        encoding that reads no positions needs none.
       memory_positions: ``[..., S]``; None is 0, 1, ..
       segments: int ``[..., T]`` or a pair for T and S; see ``attend``. With a cache the pair is
-        (of the queries, of the new keys), where ``HIDDEN`` marks padding.
+        (of the queries, of the new keys), where ``PADDING_SEGMENT`` marks padding.
       mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache.
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
+      applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
 
     Returns:
       ``[..., T, D]``, and the new cache if there was one.
 
     Raises:
-      ValueError: shapes that do not fit, positions of a wrong length, a full cache.
+      ValueError: shapes that do not fit, positions of a wrong length, a full cache, an encoding
+        whose heads do not match, one with hooks that nobody has run, one that answers ``layer``
+        in attention to a memory.
     """
     x = self._checked(x, "x")
-    encoding = self._chosen(encoding)
-    if memory is not None:
-      if cache is not None:
-        raise _errors.value_error("cache", "a cache and a memory", "one of them",
-                                  "A memory is kept by remember(memory)")
-      if not isinstance(memory, Cache):
-        if segments is not None and not isinstance(segments, tuple):
-          raise _errors.value_error("segments", "one array", "a pair (queries, memory)",
-                                    "Pass segments=(.., ..)")
-        memory = self.remember(memory, memory_positions, encoding=encoding,
-                               segments=None if segments is None else segments[1])
-      return self._cross(x, memory, encoding, positions, segments, mask)
-    if positions is None:
-      positions = default_positions(x.shape[-2])
-      positions = positions if cache is None else cache.index + positions
-    carry = None if cache is None else cache.carry
-    own = segments[1] if isinstance(segments, tuple) else segments
-    positions, carry = self._driven(encoding, x, positions, carry, own)
-    q, k, v = (self._project(x, w) for w in (self.query, self.key, self.value))
-    if cache is None:
-      order = np.arange(x.shape[-2], dtype=np.int32)
-      out = self._attend(q, k, v, encoding, positions, positions, (order, order), segments, mask)
-      return self._join(out)
-    q, k, v = prepare(q, k, v, encoding, positions, positions)
-    q_segments, k_segments = self._both_segments(segments, x.shape[:-1])
-    order = cache_lib.slot_order(cache, x.shape[-2])
-    cache = cache_lib.append(cache, k, v, _kept(encoding, positions), k_segments, carry)
-    out = self._attend(q, cache.keys.astype(q.dtype), cache.values.astype(q.dtype), encoding,
-                       positions, cache.positions, order, (q_segments, cache.segments), mask,
-                       prepared=True)
-    return cache_lib.poison_overflow(cache, self._join(out)), cache
+    encoding = self._chosen(encoding, applied)
+    if memory is None:
+      if cache is None:
+        return self._attend_whole(x, encoding, positions, segments, mask)
+      return self._attend_cached(x, encoding, positions, segments, mask, cache)
+    if cache is not None:
+      raise _errors.value_error("cache", "a cache and a memory", "one of them",
+                                "A memory is kept by remember(memory)")
+    if not isinstance(memory, Cache):
+      if segments is not None and not isinstance(segments, tuple):
+        raise _errors.value_error("segments", "one array", "a pair (queries, memory)",
+                                  "Pass segments=(.., ..)")
+      memory = self._remember(memory, encoding, memory_positions,
+                              None if segments is None else segments[1])
+    return self._attend_memory(x, encoding, positions, segments, mask, memory)
 
   def remember(self, memory: jax.Array, positions=None, *, segments: jax.Array | None = None,
-               encoding: Encoding | None = None) -> Cache:
+               encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> Cache:
     """Keys and values of a memory, made once for all the steps of a decoder.
 
     Args:
@@ -143,22 +139,15 @@ class MultiHeadAttention(nnx.Module):
       positions: ``[..., S]``; None is 0, 1, ..
       segments: None or int ``[..., S]``.
       encoding: takes the place of the module's own.
+      applied: as in the call.
 
     Returns:
       A full cache, to pass as ``memory``.
+
+    Raises:
+      ValueError: a shape that does not fit; an encoding as in the call.
     """
-    memory = self._checked(memory, "memory")
-    encoding = self._chosen(encoding)
-    positions = default_positions(memory.shape[-2]) if positions is None else positions
-    positions, carry = self._driven(encoding, memory, positions, None, segments)
-    k, v = self._project(memory, self.key), self._project(memory, self.value)
-    # Keys are written without knowing who will ask: a query that nobody reads stands in.
-    heads = self.query.shape[-2]
-    unread = jnp.zeros((*k.shape[:-2], heads, k.shape[-1]), k.dtype)
-    _, k, v = prepare(unread, k, v, encoding, positions, positions)
-    if segments is not None:
-      segments = jnp.asarray(segments, jnp.int32)
-    return Cache(k, v, _kept(encoding, positions), segments, jnp.int32(memory.shape[-2]), carry)
+    return self._remember(memory, self._chosen(encoding, applied), positions, segments)
 
   def init_cache(self, batch: int | tuple[int, ...], length: int, dtype=None, *, positions=None,
                  encoding: Encoding | None = None) -> Cache:
@@ -174,64 +163,55 @@ class MultiHeadAttention(nnx.Module):
     Returns:
       A ``Cache``.
     """
-    batch = (batch,) if isinstance(batch, int) else tuple(batch)
-    settings_lib.check_size("length", length)
-    encoding = self._chosen(encoding)
+    batch = cache_lib.batch_axes(batch)
+    length = settings_lib.check_size("length", length)
+    encoding = self._chosen(encoding, ONCE_A_MODEL)
     positions = default_positions(1) if positions is None else positions
 
     def one(x):
-      at, carry = self._driven(encoding, x, positions, None, None)
-      q, k, v = (self._project(x, w) for w in (self.query, self.key, self.value))
-      _, k, v = prepare(q, k, v, encoding, at, at)
+      x, at, carry = self._run_layer(encoding, x, positions, None, None)
+      _, k, v = prepare(*self._project(x), encoding, at, at)
       k, v = (y.astype(dtype or self.dtype) for y in (k, v))
-      return Cache(k, v, jax.tree.map(jnp.asarray, _kept(encoding, at)), None, jnp.int32(0), carry)
+      return Cache(k, v, jax.tree.map(jnp.asarray, at), None, jnp.int32(0), carry)
 
     shapes = jax.eval_shape(one, jax.ShapeDtypeStruct((*batch, 1, self.d_model), self.dtype))
     return cache_lib.empty_cache(shapes, batch, length)
 
-  def _chosen(self, encoding):
-    if encoding is not None:
-      return encoding
-    return _NONE if self.encoding is None else self.encoding.encoding
+  def _attend_whole(self, x, encoding, positions, segments, mask):
+    """x to itself, no token before it."""
+    order = default_positions(x.shape[-2])
+    positions = order if positions is None else positions
+    x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
+    out = self._attend(*self._project(x), encoding, (at, at), (order, order), segments, mask)
+    return self._join(out)
 
-  def _checked(self, x, argument):
-    if x.ndim < 2 or x.shape[-1] != self.d_model:
-      raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {self.d_model}]",
-                                f"The module was built with d_model={self.d_model}")
-    return x.astype(self.dtype)
+  def _attend_cached(self, x, encoding, positions, segments, mask, cache):
+    """x to itself and to the tokens in a cache: (out, the cache with x appended)."""
+    t = x.shape[-2]
+    cache_lib.check_batch(cache, x.shape[:-2])
+    if positions is None:
+      positions = cache.index + default_positions(t)
+    x, at, carry = self._run_layer(encoding, x, positions, cache.carry, of_keys(segments))
+    q, k, v = prepare(*self._project(x), encoding, at, at)
+    q_segments, k_segments = both_segments(segments, x.shape[:-1])
+    order = cache_lib.slot_order(cache, t)
+    cache = cache_lib.append(cache, k, v, at, k_segments, carry)
+    out = self._attend(q, cache.keys.astype(q.dtype), cache.values.astype(q.dtype), encoding,
+                       (at, cache.positions), order, (q_segments, cache.segments), mask,
+                       applied=PREPARED)
+    return cache_lib.poison_overflow(cache, self._join(out)), cache
 
-  def _driven(self, encoding, x, positions, carry, segments):
-    """Positions as the layer's hooks get them."""
-    if encoding is _NONE:
-      return None, None
-    positions = align_tokens(encoding, positions, x.ndim - 2, x.shape[-2])
-    if not encoding.has("drive"):
-      return positions, carry
-    if segments is not None:
-      segments = align_array(segments, x.ndim - 2, x.shape[-2], 0, "segments")
-    return encoding.drive(x, positions, carry=carry, segments=segments)
-
-  def _project(self, x, kernel):
-    return jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
-
-  def _join(self, out):
-    return jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
-
-  def _attend(self, q, k, v, encoding, q_positions, k_positions, order, segments, mask,
-              prepared=False):
-    return attend(q, k, v, encoding, q_positions=q_positions, k_positions=k_positions,
-                  q_order=order[0], k_order=order[1], causal=self.causal, window=self.window,
-                  segments=segments, mask=mask, scale=self.scale, prepared=prepared,
-                  implementation=self.implementation)
-
-  def _cross(self, x, memory, encoding, positions, segments, mask):
-    t, s = x.shape[-2], memory.length
-    positions = default_positions(t) if positions is None else positions
-    positions, _ = self._driven(encoding, x, positions, None, None)
-    q = self._project(x, self.query)
+  def _attend_memory(self, x, encoding, positions, segments, mask, memory):
+    """x to a remembered memory."""
+    check_cross(encoding, "encoding")
+    order = default_positions(x.shape[-2]), default_positions(memory.length)
+    positions = order[0] if positions is None else positions
+    at = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
+    q = self._heads(x, self.query)
     k, v = memory.keys.astype(q.dtype), memory.values.astype(q.dtype)
-    unread = jnp.zeros((*q.shape[:-2], k.shape[-2], q.shape[-1]), q.dtype)
-    q, _, _ = prepare(q, unread, unread, encoding, positions, positions)
+    # The keys were transformed by ``remember``, so zeros stand in their place here.
+    keys = jnp.zeros((*q.shape[:-2], k.shape[-2], q.shape[-1]), q.dtype)
+    q, _, _ = prepare(q, keys, keys, encoding, at, at)
     queries = segments[0] if isinstance(segments, tuple) else segments
     if memory.segments is None and queries is not None:
       raise _errors.value_error("segments", "ids of the queries alone", "a pair (queries, memory)",
@@ -239,20 +219,81 @@ class MultiHeadAttention(nnx.Module):
     if memory.segments is not None:
       queries = jnp.zeros(x.shape[:-1], jnp.int32) if queries is None else queries
       segments = (queries, memory.segments)
-    out = self._attend(q, k, v, encoding, positions, memory.positions,
-                       (np.arange(t, dtype=np.int32), np.arange(s, dtype=np.int32)), segments, mask,
-                       prepared=True)
+    out = self._attend(q, k, v, encoding, (at, memory.positions), order, segments, mask,
+                       applied=PREPARED)
     return self._join(out)
 
-  @staticmethod
-  def _both_segments(segments, shape):
-    if not isinstance(segments, tuple):
-      segments = (segments, segments)
-    zeros = jnp.zeros(shape, jnp.int32)
-    return tuple(zeros if s is None else jnp.broadcast_to(jnp.asarray(s, jnp.int32), shape)
-                 for s in segments)
+  def _remember(self, memory, encoding, positions, segments) -> Cache:
+    memory = self._checked(memory, "memory")
+    check_cross(encoding, "encoding")
+    s = memory.shape[-2]
+    positions = default_positions(s) if positions is None else positions
+    at = token_positions(encoding, positions, memory.ndim - 2, s)
+    k, v = self._heads(memory, self.key), self._heads(memory, self.value)
+    # Keys are transformed before any query is known, so zeros stand in the place of the queries.
+    queries = jnp.zeros((*k.shape[:-2], self.query.shape[-2], k.shape[-1]), k.dtype)
+    _, k, v = prepare(queries, k, v, encoding, at, at)
+    if segments is not None:
+      segments = jnp.asarray(_align.numbers(segments, "segments"))
+    return Cache(k, v, at, segments, jnp.int32(s), None)
+
+  def _run_layer(self, encoding, x, positions, carry, segments):
+    """(x, positions, carry) after the encoding's ``layer``; positions () where none are read."""
+    positions = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
+    if not encoding.has("layer"):
+      return x, positions, carry
+    if segments is not None:
+      segments = _align.align_array(segments, x.ndim - 2, x.shape[-2], 0, "segments", real=False)
+    x, positions, carry = encoding.layer(x, positions, carry=carry, segments=segments)
+    if self.active_width is not None:  # else surplus rows of the kernels would get gradients
+      x = width_lib.keep(x, (None,) * (x.ndim - 1) + (self.active_width[...],))
+    return x.astype(self.dtype), positions, carry
+
+  def _chosen(self, encoding, applied) -> Encoding:
+    """The encoding of a call, refused if it has hooks that were not run."""
+    if encoding is None:
+      encoding = Encoding() if self.encoding is None else self.encoding.encoding
+    encoding = check_encoding_argument(encoding)
+    applied = (applied,) if isinstance(applied, str) else tuple(applied)
+    for name in applied:
+      _errors.check_choice("applied", name, ONCE_A_MODEL)
+    check_applied(encoding, (*applied, "layer"))
+    return encoding
+
+  def _checked(self, x, argument):
+    if x.ndim < 2 or x.shape[-1] != self.d_model:
+      raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {self.d_model}]",
+                                f"The module was built with d_model={self.d_model}")
+    return x.astype(self.dtype)
+
+  def _project(self, x):
+    return tuple(self._heads(x, w) for w in (self.query, self.key, self.value))
+
+  def _heads(self, x, kernel):
+    return jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
+
+  def _join(self, out):
+    return jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
+
+  def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=()):
+    q_positions, k_positions = positions
+    return attend(q, k, v, encoding, q_positions=q_positions, k_positions=k_positions,
+                  q_order=order[0], k_order=order[1], causal=self.causal, window=self.window,
+                  segments=segments, mask=mask, scale=self.scale, applied=MODEL_HOOKS + applied,
+                  implementation=self.implementation)
 
 
-def _kept(encoding, positions):
-  """Positions that later queries ask for; an encoding that acts in no layer needs none."""
-  return None if encoding is _NONE else positions
+def check_cross(encoding: Encoding, argument: str) -> None:
+  """Refuses what attention to a memory cannot run.
+
+  ``layer`` acts on one sequence and carries its state from chunk to chunk; queries and memory are
+  two sequences, and a decoder keeps no state of the queries for its attention to the memory.
+
+  Raises:
+    ValueError: an encoding that answers ``layer``.
+  """
+  if encoding.has("layer"):
+    acts = next(type(e).__name__ for e, _, _ in encoding.parts() if e.has("layer"))
+    raise _errors.value_error(argument, f"{acts}, which answers layer, with a memory",
+                              "an encoding that acts on queries and keys alone",
+                              "Use it in self-attention")

@@ -14,7 +14,7 @@ from flax import nnx
 from posenc_jax import _errors
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import width as width_lib
-from posenc_jax.nn.attention import MultiHeadAttention
+from posenc_jax.nn.attention import ONCE_A_MODEL, MultiHeadAttention, check_cross
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import EncodingLike, Hyper, LayerEncodings, module_list
 from posenc_jax.nn.settings import Settings
@@ -27,17 +27,17 @@ class Block(nnx.Module):
     settings: sizes and choices.
     causal: of the self-attention.
     cross: whether there is attention to a memory.
-    width: the active width; None for all of D.
+    active_width: how many of the D columns are in use; None for all of them.
     rngs: keys of the parameters.
   """
 
-  def __init__(self, settings: Settings, *, causal: bool, cross: bool = False, width=None,
-               rngs: nnx.Rngs):
-    s, active = settings, settings.active(width)
+  def __init__(self, settings: Settings, *, causal: bool, cross: bool = False,
+               active_width=None, rngs: nnx.Rngs):
+    s, active = settings, settings.active(active_width)
     self.pre, self.rate = s.norm == "pre", s.dropout
     shared = dict(head_dim=s.head_dim, kv_heads=s.kv_heads, scale=s.scale, dtype=s.dtype,
-                  param_dtype=s.param_dtype, implementation=s.implementation, width=width,
-                  rngs=rngs)
+                  param_dtype=s.param_dtype, implementation=s.implementation,
+                  active_width=active_width, rngs=rngs)
     self.attention = MultiHeadAttention(s.d_model, s.num_heads, causal=causal, window=s.window,
                                         **shared)
     self.attention_norm = layers_lib.LayerNorm(s, active)
@@ -55,7 +55,7 @@ class Block(nnx.Module):
 
     def attend_self(y):
       out = self.attention(y, positions=positions, segments=segments, cache=cache,
-                           encoding=encoding)
+                           encoding=encoding, applied=ONCE_A_MODEL)
       out, new = out if cache is not None else (out, None)
       kept.append(new)
       return out
@@ -84,19 +84,21 @@ class Stack(nnx.Module):
     cross: whether the layers attend to a memory.
     encoding: of the self-attention; see ``LayerEncodings``.
     cross_encoding: of the attention to the memory, the same for all layers.
-    width: the active width; None for all of D.
+    active_width: how many of the D columns are in use; None for all of them.
     rngs: keys of the parameters.
   """
 
   def __init__(self, settings: Settings, *, causal: bool, cross: bool = False,
-               encoding: EncodingLike = None, cross_encoding: EncodingLike = None, width=None,
-               rngs: nnx.Rngs):
+               encoding: EncodingLike = None, cross_encoding: EncodingLike = None,
+               active_width=None, rngs: nnx.Rngs):
     count = settings.num_layers
-    active = settings.active(width)
+    active = settings.active(active_width)
     self.rate, self.d_model = settings.dropout, settings.d_model
-    self.width = None if width is None else Hyper(jnp.asarray(width, jnp.int32))
+    self.active_width = None if active_width is None else Hyper(
+        jnp.asarray(active_width, jnp.int32))
     self.layers = module_list([
-        Block(settings, causal=causal, cross=cross, width=width, rngs=rngs) for _ in range(count)])
+        Block(settings, causal=causal, cross=cross, active_width=active_width, rngs=rngs)
+        for _ in range(count)])
     self.encodings = LayerEncodings(encoding, count, rngs=rngs)
     self.cross_encodings = LayerEncodings(cross_encoding, count, rngs=rngs) if cross else None
     if cross:
@@ -106,12 +108,12 @@ class Stack(nnx.Module):
   @property
   def count(self):
     """How many columns are in use."""
-    return self.d_model if self.width is None else self.width[...]
+    return self.d_model if self.active_width is None else self.active_width[...]
 
   def enter(self, x, positions, *, mask=None, key=None, deterministic=True, rngs=None):
     """Encodings and dropout on embeddings: (x, for each layer None or (encoding, positions))."""
     x, entered = self.encodings.enter(x, positions, mask=mask, key=key)
-    if self.width is not None:
+    if self.active_width is not None:
       x = width_lib.keep(x, (None,) * (x.ndim - 1) + (self.count,))
     return layers_lib.maybe_dropout(x, self.rate, deterministic, rngs), entered
 
@@ -157,25 +159,31 @@ class Stack(nnx.Module):
 
   def init_cache(self, batch, length: int, dtype=None, *, positions=None) -> tuple[Cache, ...]:
     """An empty cache for each layer; see ``MultiHeadAttention.init_cache``."""
-    caches = []
+    caches, by_layer = [], self.encodings.by_layer(self.encodings.encodings())
     for i, layer in enumerate(self.layers):
-      e = self.encodings.by_layer(self.encodings.encodings())[i]
+      e = by_layer[i]
       at = positions
       if e is not None and e.has("positions"):
-        at = jax.eval_shape(lambda: e.positions(  # noqa: B023
-            jnp.zeros(1, jnp.int32) if positions is None else positions, key=jax.random.key(0)))
-        at = jnp.zeros(at.shape, at.dtype)
+        at = _mapped_example(e, positions)
       caches.append(layer.attention.init_cache(batch, length, dtype, positions=at, encoding=e))
     return tuple(caches)
 
 
+def _mapped_example(encoding, positions):
+  """Zeros of the shape and dtype that ``encoding.positions`` makes of one token's positions."""
+  one = jnp.zeros(1, jnp.int32) if positions is None else jnp.asarray(positions)
+  made = jax.eval_shape(lambda: encoding.positions(one, key=jax.random.key(0)))
+  return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), made)
+
+
 def _check_cross(encodings: LayerEncodings) -> None:
   for e in encodings.encodings():
-    for hook in ("positions", "inputs"):
+    check_cross(e, "cross_encoding")
+    for hook in ONCE_A_MODEL:
       if e.has(hook):
         raise _errors.value_error(
-            "cross_encoding", f"{type(e).__name__}, which acts on {hook}",
-            "an encoding that acts inside the attention",
+            "cross_encoding", f"{type(e).__name__}, which answers {hook}",
+            "an encoding that acts on queries and keys",
             "Put it into encoding: it acts on the embeddings of the source and of the target")
 
 

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 
-# The segment of padding and of slots not yet written; no query has it, so none sees them.
-HIDDEN = np.iinfo(np.int32).min
+# The segment of padding and of slots not yet written. No query has it, so no query sees them.
+PADDING_SEGMENT = np.iinfo(np.int32).min
 
 
 @jax.tree_util.register_dataclass
@@ -26,12 +26,12 @@ class Cache:
   Attributes:
     keys: ``[..., S, K, H]``, as ``encoding.qk`` left them.
     values: ``[..., S, K, H']``, as ``encoding.values`` left them.
-    positions: what the encoding made of the tokens' positions, driven ones included: None or a
-      PyTree of arrays ``[..., S, *]``.
-    segments: int32 ``[..., S]``, ``HIDDEN`` on padding and on empty slots; None where all slots
-      are real.
+    positions: the tokens' positions, or those that ``encoding.layer`` put in their place: a PyTree
+      of arrays ``[..., S, *]``, () for an encoding that reads none.
+    segments: int32 ``[..., S]``, ``PADDING_SEGMENT`` on padding and on empty slots; None where all
+      slots are real.
     index: int32, how many slots are filled.
-    carry: what ``encoding.drive`` continues from; zeros before the first token.
+    carry: what ``encoding.layer`` continues from; zeros before the first token.
   """
 
   keys: jax.Array
@@ -45,6 +45,21 @@ class Cache:
   def length(self) -> int:
     """S, the number of slots."""
     return self.keys.shape[-3]
+
+
+def batch_axes(batch: Any) -> tuple[int, ...]:
+  """Sizes of the batch axes, given as one size or as several."""
+  sizes = batch if isinstance(batch, tuple | list) else (batch,)
+  mend = "init_cache(2, length) is for x of shape [2, T, D], init_cache((), length) for [T, D]"
+  return tuple(_errors.check_int("batch", n, "ints, at least 0", mend, least=0) for n in sizes)
+
+
+def check_batch(cache: Cache, batch: tuple[int, ...]) -> None:
+  """Raises a ValueError unless the cache is for tokens of these batch axes."""
+  made_for = cache.keys.shape[:-3]
+  if made_for != tuple(batch):
+    raise _errors.value_error("cache", f"batch {made_for}", f"the tokens' batch {tuple(batch)}",
+                              "Make it with init_cache(batch, length)")
 
 
 def empty_cache(one: Cache, batch: tuple[int, ...], length: int) -> Cache:
@@ -63,7 +78,7 @@ def empty_cache(one: Cache, batch: tuple[int, ...], length: int) -> Cache:
 
   return Cache(keys=slots(one.keys), values=slots(one.values),
                positions=jax.tree.map(slots, one.positions),
-               segments=jnp.full((*batch, length), HIDDEN, jnp.int32), index=jnp.int32(0),
+               segments=jnp.full((*batch, length), PADDING_SEGMENT, jnp.int32), index=jnp.int32(0),
                carry=jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one.carry))
 
 
@@ -78,17 +93,16 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
     carry: the new carry.
 
   Returns:
-    A cache of the same shapes and dtypes. Beyond the last slot nothing is kept; see ``overflow``.
+    A cache of the same shapes and dtypes. If a traced index runs past the last slot, the cache is
+    wrong, and ``poison_overflow`` makes the output NaN.
 
   Raises:
     ValueError: more tokens than free slots, where the index is known; another batch.
     TypeError: real-valued positions in a cache of integers.
   """
   batch, t = cache.keys.shape[:-3], keys.shape[-3]
-  if keys.shape[:-3] != batch:
-    raise _errors.value_error("cache", f"batch {batch}", f"the tokens' batch {keys.shape[:-3]}",
-                              "Make it with init_cache(batch, length)")
-  known = _errors.concrete(cache.index)
+  check_batch(cache, keys.shape[:-3])
+  known = _numerics.known(cache.index)
   if t > cache.length or (known is not None and int(known) + t > cache.length):
     filled = "" if known is None else f" of which {int(known)} are filled"
     raise _errors.value_error("cache", f"{cache.length} slots{filled}", f"room for {t} more tokens",
@@ -109,12 +123,12 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
 
 
 def poison_overflow(cache: Cache, out: jax.Array) -> jax.Array:
-  """``out``, or NaN if more tokens were written than there are slots: never silently wrong."""
+  """``out``, or NaN if more tokens were written than there are slots."""
   return jnp.where(cache.index <= cache.length, out, jnp.asarray(math.nan, out.dtype))
 
 
 def slot_order(cache: Cache, t: int):
   """(q_order, k_order) of t tokens to append and of all slots; NumPy if the index is known."""
-  known = _errors.concrete(cache.index)
+  known = _numerics.known(cache.index)
   start = cache.index if known is None else known.astype(np.int32)
   return start + np.arange(t, dtype=np.int32), np.arange(cache.length, dtype=np.int32)

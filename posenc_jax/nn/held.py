@@ -1,12 +1,11 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Encodings inside modules: every leaf becomes a variable, learned or left alone.
+"""Encodings inside modules: every leaf becomes a variable, trained or not as the encoding says.
 
-An attribute of an NNX module that is no array is static, silently: a Python float in an encoding
-could then neither be swept nor learned. So a module never stores an encoding itself but a
-``HeldEncoding``, whose leaves are ``nnx.Param`` (the optimizer moves them) or ``Hyper`` (it does
-not), and after ``nnx.split(model, nnx.Param, Hyper, ...)`` each kind can be swept, frozen or
-learned apart from the other.
+NNX treats an attribute of a module that is no array as static, without a warning: a Python float
+inside an encoding could then be neither swept nor learned. So a module stores a ``HeldEncoding``,
+whose leaves are ``nnx.Param`` (the optimizer moves them) or ``Hyper`` (it does not). After
+``nnx.split(model, nnx.Param, Hyper, ...)`` either kind can be swept, frozen or learned alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,12 +17,14 @@ import numpy as np
 from flax import nnx
 
 from posenc_jax import _errors
-from posenc_jax.base import Encoding, align_array
-from posenc_jax.nn.aligned import align_tokens, token_trailing
+from posenc_jax._tree import freeze, is_parameter
+from posenc_jax._tree import learn as learn_fields
+from posenc_jax.base import Encoding
+from posenc_jax.nn.tokens import token_positions
 
 
 class Hyper(nnx.Variable):
-  """A variable that the optimizer leaves alone: fixed slopes, a rotary base, an active width."""
+  """A variable that the optimizer does not move: fixed slopes, a rotary base, an active width."""
 
 
 class HeldEncoding(nnx.Module):
@@ -31,14 +32,13 @@ class HeldEncoding(nnx.Module):
 
   Args:
     encoding: any encoding.
-    learn: which float leaves are ``nnx.Param``; all other leaves are ``Hyper``. None: those of
-      encodings that have ``init``, so tables of Learned and T5Bias are learned while the slopes
-      of Alibi and the temperatures of Rotary stay fixed, as in the papers. True or False: all or
-      none. A tuple: fields of these names, as in ``learn=("slopes",)``.
+    learn: which leaves are ``nnx.Param``; all others are ``Hyper``. None: those that
+      ``posenc_jax.is_parameter`` names, so T5's table is learned and ALiBi's slopes are not. True:
+      all float leaves. False: none. Names of fields, as in ``learn=("slopes",)``: these alone.
 
   Raises:
     TypeError: not an encoding.
-    ValueError: ``learn`` names a field that is not there or cannot be learned.
+    ValueError: ``learn`` names a field that is not there or holds no floats.
 
   Example:
     >>> import posenc_jax as px
@@ -49,18 +49,18 @@ class HeldEncoding(nnx.Module):
     True
   """
 
-  def __init__(self, encoding: Encoding, *, learn: bool | tuple[str, ...] | None = None):
+  def __init__(self, encoding: Encoding, *, learn: bool | str | Sequence[str] | None = None):
     if not isinstance(encoding, Encoding):
-      raise _errors.type_error("encoding", type(encoding).__name__, "an encoding",
+      raise _errors.type_error("encoding", _errors.describe(encoding), "an encoding",
                                "Build one, such as posenc_jax.Rotary(head_dim)")
+    encoding = _decide(encoding, learn)
     paths, self._treedef = jax.tree_util.tree_flatten_with_path(encoding)
-    leaves = [jnp.asarray(leaf) for _, leaf in paths]
+    marks = jax.tree.leaves(is_parameter(encoding))
     names = [_name(path) for path, _ in paths]
-    learned = _learned(encoding, leaves, names, learn)
     # A field must not hide a method of the module.
     self._names = tuple(n + "_" if hasattr(nnx.Module, n) or n == "encoding" else n for n in names)
-    for name, leaf, is_learned in zip(self._names, leaves, learned, strict=True):
-      setattr(self, name, nnx.Param(leaf) if is_learned else Hyper(leaf))
+    for name, (_, leaf), learned in zip(self._names, paths, marks, strict=True):
+      setattr(self, name, (nnx.Param if learned else Hyper)(jnp.asarray(leaf)))
 
   @property
   def encoding(self) -> Encoding:
@@ -73,30 +73,14 @@ def _name(path) -> str:
   return "_".join(parts)
 
 
-def _learned(encoding, leaves, names, learn) -> list[bool]:
-  floating = [jnp.issubdtype(x.dtype, jnp.floating) for x in leaves]
+def _decide(encoding, learn) -> Encoding:
+  """The encoding whose fields are parameters as ``learn`` says."""
   if learn is None:
-    return [a and b for a, b in zip(_of_learned_kind(encoding), floating, strict=True)]
+    return encoding
   if isinstance(learn, bool):
-    return [learn and f for f in floating]
-  if isinstance(learn, str):
-    learn = (learn,)
-  chosen = [any(n == w or n.endswith("_" + w) for w in learn) for n in names]
-  for w in learn:
-    hits = [f for n, f in zip(names, floating, strict=True) if n == w or n.endswith("_" + w)]
-    if not hits or not all(hits):
-      raise _errors.value_error("learn", repr(w), f"float fields of {type(encoding).__name__}",
-                                f"It has {[n for n, f in zip(names, floating, strict=True) if f]}")
-  return chosen
-
-
-def _of_learned_kind(encoding) -> list[bool]:
-  """For each leaf, whether the innermost encoding around it is a learned one (has ``init``)."""
-  inner = lambda x: isinstance(x, Encoding) and x is not encoding
-  out = []
-  for child in jax.tree.leaves(encoding, is_leaf=inner):
-    out += _of_learned_kind(child) if inner(child) else [hasattr(type(encoding), "init")]
-  return out
+    return learn_fields(encoding) if learn else freeze(encoding)
+  names = (learn,) if isinstance(learn, str) else tuple(learn)
+  return learn_fields(freeze(encoding), *names) if names else freeze(encoding)
 
 
 EncodingLike = (Encoding | HeldEncoding | None
@@ -105,7 +89,7 @@ EncodingLike = (Encoding | HeldEncoding | None
 
 
 class LayerEncodings(nnx.Module):
-  """The encodings of a stack of layers, each held once however many layers use it.
+  """The encodings of a stack of layers; one that several layers use is held once.
 
   Args:
     encoding: None; one encoding for all layers, its parameters shared (as T5 does); a list with
@@ -158,33 +142,36 @@ class LayerEncodings(nnx.Module):
 
     Args:
       x: ``[..., T, D]`` embeddings.
-      positions: of the tokens, ``[..., T]`` (or with trailing axes).
-      mask: None or bool ``[..., T]``, all axes; padding gets position 0, whatever was given, so
-        that a learned table is not asked for row -1.
+      positions: of the tokens, ``[..., T]`` or ``[..., T, P]`` as the encodings take them.
+      mask: None or bool ``[..., T]``, all axes. Padding gets position 0 in place of what was
+        given, as a learned table has no row -1.
       key: one key, which every encoding's ``positions`` gets. That hook sees positions of every
         row, so that what it draws for a row is the same in a full forward and in decoding.
 
     Returns:
-      (x, layers): x after ``inputs``, and for each layer None or (encoding, positions).
+      (x, layers): x after ``inputs``, and for each layer None or (encoding, positions); the
+      positions of an encoding that reads none are ().
     """
     entered = []
     for e in self.encodings():
-      mapped = positions
+      mapped = token_positions(e, positions, x.ndim - 2, x.shape[-2])
       if e.has("positions"):
-        mapped = e.positions(_every_row(e, positions, x.shape[:-1]), key=key)
-      mapped = align_tokens(e, mapped, x.ndim - 2, x.shape[-2])
+        mapped = e.positions(_every_row(mapped, x.shape[:-1]), key=key)
+        mapped = token_positions(e, mapped, x.ndim - 2, x.shape[-2])
       if mask is not None:
         mapped = jax.tree.map(lambda p: _zero_padding(jnp.asarray(p), mask), mapped)
-      x = e.inputs(x, mapped)
+      if e.has("inputs"):
+        x = e.inputs(x, mapped)
       entered.append((e, mapped))
     return x, self.by_layer(entered)
 
 
-def _every_row(encoding, positions, shape):
-  trailing = token_trailing(encoding)
-  positions = align_array(positions, len(shape) - 1, shape[-1], trailing, "positions")
-  xp = np if isinstance(positions, np.ndarray) else jnp
-  return xp.broadcast_to(positions, (*shape, *positions.shape[len(shape):]))
+def _every_row(positions, shape):
+  def repeat(p):
+    xp = np if isinstance(p, np.ndarray) else jnp
+    return xp.broadcast_to(p, (*shape, *p.shape[len(shape):]))
+
+  return jax.tree.map(repeat, positions)
 
 
 def _zero_padding(positions, mask):
@@ -206,7 +193,7 @@ def _entries(encoding, num_layers, rngs) -> list:
   for e in entries:
     if e is not None and not isinstance(e, Encoding | HeldEncoding):
       raise _errors.type_error(
-          "encoding", f"{e!r}" if isinstance(e, str) else type(e).__name__,
+          "encoding", _errors.describe(e),
           "an encoding, None, a list of them, or a factory (layer, key) -> encoding",
           "Build one, such as posenc_jax.Rotary(head_dim)")
   return entries

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from posenc_jax import _errors
-from posenc_jax.attention.semantics import accumulator
+from posenc_jax import _align, _errors, _numerics
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.settings import ACTIVATIONS, Active, Settings
 
@@ -25,7 +24,8 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, *, count=None,
     epsilon: added to the variance.
 
   Returns:
-    Like x. Columns beyond ``count`` are what their scale and bias make of them.
+    Like x. Columns beyond ``count`` are normalized by the same mean and variance; a scale and a
+    bias of zero make them zero.
 
   Example:
     >>> layer_norm(jnp.array([1.0, 3.0, 50.0]), jnp.ones(3), jnp.zeros(3), count=2).tolist()[:2]
@@ -34,7 +34,7 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, *, count=None,
   References:
     Ba et al. 2016, "Layer Normalization", arXiv 1607.06450, equation 3.
   """
-  acc = accumulator(x.dtype)
+  acc = _numerics.wide(x)
   y = x.astype(acc)
   if count is None or (isinstance(count, int) and count == x.shape[-1]):
     y = y - jnp.mean(y, axis=-1, keepdims=True)
@@ -144,14 +144,12 @@ class Embedding(nnx.Module):
   def __call__(self, tokens: jax.Array, count) -> jax.Array:
     """tokens int ``[..., T]`` to ``[..., T, D]``; an id outside the table is an error, or NaN."""
     rows = self.table.shape[0]
-    if not jnp.issubdtype(jnp.result_type(tokens), jnp.integer):
-      raise _errors.type_error("tokens", jnp.result_type(tokens).name, "integer ids",
-                               "Convert with .astype(jnp.int32)")
-    known = _errors.concrete(tokens)
+    tokens = _align.numbers(tokens, "tokens")
+    known = _numerics.known(tokens)
     if known is not None and known.size and not 0 <= known.min() <= known.max() < rows:
       raise _errors.value_error("tokens", f"ids {known.min()} to {known.max()}",
                                 f"ids in [0, {rows})", "Build the model with a larger vocabulary")
-    tokens = jnp.asarray(tokens, jnp.int32)
+    tokens = jnp.asarray(tokens)
     x = jnp.take(self.table[...], jnp.where(tokens < 0, rows, tokens), axis=0, mode="fill",
                  fill_value=math.nan)
     return x.astype(self.dtype) * root(count).astype(self.dtype)
@@ -162,7 +160,7 @@ class Embedding(nnx.Module):
 
 
 class Head(nnx.Module):
-  """An output table of its own, where it is not tied to the embedding.
+  """The output table of a model that does not reuse its embedding's.
 
   Args:
     vocabulary: V.
@@ -183,7 +181,7 @@ class Head(nnx.Module):
 
 def to_logits(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """x ``[..., D]`` times ``[D, V]``, summed and returned in float32 at least."""
-  return times(x, kernel.astype(x.dtype), preferred_element_type=accumulator(x.dtype))
+  return times(x, kernel.astype(x.dtype), preferred_element_type=_numerics.wide(x))
 
 
 def times(x: jax.Array, kernel: jax.Array, **options) -> jax.Array:

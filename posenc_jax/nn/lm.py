@@ -15,7 +15,7 @@ from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn.block import Stack, position_key
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import EncodingLike
-from posenc_jax.nn.settings import Settings, check_size
+from posenc_jax.nn.settings import check_size, make_settings
 
 
 class TransformerLM(nnx.Module):
@@ -30,7 +30,8 @@ class TransformerLM(nnx.Module):
       entry a layer, None allowed; or a factory ``(layer, key) -> encoding``. What acts on the
       embeddings (Sinusoidal, Learned, also inside a chain) acts once.
     tied: whether logits use the embedding's table (Vaswani et al., section 3.4).
-    width: the active width, an int or traced; None for all of D. See ``posenc_jax.nn.width``.
+    active_width: how many of the D columns are in use, an int or traced; None for all of them. See
+      ``posenc_jax.nn.width``.
     rngs: keys of the parameters, stream ``params``.
     **settings: see ``Settings``: head_dim, kv_heads, d_ff, norm, activation, dropout, window,
       scale, implementation, dtype, param_dtype.
@@ -53,13 +54,14 @@ class TransformerLM(nnx.Module):
   """
 
   def __init__(self, vocabulary: int, d_model: int, num_layers: int, num_heads: int | None = None,
-               *, encoding: EncodingLike = None, tied: bool = True, width=None, rngs: nnx.Rngs,
+               *, encoding: EncodingLike = None, tied: bool = True, active_width=None,
+               rngs: nnx.Rngs,
                **settings):
-    check_size("vocabulary", vocabulary)
-    s = Settings(d_model, num_layers, num_heads, **settings)
-    active = s.active(width)
+    vocabulary = check_size("vocabulary", vocabulary)
+    s = make_settings("TransformerLM", d_model, num_layers, num_heads, settings)
+    active = s.active(active_width)
     self.embedding = layers_lib.Embedding(vocabulary, s, active, rngs=rngs)
-    self.stack = Stack(s, causal=True, encoding=encoding, width=width, rngs=rngs)
+    self.stack = Stack(s, causal=True, encoding=encoding, active_width=active_width, rngs=rngs)
     self.head = None if tied else layers_lib.Head(vocabulary, s, active, rngs=rngs)
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
@@ -119,7 +121,8 @@ class TransformerEncoder(nnx.Module):
 
   Args:
     vocabulary: V; None if the model is called with embeddings instead of tokens.
-    d_model, num_layers, num_heads, encoding, width, rngs, **settings: as in ``TransformerLM``.
+    d_model, num_layers, num_heads, encoding, active_width, rngs: as in ``TransformerLM``.
+    **settings: as in ``TransformerLM``.
 
   Example:
     >>> import jax.numpy as jnp, posenc_jax as px
@@ -129,14 +132,14 @@ class TransformerEncoder(nnx.Module):
   """
 
   def __init__(self, vocabulary: int | None, d_model: int, num_layers: int,
-               num_heads: int | None = None, *, encoding: EncodingLike = None, width=None,
-               rngs: nnx.Rngs, **settings):
-    s = Settings(d_model, num_layers, num_heads, **settings)
+               num_heads: int | None = None, *, encoding: EncodingLike = None,
+               active_width=None, rngs: nnx.Rngs, **settings):
+    s = make_settings("TransformerEncoder", d_model, num_layers, num_heads, settings)
     if vocabulary is not None:
-      check_size("vocabulary", vocabulary)
+      vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = None if vocabulary is None else layers_lib.Embedding(
-        vocabulary, s, s.active(width), rngs=rngs)
-    self.stack = Stack(s, causal=False, encoding=encoding, width=width, rngs=rngs)
+        vocabulary, s, s.active(active_width), rngs=rngs)
+    self.stack = Stack(s, causal=False, encoding=encoding, active_width=active_width, rngs=rngs)
     self.dtype = s.dtype
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,

@@ -17,7 +17,7 @@ from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn.block import Stack, position_key
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import EncodingLike
-from posenc_jax.nn.settings import Settings, check_size
+from posenc_jax.nn.settings import check_size, make_settings
 
 
 @jax.tree_util.register_dataclass
@@ -28,7 +28,7 @@ class Memory:
   Attributes:
     states: ``[..., S, D]``.
     positions: of the source's tokens.
-    segments: None or int32 ``[..., S]``, ``HIDDEN`` on padding.
+    segments: None or int32 ``[..., S]``, ``PADDING_SEGMENT`` on padding.
     packed: static; whether the source came with segments, so that the target must, too.
   """
 
@@ -57,14 +57,14 @@ class Seq2SeqTransformer(nnx.Module):
     d_model: D.
     num_layers: layers of the encoder, and as many of the decoder.
     num_heads: N; None takes D // head_dim.
-    target_vocabulary: None, or the number of the target's token ids, with a table of its own.
-    encoding: of the encoder's self-attention and, unless given apart, of the decoder's. Parameters
-      are not shared by the two. See ``TransformerLM``.
+    target_vocabulary: None, or the number of the target's token ids, which then get a second table.
+    encoding: of the encoder's self-attention and, without ``decoder_encoding``, of the decoder's;
+      the two do not share parameters. See ``TransformerLM``.
     decoder_encoding: of the decoder's self-attention; None takes ``encoding``, ``[None] *
       num_layers`` is none.
     cross_encoding: of the attention to the source, over the positions of target and source; None
       for none, as Vaswani et al.
-    tied, width, rngs, **settings: as in ``TransformerLM``.
+    tied, active_width, rngs, **settings: as in ``TransformerLM``.
 
   Raises:
     ValueError, TypeError: as ``TransformerLM``.
@@ -84,20 +84,21 @@ class Seq2SeqTransformer(nnx.Module):
   def __init__(self, vocabulary: int, d_model: int, num_layers: int, num_heads: int | None = None,
                *, target_vocabulary: int | None = None, encoding: EncodingLike = None,
                decoder_encoding: EncodingLike = None, cross_encoding: EncodingLike = None,
-               tied: bool = True, width=None, rngs: nnx.Rngs, **settings):
-    s = Settings(d_model, num_layers, num_heads, **settings)
-    active = s.active(width)
-    check_size("vocabulary", vocabulary)
+               tied: bool = True, active_width=None,
+               rngs: nnx.Rngs, **settings):
+    s = make_settings("Seq2SeqTransformer", d_model, num_layers, num_heads, settings)
+    active = s.active(active_width)
+    vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = layers_lib.Embedding(vocabulary, s, active, rngs=rngs)
     shared = target_vocabulary is None
     if not shared:
-      check_size("target_vocabulary", target_vocabulary)
+      target_vocabulary = check_size("target_vocabulary", target_vocabulary)
     self.target_embedding = None if shared else layers_lib.Embedding(
         target_vocabulary, s, active, rngs=rngs)
-    self.encoder = Stack(s, causal=False, encoding=encoding, width=width, rngs=rngs)
+    self.encoder = Stack(s, causal=False, encoding=encoding, active_width=active_width, rngs=rngs)
     decoder_encoding = encoding if decoder_encoding is None else decoder_encoding
     self.decoder = Stack(s, causal=True, cross=True, encoding=decoder_encoding,
-                         cross_encoding=cross_encoding, width=width, rngs=rngs)
+                         cross_encoding=cross_encoding, active_width=active_width, rngs=rngs)
     self.head = None if tied else layers_lib.Head(
         vocabulary if shared else target_vocabulary, s, active, rngs=rngs)
 

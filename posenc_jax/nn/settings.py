@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.attention import IMPLEMENTATIONS
+from posenc_jax.attention.visibility import check_window as check_window
 
 ACTIVATIONS = {"gelu": jax.nn.gelu, "relu": jax.nn.relu, "silu": jax.nn.silu}
 NORMS = ("pre", "post")
@@ -71,10 +73,9 @@ class Settings:
   param_dtype: Any = jnp.float32
 
   def __post_init__(self):
-    check_size("num_layers", self.num_layers)
-    heads = resolve_heads(self.d_model, self.num_heads, self.head_dim, self.kv_heads)
-    d_ff = 4 * self.d_model if self.d_ff is None else self.d_ff
-    check_size("d_ff", d_ff)
+    d_model = check_size("d_model", self.d_model)
+    heads = resolve_heads(d_model, self.num_heads, self.head_dim, self.kv_heads)
+    d_ff = 4 * d_model if self.d_ff is None else check_size("d_ff", self.d_ff)
     _errors.check_choice("norm", self.norm, NORMS)
     _errors.check_choice("activation", self.activation, tuple(ACTIVATIONS))
     _errors.check_choice("implementation", self.implementation, IMPLEMENTATIONS)
@@ -82,52 +83,66 @@ class Settings:
       raise _errors.value_error("dropout", self.dropout, "a rate in [0, 1)",
                                 "Vaswani et al. use 0.1")
     dtype, param_dtype = resolve_dtypes(self.dtype, self.param_dtype)
-    window = tuple(self.window) if isinstance(self.window, list) else self.window
     num_heads, head_dim, kv_heads = heads
-    for name, value in dict(num_heads=num_heads, head_dim=head_dim, kv_heads=kv_heads, d_ff=d_ff,
-                            dtype=dtype, param_dtype=param_dtype, window=window).items():
+    layers, window = check_size("num_layers", self.num_layers), check_window(self.window)
+    for name, value in dict(d_model=d_model, num_layers=layers, num_heads=num_heads,
+                            head_dim=head_dim, kv_heads=kv_heads, d_ff=d_ff, dtype=dtype,
+                            param_dtype=param_dtype, window=window).items():
       object.__setattr__(self, name, value)
 
-  def active(self, width=None) -> Active:
-    """The counts in use when the model runs at ``width``; None is the full width.
+  def active(self, active_width=None) -> Active:
+    """The counts in use at an active width; None is all of D.
 
     Raises:
       ValueError: a known width that is too large or does not hold whole heads.
     """
-    return active_counts(width, self.d_model, self.num_heads, self.kv_heads, self.d_ff)
+    return active_counts(active_width, self.d_model, self.num_heads, self.kv_heads, self.d_ff)
 
 
-def check_size(name: str, value: Any) -> None:
-  """Raises unless ``value`` is an int of at least 1."""
-  if not isinstance(value, int) or isinstance(value, bool):
-    raise _errors.type_error(name, f"{value!r}", "an int", "Sizes shape the program")
-  if value < 1:
-    raise _errors.value_error(name, value, "at least 1", "Give a positive size")
+def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> Settings:
+  """The ``Settings`` of a model's keyword arguments.
+
+  Raises:
+    TypeError: a keyword that is no setting; the nearest one, or its new name, is offered.
+    ValueError: as ``Settings``.
+  """
+  names = [f.name for f in dataclasses.fields(Settings)][2:]  # without d_model, num_layers
+  extra = {name: value for name, value in options.items() if name not in names}
+  _errors.refuse_unknown(model, extra, names, {"width": "active_width"})
+  return Settings(d_model, num_layers, num_heads, **options)
 
 
-def resolve_heads(d_model, num_heads, head_dim, kv_heads) -> tuple[int, int, int]:
+def check_size(name: str, value: Any) -> int:
+  """The value as a Python int; an error unless it is an int of at least 1."""
+  return _errors.check_int(name, value, "an int, at least 1", "Sizes shape the program", least=1)
+
+
+def resolve_heads(d_model: int, num_heads, head_dim, kv_heads) -> tuple[int, int, int]:
   """(N, H, K) from whichever of the head counts and the head dim are given."""
-  check_size("d_model", d_model)
   if num_heads is None and head_dim is None:
     raise _errors.value_error("num_heads, head_dim", "neither", "at least one of them",
                               "Give the number of heads or the dim of each")
-  for name, value in (("num_heads", num_heads), ("head_dim", head_dim)):
-    if value is not None:
-      check_size(name, value)
-      other = "head_dim" if name == "num_heads" else "num_heads"
-      if (head_dim is None or num_heads is None) and d_model % value:
-        near = max(d_model - d_model % value, value)
-        raise _errors.value_error(
-            f"d_model, {name}", f"{d_model} and {value}", f"a d_model that {name} divides",
-            f"Use d_model={near} or {near + value}, another {name}, or give {other} as well")
-  num_heads = d_model // head_dim if num_heads is None else num_heads
-  head_dim = d_model // num_heads if head_dim is None else head_dim
+  num_heads, head_dim, kv_heads = (
+      None if value is None else check_size(name, value) for name, value in
+      (("num_heads", num_heads), ("head_dim", head_dim), ("kv_heads", kv_heads)))
+  if num_heads is None:
+    num_heads = _divide(d_model, head_dim, "head_dim", "num_heads")
+  if head_dim is None:
+    head_dim = _divide(d_model, num_heads, "num_heads", "head_dim")
   kv_heads = num_heads if kv_heads is None else kv_heads
-  check_size("kv_heads", kv_heads)
   if num_heads % kv_heads:
     raise _errors.value_error("kv_heads", f"{kv_heads} for num_heads={num_heads}",
                               "a divisor of the number of query heads", "Change one of the two")
   return num_heads, head_dim, kv_heads
+
+
+def _divide(d_model, value, name, other) -> int:
+  if d_model % value:
+    below = max(d_model - d_model % value, value)
+    raise _errors.value_error(
+        f"d_model, {name}", f"{d_model} and {value}", f"a d_model that {name} divides",
+        f"Use d_model={below} or {below + value}, another {name}, or give {other} as well")
+  return d_model // value
 
 
 def resolve_dtypes(dtype, param_dtype):
@@ -140,21 +155,21 @@ def resolve_dtypes(dtype, param_dtype):
   return dtype, param_dtype
 
 
-def active_counts(width, d_model, num_heads, kv_heads, d_ff) -> Active:
-  """Every size scaled by width / d_model; known widths must give whole numbers."""
-  if width is None:
+def active_counts(active_width, d_model, num_heads, kv_heads, d_ff) -> Active:
+  """Every size scaled by active_width / d_model; known widths must give whole numbers."""
+  if active_width is None:
     return Active(d_model, num_heads, kv_heads, d_ff)
-  known = _errors.concrete(width)
+  known = _numerics.known(active_width)
   if known is not None:
     if not (known.ndim == 0 and known.dtype.kind in "iu" and 1 <= known <= d_model):
-      raise _errors.value_error("width", width, f"an int in [1, {d_model}], the active part of "
-                                f"d_model={d_model}", "Build the model with the widest d_model")
+      raise _errors.value_error("active_width", active_width,
+                                f"an int in [1, {d_model}], the active part of d_model={d_model}",
+                                "Build the model with the widest d_model")
     for name, size in (("num_heads", num_heads), ("kv_heads", kv_heads), ("d_ff", d_ff)):
       if int(known) * size % d_model:
         raise _errors.value_error(
-            "width", int(known), f"whole {name} at width / d_model of {size}",
+            "active_width", int(known), f"whole {name} at active_width / d_model of {size}",
             f"Use a multiple of {d_model // math.gcd(d_model, size)}")
-  if isinstance(width, int):
-    return Active(width, *(width * size // d_model for size in (num_heads, kv_heads, d_ff)))
-  width = jnp.asarray(width, jnp.int32)
+  static = isinstance(active_width, int | np.integer)
+  width = int(active_width) if static else jnp.asarray(active_width, jnp.int32)
   return Active(width, *(width * size // d_model for size in (num_heads, kv_heads, d_ff)))

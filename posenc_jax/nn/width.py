@@ -1,14 +1,16 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Masked width: a narrow model is a wide one whose surplus parameters are zero.
+"""Active width: a narrow model is a wide one whose surplus parameters are zero.
 
-A model built with ``d_model=64, width=32`` computes what a model with ``d_model=32`` computes: each
-parameter's surplus is zero, scales of the initial draws use the active fan-in, norms and embeddings
-mind the active width, and surplus heads, hidden units and columns stay exactly zero in training,
-as their gradients are zero. ``width`` may be traced, so models of several widths train in one vmap.
+``d_model`` is how many columns a model has, its active width how many of them are in use. A model
+built with ``d_model=64, active_width=32`` computes what a model with ``d_model=32`` computes: the
+surplus of each parameter is zero, initial draws are scaled by the active fan-in, norms and
+embeddings divide by active counts, and surplus heads, hidden units and columns stay exactly zero in
+training, as their gradients are zero. The active width may be traced, so models of several widths
+train in one vmap.
 
-An element of a draw depends on the key and on its own indices, not on the shape, so the wide
-model's active block holds the very numbers that the narrow model draws.
+An element of a draw depends on the key and on its own indices, not on the shape, so the active
+block of the wide model holds the very numbers that the narrow model draws.
 """
 
 import functools
@@ -19,9 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.attention import attend
-from posenc_jax.nn.aligned import token_trailing
+from posenc_jax.base import MODEL_HOOKS, WHOLE_ROWS, Encoding
 
 
 def draw(key: jax.Array, shape: tuple[int, ...], *, scale=1.0, active=None, rows: int = 1,
@@ -33,7 +35,7 @@ def draw(key: jax.Array, shape: tuple[int, ...], *, scale=1.0, active=None, rows
     shape: of the whole array.
     scale: a number, may be traced.
     active: None, or for each axis None or the (traced) number of active indices.
-    rows: how many leading axes number the rows; each row has a key of its own. A narrow array
+    rows: how many leading axes number the rows; each row is drawn from its own key. A narrow array
       begins a wide one if only the first axis of the rows and the first of the columns differ.
     dtype: of the result; the draws are float32.
 
@@ -80,23 +82,24 @@ def keep(x: jax.Array, active) -> jax.Array:
 
 
 def stack_encodings(encodings: dict[int, Any], *, head_dim: int | None = None) -> Any:
-  """Encodings of models of several widths as one, to pick from inside a trace: ``pick_encoding``.
+  """Encodings for several active widths as one, to pick from inside a trace: ``pick_encoding``.
 
   Every leaf is padded with zeros to its shape in the widest encoding, and the leaves are stacked.
 
   Args:
-    encodings: what a model of each candidate width would be given: an encoding, None, or a list
-      with one entry a layer. ``{32: Sinusoidal(32), 64: Sinusoidal(64)}``.
-    head_dim: H, needed for encodings that see the scores of all heads, to check that they do not
-      depend on how many there are.
+    encodings: for each active width what a model of that ``d_model`` would be given: an encoding,
+      None, or a list with one entry a layer. ``{32: Sinusoidal(32), 64: Sinusoidal(64)}``.
+    head_dim: H, needed for encodings that see all heads at once (``scores``, ``weights``,
+      ``value_bias``, ``visible``), to check that what they do to the first heads does not depend on
+      how many follow.
 
   Returns:
     The widest of them with leaves ``[number of widths, ...]``, in ascending order of widths.
 
   Raises:
-    ValueError: no encodings, encodings of different kinds, or one that does otherwise to the first
+    ValueError: no encodings; encodings of different kinds; one that does otherwise to the first
       columns and heads when more follow (``Sinusoidal(layout="halves")``, ``Dape`` with an inner
-      bias).
+      bias); a missing head_dim.
 
   Example:
     >>> import posenc_jax as px
@@ -105,7 +108,7 @@ def stack_encodings(encodings: dict[int, Any], *, head_dim: int | None = None) -
     [[0.0625, 0.0039, 0.0, 0.0], [0.25, 0.0625, 0.0156, 0.0039]]
   """
   if not encodings:
-    raise _errors.value_error("encodings", "none", "one for each width",
+    raise _errors.value_error("encodings", "none", "one for each active width",
                               "Pass {width: encoding, ..}")
   widths = sorted(encodings)
   widest = encodings[widths[-1]]
@@ -119,26 +122,26 @@ def stack_encodings(encodings: dict[int, Any], *, head_dim: int | None = None) -
     _check_kind(encodings[w], leaves, widest, largest, w)
     rows.append([_pad(x, y.shape) for x, y in zip(leaves, largest, strict=True)])
     if widest is not None and w != widths[-1]:
-      _check_prefix(encodings[w], treedef, [y.shape for y in largest], w, widths[-1], head_dim)
+      _check_prefix(encodings[w], widest, w, widths[-1], head_dim)
   stack = lambda xs: (np if all(isinstance(x, np.ndarray) for x in xs) else jnp).stack(xs)
   return treedef.unflatten([stack(xs) for xs in zip(*rows, strict=True)])
 
 
-def pick_encoding(stacked: Any, widths, width) -> Any:
+def pick_encoding(stacked: Any, widths, active_width) -> Any:
   """The encoding for the widest of several models when it runs at one of their widths.
 
   What depends on the width (frequencies, slopes, initial tables) is that of the narrow model.
 
   Args:
     stacked: from ``stack_encodings``.
-    widths: the same widths, known on the host, in any order.
-    width: one of them, may be traced. A traced width that is none of them gives NaN.
+    widths: the same active widths, known on the host, in any order.
+    active_width: one of them, may be traced. A traced one that is not among them gives NaN.
 
   Returns:
     An encoding, None, or a list, for a model built with ``d_model=max(widths)``.
 
   Raises:
-    ValueError: a known width that is none of the widths.
+    ValueError: a known active width that is none of the widths.
 
   Example:
     >>> import posenc_jax as px
@@ -146,18 +149,18 @@ def pick_encoding(stacked: Any, widths, width) -> Any:
     >>> pick_encoding(stacked, (2, 4), jnp.int32(2)).slopes.round(4).tolist()
     [0.0625, 0.0039, 0.0, 0.0]
   """
-  known = _errors.concrete(width)
+  known = _numerics.known(active_width)
   if known is not None and int(known) not in widths:
-    raise _errors.value_error("width", int(known), f"one of {sorted(widths)}",
+    raise _errors.value_error("active_width", int(known), f"one of {sorted(widths)}",
                               "Give an encoding for this width, too")
   ascending = jnp.asarray(sorted(widths), jnp.int32)
-  width = jnp.asarray(width, jnp.int32)
-  index = jnp.searchsorted(ascending, width)
-  found = jnp.take(ascending, index, mode="clip") == width
+  active_width = jnp.asarray(active_width, jnp.int32)
+  index = jnp.searchsorted(ascending, active_width)
+  found = jnp.take(ascending, index, mode="clip") == active_width
 
   def pick(rows):
     x = jnp.take(jnp.asarray(rows), index, axis=0, mode="clip")
-    return jnp.where(found, x, math.nan) if jnp.issubdtype(x.dtype, jnp.floating) else x
+    return jnp.where(found, x, math.nan) if _numerics.is_float(x) else x
 
   return jax.tree.map(pick, stacked)
 
@@ -178,48 +181,56 @@ def _pad(x, shape):
   return (np if isinstance(x, np.ndarray) else jnp).pad(x, pairs) if pairs else x
 
 
-def _check_prefix(narrow, treedef, shapes, width, widest, head_dim):
+def _check_prefix(narrow: Encoding, widest: Encoding, width: int, d_model: int, head_dim):
   """Raises unless the padded encoding does to the first columns and heads what the narrow one does.
 
-  Learned leaves may be known inside a trace alone, so the two are compared with others in place.
+  Only hooks that see all columns or all heads at once can depend on how many there are: those that
+  act on embeddings or on a layer's input, on whole rows of scores, or on visibility.
   """
-  mixing = narrow.has("scores")
-  if not mixing and not narrow.has("inputs"):
+  sees_heads = any(narrow.has(hook) for hook in (*WHOLE_ROWS, "visible"))
+  if not sees_heads and not any(narrow.has(hook) for hook in ("inputs", "layer")):
     return
-  if mixing and head_dim is None:
+  if sees_heads and head_dim is None:
     raise _errors.value_error("head_dim", None, f"the head dim, as {type(narrow).__name__} could "
                               "mix heads", "Pass head_dim=")
-  rng = np.random.default_rng(0)
-  probe = lambda x: (rng.normal(size=x.shape).astype(x.dtype)
-                     if jnp.issubdtype(x.dtype, jnp.floating) else x)
-  narrow = jax.tree.map(probe, narrow)
-  padded = treedef.unflatten([_pad(x, s) for x, s in zip(jax.tree.leaves(narrow), shapes,
-                                                         strict=True)])
-  same = token_trailing(narrow) == 0
-  if same:
-    with jax.ensure_compile_time_eval():
-      ours, theirs = (_probe(e, width, d, head_dim if mixing else None)
-                      for e, d in ((padded, widest), (narrow, width)))
-    same = all(np.allclose(a, b, rtol=1e-4, atol=1e-5)
-               for a, b in zip(ours, theirs, strict=True))
-  if not same:
+  narrow = _with_known_floats(narrow)
+  leaves, treedef = jax.tree.flatten(widest)
+  padded = treedef.unflatten([_pad(x, y.shape) for x, y in
+                              zip(jax.tree.leaves(narrow), leaves, strict=True)])
+  with jax.ensure_compile_time_eval():
+    ours, theirs = (_effect(e, width, columns, head_dim if sees_heads else None)
+                    for e, columns in ((padded, d_model), (narrow, width)))
+  if not all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(ours, theirs, strict=True)):
     raise _errors.value_error(
         f"encodings[{width}]", f"{type(narrow).__name__}, whose columns or heads change with "
         "the width", "an encoding whose first columns and heads are those of a narrower one",
         "Use the interleaved layout, or train each width in its own program")
 
 
-def _probe(encoding, width, d_model, head_dim):
-  """What an encoding does to the first ``width`` columns of a model of ``d_model``."""
+def _with_known_floats(encoding: Encoding) -> Encoding:
+  """The encoding with random floats, as learned leaves may be known inside a trace alone."""
   rng = np.random.default_rng(0)
-  at = np.arange(3, dtype=np.int32)
+  return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype)
+                      if _numerics.is_float(x) else x, encoding)
+
+
+def _effect(encoding: Encoding, width: int, d_model: int, head_dim) -> list[np.ndarray]:
+  """What an encoding makes of three tokens in a model of ``d_model``: its first columns and heads.
+
+  Columns beyond ``width`` are zero, as in a model at that active width. Attention is run where
+  ``head_dim`` is given.
+  """
+  rng = np.random.default_rng(0)
+  order = np.arange(3, dtype=np.int32)
+  axes = encoding.position_axes
+  at = np.stack([order] * axes, axis=-1) if axes else () if axes is None else order
   wide = lambda x: jnp.asarray(np.pad(x, [(0, 0), (0, d_model - width)]), jnp.float32)
-  x = wide(rng.normal(size=(3, width)))
-  out = [np.asarray(encoding.inputs(x, at))[:, :width]]
+  x = encoding.inputs(wide(rng.normal(size=(3, width))), at)
+  x, driven, _ = encoding.layer(wide(np.asarray(x)[:, :width]), at)
+  out = [np.asarray(x)[:, :width]]
   if head_dim:
-    heads = lambda: wide(rng.normal(size=(3, width))).reshape(3, -1, head_dim)
-    driven, _ = encoding.drive(x, at)
-    y = attend(heads(), heads(), heads(), encoding, q_positions=driven, k_positions=driven,
-               q_order=at, k_order=at, causal=True)
+    q, k, v = (wide(rng.normal(size=(3, width))).reshape(3, -1, head_dim) for _ in range(3))
+    y = attend(q, k, v, encoding, q_positions=driven, k_positions=driven, q_order=order,
+               k_order=order, causal=True, applied=MODEL_HOOKS)
     out.append(np.asarray(y)[:, :width // head_dim])
   return out

@@ -23,7 +23,7 @@ from posenc_jax.encodings.rotations.m_rotary import MRotary
 from posenc_jax.encodings.rotations.pope import Pope
 from posenc_jax.encodings.rotations.vo_rotary import VORotary
 from posenc_jax.encodings.softmax.temperature import LogNTemperature
-from posenc_jax.nn.cache import HIDDEN
+from posenc_jax.nn.cache import PADDING_SEGMENT
 from tests.support.nn_models import FAST, build, call
 
 V, D, N, H, K = 13, 16, 4, 4, 2
@@ -158,7 +158,7 @@ def test_several_position_axes_and_explicit_positions(tokens):
                 head_dim=6)
   at = jnp.asarray(np.random.default_rng(1).integers(0, 5, (B, T, 3)), jnp.int32)
   full = call(model, tokens, at)
-  with pytest.raises(ValueError, match=r"positions: got shape \(7,\), wanted \[..., T, P\]"):
+  with pytest.raises(ValueError, match=r"positions: got shape \(7,\), wanted \[..., T, 3\]"):
     model(tokens)
   cache = model.init_cache(B, ROOM, positions=np.zeros((1, 3), np.int32))
   assert cache[0].positions.shape == (B, ROOM, 3)
@@ -231,7 +231,7 @@ def test_one_layer_alone(attention):
   rest, cache = call(attention, x[:, 4:], cache=cache)
   _close(jnp.concatenate([first, rest], 1), call(attention, x))
   np.testing.assert_array_equal(cache.positions[0], [0, 1, 2, 3, 4, 5, 6, 0, 0])
-  assert cache.length == ROOM and (cache.segments[:, T:] == HIDDEN).all()
+  assert cache.length == ROOM and (cache.segments[:, T:] == PADDING_SEGMENT).all()
   seen = jnp.ones((1, 4, ROOM), bool).at[:, 1:, 0].set(False)
   hidden, _ = call(attention, x[:, :4], cache=attention.init_cache(B, ROOM), mask=seen)
   _close(hidden, call(attention, x[:, :4], mask=seen[..., :4]))
@@ -263,3 +263,20 @@ def test_wrong_caches(attention):
     attention(x, x, cache=cache)
   with pytest.raises(ValueError, match="length: got 0"):
     attention.init_cache(B, 0)
+
+
+def test_one_token_more_than_there_are_slots_is_nan(attention):
+  """A decode loop that goes on too long overflows by one: exactly full is finite."""
+  graphdef, state = nnx.split(attention)
+
+  @jax.jit
+  def step(x, cache):
+    return nnx.merge(graphdef, state)(x, cache=cache)
+
+  cache = attention.init_cache(B, 3)
+  finite = []
+  for i in range(5):
+    out, cache = step(_normal(i, B, 1, D), cache)
+    finite.append(bool(np.isfinite(out).all()))
+    assert finite[-1] or np.isnan(out).all()
+  assert finite == [True, True, True, False, False]

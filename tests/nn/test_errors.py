@@ -21,16 +21,17 @@ TOKENS = np.zeros((2, T), np.int32)
     (dict(head_dim=5), ValueError, "d_model, head_dim: got 16 and 5, wanted a d_model that"),
     (dict(), ValueError, "num_heads, head_dim: got neither"),
     (dict(num_heads=4, kv_heads=3), ValueError, "kv_heads: got 3 for num_heads=4, wanted a"),
-    (dict(num_heads=0), ValueError, "num_heads: got 0, wanted at least 1"),
+    (dict(num_heads=0), ValueError, "num_heads: got 0, wanted an int, at least 1"),
     (dict(num_heads=4.0), TypeError, "num_heads: got 4.0, wanted an int"),
     (dict(num_heads=4, d_ff=0), ValueError, "d_ff: got 0"),
-    (dict(num_heads=4, norm="before"), ValueError, "norm: got 'before', .* Did you mean 'pre'"),
+    (dict(num_heads=4, norm="before"), ValueError, "norm: got 'before', wanted one of pre, post"),
     (dict(num_heads=4, activation="gely"), ValueError, "activation: got 'gely', .* 'gelu'"),
     (dict(num_heads=4, implementation="row"), ValueError, "implementation: got 'row', .* 'rows'"),
     (dict(num_heads=4, dropout=1.0), ValueError, r"dropout: got 1.0, wanted a rate in \[0, 1\)"),
     (dict(num_heads=4, dtype=jnp.int32), TypeError, "dtype: got int32, wanted a floating dtype"),
     (dict(num_heads=4, param_dtype=bool), TypeError, "param_dtype: got bool"),
-    (dict(num_heads=4, num_head=4), TypeError, "num_head"),
+    (dict(num_heads=4, num_head=4), TypeError, "argument 'num_head', .* Did you mean 'num_heads'"),
+    (dict(num_heads=4, width=8), TypeError, "width: got a name of earlier .* wanted active_width"),
 ])
 def test_wrong_settings(sizes, error, message):
   with pytest.raises(error, match=message):
@@ -63,11 +64,11 @@ def model():
 @pytest.mark.parametrize("tokens, options, error, message", [
     (np.full((2, T), V), {}, ValueError, r"tokens: got ids 13 to 13, wanted ids in \[0, 13\)"),
     (np.full((2, T), -1), {}, ValueError, "tokens: got ids -1 to -1"),
-    (np.zeros((2, T), np.float32), {}, TypeError, "tokens: got float32, wanted integer ids"),
-    (np.int32(1), {}, ValueError, r"tokens: got shape \(\), wanted an array"),
-    ([[1, 2]], {}, ValueError, "tokens: got shape None"),
+    (np.zeros((2, T), np.float32), {}, TypeError, "tokens: got float32, wanted integers"),
+    (np.int32(1), {}, ValueError, r"tokens: got int32\[\], wanted an array"),
+    ([[1, 2]], {}, ValueError, "tokens: got list"),
     (TOKENS, dict(positions=np.arange(T + 1)), ValueError,
-     r"positions: got shape \(7,\), wanted \[..., T\] with 6 positions"),
+     r"positions: got shape \(7,\), wanted \[..., T\] with T = 6"),
     (TOKENS, dict(positions=np.zeros((1, 2, T), int)), ValueError, "positions: got shape"),
     (TOKENS, dict(positions=jnp.zeros(T, jnp.bfloat16)), TypeError, "positions: got bfloat16"),
     (TOKENS, dict(positions=np.arange(T) + 1), ValueError, "positions: got row 6, wanted rows 0"),
@@ -76,7 +77,7 @@ def model():
     (TOKENS, dict(mask=np.ones((2, T + 1), bool)), ValueError, r"mask: got shape \(2, 7\)"),
     (TOKENS, dict(mask=np.ones((3, T), bool)), ValueError, r"mask: got shape \(3, 6\)"),
     (TOKENS, dict(segments=np.ones((2, T), np.float32)), TypeError,
-     "segments: got float32, wanted integer ids"),
+     "segments: got float32, wanted integers"),
     (TOKENS, dict(segments=np.ones((2, 1, T), int)), ValueError, "segments: got shape"),
     (TOKENS, dict(deterministic=False), ValueError, "rngs: got None, wanted keys for dropout"),
 ])
@@ -120,5 +121,5 @@ def test_encoder_decoder_names_the_side(model):
     both(TOKENS, TOKENS, source_mask=np.ones((2, T), np.float32))
   with pytest.raises(ValueError, match="target_segments: got none, wanted segments of both"):
     jax.eval_shape(lambda: both(TOKENS, TOKENS, source_segments=TOKENS))
-  with pytest.raises(ValueError, match="source: got shape None"):
+  with pytest.raises(ValueError, match="source: got list"):
     both([1], TOKENS)

@@ -76,7 +76,7 @@ def _trainer(steps=20):
 
 def _model(d_model, encoding, width=None):
   return nn.TransformerLM(V, d_model, 1, head_dim=H, kv_heads=d_model // (2 * H), d_ff=2 * d_model,
-                          encoding=encoding, width=width, rngs=nnx.Rngs(0))
+                          encoding=encoding, active_width=width, rngs=nnx.Rngs(0))
 
 
 def _split_surplus(wide, narrow):
@@ -119,8 +119,9 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
                     Fox.init(jax.random.key(2), width, width // H))
 
   def run(d_model, encoding, width=None):
-    model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False, width=width,
-                                  encoding=[None], decoder_encoding=encoding, rngs=nnx.Rngs(0))
+    model = nn.Seq2SeqTransformer(V, d_model, 1, head_dim=H, norm="post", tied=False,
+                                  active_width=width, encoding=[None],
+                                  decoder_encoding=encoding, rngs=nnx.Rngs(0))
     return model(source, target, source_mask=mask)
 
   def padded(width):
@@ -134,7 +135,8 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
 
 def test_a_known_width_gives_the_same_as_a_traced_one():
   x = jnp.asarray(np.random.default_rng(3).normal(size=(4, WIDE)), jnp.float32)
-  run = lambda width: nn.MultiHeadAttention(WIDE, head_dim=H, width=width, rngs=nnx.Rngs(0))(x)
+  run = lambda width: nn.MultiHeadAttention(WIDE, head_dim=H, active_width=width,
+                                            rngs=nnx.Rngs(0))(x)
   known, traced = run(32), jax.jit(run)(jnp.int32(32))
   np.testing.assert_allclose(known, traced, rtol=0, atol=1e-5)
   assert (known[:, :32] != 0).any() and not known[:, 32:].any()
@@ -142,27 +144,27 @@ def test_a_known_width_gives_the_same_as_a_traced_one():
 
 def test_encodings_leave_surplus_columns_at_zero():
   """A sinusoid's cosine columns would be 1 there, which post-norm layers would read."""
-  model = nn.TransformerEncoder(V, WIDE, 1, head_dim=H, width=32, rngs=nnx.Rngs(0),
+  model = nn.TransformerEncoder(V, WIDE, 1, head_dim=H, active_width=32, rngs=nnx.Rngs(0),
                                 encoding=px.Sinusoidal(WIDE))
   x, _ = model.stack.enter(jnp.zeros((3, WIDE)), np.arange(3))
   assert (x[1, :32] != 0).all() and not x[:, 32:].any()
 
 
 @pytest.mark.parametrize("width, message", [
-    (24, "width: got 24, wanted whole num_heads .* Use a multiple of 16"),
-    (80, r"width: got 80, wanted an int in \[1, 64\]"),
-    (0, "width: got 0"),
-    (32.0, "width: got 32.0, wanted an int"),
+    (24, "active_width: got 24, wanted whole num_heads .* Use a multiple of 16"),
+    (80, r"active_width: got 80, wanted an int in \[1, 64\]"),
+    (0, "active_width: got 0"),
+    (32.0, "active_width: got 32.0, wanted an int"),
 ])
 def test_wrong_widths(width, message):
   with pytest.raises(ValueError, match=message):
-    nn.TransformerLM(V, WIDE, 1, head_dim=H, width=width, rngs=nnx.Rngs(0))
+    nn.TransformerLM(V, WIDE, 1, head_dim=H, active_width=width, rngs=nnx.Rngs(0))
 
 
 def test_picking_encodings():
   stacked = stack_encodings({64: px.Rotary(H, base=99.0), 32: px.Rotary(H)})
   picked = jax.jit(lambda w: pick_encoding(stacked, (64, 32), w))(jnp.int32(32))
-  np.testing.assert_array_equal(picked.turns.hi, px.Rotary(H).turns.hi)
+  np.testing.assert_array_equal(picked.frequencies.hi, px.Rotary(H).frequencies.hi)
   assert picked.attention_scaling == 1.0
   assert pick_encoding(stack_encodings({32: None, 64: None}), WIDTHS, 32) is None
   lists = stack_encodings({w: [None, px.Alibi(w // H)] for w in WIDTHS})
@@ -170,13 +172,13 @@ def test_picking_encodings():
   assert several[0] is None and several[1].slopes.tolist() == [0.0625, 0.00390625, 0.0, 0.0]
   lost = jax.jit(lambda w: pick_encoding(stacked, WIDTHS, w))(jnp.int32(48))
   assert np.isnan(lost.attention_scaling)
-  with pytest.raises(ValueError, match=r"width: got 48, wanted one of \[32, 64\]"):
+  with pytest.raises(ValueError, match=r"active_width: got 48, wanted one of \[32, 64\]"):
     pick_encoding(stacked, WIDTHS, 48)
 
 
 def _dape(width, inner):
   heads = width // H
-  return Dape.init(jax.random.key(0), heads, px.Alibi(heads) if inner else None, width=4)
+  return Dape.init(jax.random.key(0), heads, px.Alibi(heads) if inner else None, hidden=4)
 
 
 def test_encodings_that_depend_on_what_follows_are_refused():
@@ -199,3 +201,86 @@ def test_encodings_of_different_kinds_are_refused():
     stack_encodings({32: px.Alibi(8), 64: px.Alibi(4)})
   with pytest.raises(ValueError, match="encodings: got none"):
     stack_encodings({})
+
+
+@px.encoding
+class _Half(px.Encoding):
+  """The first half of the heads sees nothing but its own token: it depends on how many there are."""
+
+  position_axes = None
+
+  def visible(self, tile):
+    n, t, s = tile.q.shape[-2], tile.q.shape[-3], tile.k.shape[-3]
+    free = jnp.arange(n) >= n // 2
+    return free[:, None, None] | jnp.eye(t, s, dtype=bool)[None]
+
+
+@px.encoding
+class _Averaging(px.Encoding):
+  """Weights that are the mean over all heads."""
+
+  position_axes = None
+
+  def weights(self, scores, tile):
+    weights = super().weights(scores, tile)
+    return jnp.broadcast_to(jnp.mean(weights, axis=-3, keepdims=True), weights.shape)
+
+
+@px.encoding
+class _Centred(px.Encoding):
+  """A layer's input less the mean of its columns, which depends on how many columns there are."""
+
+  position_axes = None
+
+  def layer(self, x, positions, *, carry=None, segments=None):
+    return x - jnp.mean(x, axis=-1, keepdims=True), positions, carry
+
+
+@px.encoding
+class _Shift(px.Encoding):
+  """Adds 1 to every column of a layer's input, those beyond the active width included."""
+
+  size: float = 1.0
+  position_axes = None
+
+  def layer(self, x, positions, *, carry=None, segments=None):
+    return x + self.size, positions, carry
+
+
+@pytest.mark.parametrize("make", [_Half, _Averaging, _Centred])
+def test_hooks_that_see_all_columns_or_heads_are_probed(make):
+  with pytest.raises(ValueError, match=rf"encodings\[32\]: got {make.__name__}, whose columns or"):
+    stack_encodings({w: make() for w in WIDTHS}, head_dim=H)
+  if make is not _Centred:
+    with pytest.raises(ValueError, match="head_dim: got None"):
+      stack_encodings({w: make() for w in WIDTHS})
+
+
+def test_encodings_of_any_position_axes_are_stacked():
+  several = lambda w: px.chain(px.MRotary((2, 2, 4)), px.SSMax.init(jax.random.key(0), w // H))
+  none = lambda w: px.chain(px.SSMax.init(jax.random.key(0), w // H), _Shift())
+  for make in (several, none, lambda w: px.Shaw.init(jax.random.key(0), H)):
+    stacked = stack_encodings({w: make(w) for w in WIDTHS}, head_dim=H)
+    assert {x.shape[0] for x in jax.tree.leaves(stacked)} == {2}
+
+
+def test_a_changed_input_leaves_surplus_parameters_without_gradients():
+  def gradient(active_width):
+    module = nn.MultiHeadAttention(WIDE, head_dim=H, encoding=_Shift(), rngs=nnx.Rngs(0),
+                                   active_width=active_width)
+    graphdef, params, rest = nnx.split(module, nnx.Param, ...)
+    x = keep(jnp.asarray(np.random.default_rng(4).normal(size=(3, WIDE)), jnp.float32), (None, 32))
+    return jax.grad(lambda p: jnp.sum(nnx.merge(graphdef, p, rest)(x) ** 2))(params)
+
+  for found in (gradient(32), jax.jit(gradient)(jnp.int32(32))):
+    for name in ("query", "key", "value"):
+      g = found[name][...]
+      assert (g[:32, :2] != 0).any() and not g[32:].any() and not g[:, 2:].any()
+
+
+def test_the_former_name_of_the_active_width_is_told():
+  for make in (nn.TransformerLM, nn.TransformerEncoder):
+    with pytest.raises(TypeError, match="width: got a name of earlier versions, wanted active_wid"):
+      make(V, WIDE, 1, head_dim=H, width=32, rngs=nnx.Rngs(0))
+  with pytest.raises(TypeError, match="Seq2SeqTransformer: width: .* wanted active_width"):
+    nn.Seq2SeqTransformer(V, WIDE, 1, head_dim=H, width=32, rngs=nnx.Rngs(0))
