@@ -1,0 +1,133 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The documents say what there is: hooks of every method, and code that runs.
+
+A check of a table is a function of its text that returns the faults, so that it can be tried on a
+bad example beside the document.
+"""
+
+import inspect
+import re
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import posenc_jax as px
+from posenc_jax.base import CLAIMS, HOOKS
+from tests.encodings.test_contract import CASES
+from tests.support.repository import ROOT
+
+HOOKS_PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+MODEL_PAGE = (ROOT / "docs" / "your_model.md").read_text(encoding="utf-8")
+DESIGN_PAGE = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+WORDS = frozenset(HOOKS + CLAIMS)
+
+
+class Row(NamedTuple):
+  """One method of the table."""
+
+  method: str
+  hooks: frozenset
+  remark: str
+  arxiv: str
+  shipped: str
+
+
+def ticked(cell: str) -> frozenset:
+  return frozenset(re.findall(r"`([^`]+)`", cell))
+
+
+def table_lines(section: str) -> list[list[str]]:
+  """The cells of each line of the section's tables, without headers and rules."""
+  lines = [line for line in section.split("\n") if line.startswith("|")]
+  cells = [[c.strip() for c in line.strip("|").split(" | ")] for line in lines]
+  return [c for c in cells if c[0] != "method" and not set(c[0]) <= {"-", "|"}]
+
+
+def section(page: str, title: str) -> str:
+  return page.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def carried(page: str = HOOKS_PAGE) -> list[Row]:
+  return [Row(c[0], ticked(c[1]), c[2], c[3], c[4]) for c in table_lines(section(page, "Carried"))]
+
+
+def exported() -> dict[str, type]:
+  """Encodings that ``posenc_jax`` exports."""
+  return {name: value for name, value in vars(px).items()
+          if inspect.isclass(value) and issubclass(value, px.Encoding)}
+
+
+def answered(cls: type) -> frozenset:
+  return frozenset(h for h in WORDS if getattr(cls, h) is not getattr(px.Encoding, h))
+
+
+def hook_faults(page: str, classes: dict[str, type]) -> list[str]:
+  """Rows that name other hooks than the classes answer, and classes without a row."""
+  faults, told = [], set()
+  for row in carried(page):
+    kind, names = row.shipped.split(" ")[0].rstrip(":"), ticked(row.shipped)
+    unknown = names - set(classes)
+    if unknown or kind not in ("yes", "via", "no") or bool(names) != (kind != "no"):
+      faults.append(f"{row.method}: shipped {row.shipped}")
+      continue
+    have = frozenset().union(*(answered(classes[n]) for n in names)) if names else WORDS
+    if (row.hooks != have) if kind == "yes" else not row.hooks <= have:
+      faults.append(f"{row.method}: {sorted(row.hooks)}, the class answers {sorted(have)}")
+    told |= names if kind == "yes" else set()
+  return faults + [f"{name}: no row says yes" for name in sorted(set(classes) - told)]
+
+
+def test_every_class_is_in_the_table_with_its_hooks():
+  assert len(exported()) >= 17
+  assert hook_faults(HOOKS_PAGE, exported()) == []
+
+
+@pytest.mark.parametrize("old, new, fault", [
+  ("| `bias` | the denominator", "| `scores` | the denominator", "FIRE: ['scores']"),
+  ("| `bias` | the denominator", "| `bias`, `qk` | the denominator", "FIRE: ['bias', 'qk']"),
+  ("yes: `Fire`", "no", "Fire: no row says yes"),
+  ("yes: `Fire`", "yes: `Flame`", "FIRE: shipped yes: `Flame`"),
+  ("via `MRotary`", "via `Alibi`", "interleaved M-RoPE (Qwen3-VL): ['qk']"),
+])
+def test_wrong_rows_are_found(old, new, fault):
+  assert old in HOOKS_PAGE
+  faults = hook_faults(HOOKS_PAGE.replace(old, new, 1), exported())
+  assert any(f.startswith(fault) for f in faults), faults
+
+
+def form_faults(page: str) -> list[str]:
+  """Rows of a wrong number of cells, with words that are no hooks, or with a malformed id."""
+  faults = []
+  for title, width, hooks, arxiv in (
+      ("Carried", 5, 1, 3), ("Carried by nothing", 3, None, 2), ("Formula not read", 4, 1, 3)):
+    for cells in table_lines(section(page, title)):
+      if len(cells) != width:
+        faults.append(f"{cells[0]}: {len(cells)} cells")
+        continue
+      if not re.fullmatch(r"-|\d{4}\.\d{5}(, \d{4}\.\d{5})*", cells[arxiv]):
+        faults.append(f"{cells[0]}: id {cells[arxiv]}")
+      if hooks is not None and (ticked(cells[hooks]) - WORDS or (
+          not ticked(cells[hooks]) and not cells[hooks].startswith("none"))):
+        faults.append(f"{cells[0]}: hooks {cells[hooks]}")
+  return faults
+
+
+def test_the_tables_have_one_form():
+  rows = carried()
+  assert len(rows) > 130
+  assert len({row.method for row in rows}) == len(rows)
+  assert form_faults(HOOKS_PAGE) == []
+
+
+@pytest.mark.parametrize("old, new, fault", [
+  ("| `bias` | the denominator", "| `biass` | the denominator", "FIRE: hooks"),
+  ("| `bias` | the denominator", "| | the denominator", "FIRE: 4 cells"),
+  ("2310.04418", "2310.4418", "FIRE: id"),
+])
+def test_malformed_rows_are_found(old, new, fault):
+  assert old in HOOKS_PAGE
+  assert any(f.startswith(fault) for f in form_faults(HOOKS_PAGE.replace(old, new, 1)))
