@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
-from posenc_jax.base import CLAIMS, HOOKS
+from posenc_jax.base import CLAIMS, HOOKS, MODEL_HOOKS
 from tests.encodings.test_contract import CASES
 from tests.support.repository import ROOT
 
@@ -131,3 +131,47 @@ def test_the_tables_have_one_form():
 def test_malformed_rows_are_found(old, new, fault):
   assert old in HOOKS_PAGE
   assert any(f.startswith(fault) for f in form_faults(HOOKS_PAGE.replace(old, new, 1)))
+
+
+def blocks(page: str) -> list[str]:
+  return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def run(code: list[str]) -> dict:
+  """Runs blocks one after the other, as a user would: without the strictness of the tests."""
+  scope = {"__name__": "docs"}
+  with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    for block in code:
+      exec(compile(block, "docs/your_model.md", "exec"), scope)  # noqa: S102
+  return scope
+
+
+def test_the_code_of_your_model_runs():
+  pytest.importorskip("equinox")
+  assert len(blocks(MODEL_PAGE)) >= 9
+  assert run(blocks(MODEL_PAGE))["out"].shape == (2, 6, 4, 8)
+
+
+@pytest.fixture(scope="module")
+def ten_lines():
+  """``attention`` of the page, which says how many lines it has."""
+  code, = (block for block in blocks(MODEL_PAGE) if "def attention(" in block)
+  body = code.split("def attention(")[1].rstrip().split("\n")[1:]
+  assert len(body) == 1 + 10
+  return run([blocks(MODEL_PAGE)[0], code])["attention"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_ten_lines_are_attention(ten_lines, name):
+  case = CASES[name]()
+  e, x = case.encoding, jnp.asarray(case.inputs())
+  index = jnp.arange(case.length, dtype=jnp.int32)[None]
+  positions = e.positions(e.align_tokens(case.make_positions(index), 1, case.length), key=case.key)
+  y, here, _ = e.layer(e.inputs(x, positions), positions)
+  here = e.align(here, 1, case.length)
+  q, k, v = (jnp.einsum("btd,dnh->btnh", y, w) for w in case.weights().values())
+  future = np.triu(np.ones((case.length, case.length), bool), 1)
+  mask = jnp.asarray(~future if case.causal else ~np.zeros_like(future))[None, None]
+  wanted = px.attend(q, k, v, e, q_positions=here, k_positions=here, q_order=index, k_order=index,
+                     causal=case.causal, applied=MODEL_HOOKS, implementation="reference")
+  np.testing.assert_allclose(ten_lines(q, k, v, e, here, here, mask), wanted, rtol=1e-5, atol=1e-5)
