@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
+from posenc_jax import testing
 from posenc_jax.base import CLAIMS, HOOKS, MODEL_HOOKS
-from tests.encodings.test_contract import CASES
+from tests.encodings.test_contract import CASES, VARIANTS
 from tests.support.repository import ROOT
 
 HOOKS_PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
@@ -133,6 +134,61 @@ def test_malformed_rows_are_found(old, new, fault):
   assert any(f.startswith(fault) for f in form_faults(HOOKS_PAGE.replace(old, new, 1)))
 
 
+# Rows that say "via" because combinators make the method of shipped classes: (encoding, axes of
+# positions). Head dim 8, four query and two key heads.
+MADE = {
+  "axial 2-D RoPE": (lambda: px.chain(*(
+    px.along(a, px.on_dims(slice(4 * a, 4 * a + 4), px.Rotary(4, base=100.0)))
+    for a in (0, 1))), 2),
+  "diffusion axes (Flux, Z-Image, Krea, Hunyuan, Wan)": (lambda: px.chain(*(
+    px.along(a, px.on_dims(slice(i, j), px.Rotary(j - i, pairing="interleaved")))
+    for a, (i, j) in enumerate([(0, 2), (2, 4), (4, 8)]))), 3),
+  "MHRoPE": (lambda: px.chain(*(
+    px.along(a, px.on_heads(slice(2 * a, 2 * a + 2), px.Rotary(8))) for a in (0, 1))), 2),
+  "BiPE with rotary": (lambda: px.chain(
+    px.along(0, px.Learned.init(jax.random.key(0), 8, 16)), px.along(1, px.Rotary(8))), 2),
+  "BiPE with ALiBi": (lambda: px.chain(
+    px.along(0, px.Learned.init(jax.random.key(0), 8, 16)),
+    px.along(1, px.Alibi(slopes=96 * px.alibi_slopes(4)))), 2),
+  "DeepSeek-V4 rotary": (lambda: px.chain(*(
+    px.on_dims(slice(4, 8), turn(4, pairing="interleaved"))
+    for turn in (px.Rotary, px.VORotary))), 0),
+  "Moebius RoPE": (lambda: px.on_heads(slice(0, 2), px.Rotary.from_frequencies(
+    np.pi * (2 * np.arange(4) + 1) / 64)), 0),
+}
+
+
+@pytest.mark.parametrize("method", MADE)
+def test_combinators_make_what_the_table_says(method, rng):
+  row = next(row for row in carried() if row.method == method)
+  assert row.shipped.startswith("via")
+  make, axes = MADE[method]
+  e = make()
+  assert row.hooks <= {h for h in WORDS if e.has(h)}
+  q, k = (jnp.asarray(rng.standard_normal((5, n, 8)), jnp.float32) for n in (4, 2))
+  ids = np.stack([np.arange(5) // 2, np.arange(5) % 3, np.arange(5)], -1)[:, :axes or 1]
+  at, order = jnp.asarray(ids if axes else ids[:, 0], jnp.int32), jnp.arange(5)
+  options = dict(q_positions=at, k_positions=at, q_order=order, k_order=order, causal=True)
+  out = px.attend(q, k, k, e, **options, applied=("inputs",))
+  assert np.abs(out - px.attend(q, k, k, causal=True)).max() > 1e-3
+
+
+def test_axial_rotary_is_two_rotations(rng):
+  """Half of the dims turn by the first axis, half by the second, each with exponents of its own."""
+  e, _ = MADE["axial 2-D RoPE"]
+  x = rng.standard_normal((3, 1, 8)).astype(np.float32)
+  ids = np.array([[0, 0], [5, 2], [1, 7]], np.int32)
+  turned, _ = e().qk(jnp.asarray(x), jnp.asarray(x), ids, ids)
+  wanted = np.array(x, np.float64)
+  for t, axis, pair in np.ndindex(3, 2, 2):
+    angle = ids[t, axis] * 100.0 ** (-4 * pair / 8)
+    i, j = 4 * axis + pair, 4 * axis + pair + 2
+    a, b = x[t, 0, i], x[t, 0, j]
+    wanted[t, 0, i] = a * np.cos(angle) - b * np.sin(angle)
+    wanted[t, 0, j] = b * np.cos(angle) + a * np.sin(angle)
+  np.testing.assert_allclose(turned, wanted, atol=1e-6)
+
+
 def blocks(page: str) -> list[str]:
   return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
 
@@ -161,9 +217,41 @@ def ten_lines():
   return run([blocks(MODEL_PAGE)[0], code])["attention"]
 
 
-@pytest.mark.parametrize("name", CASES)
+@px.encoding
+class _Near(px.Encoding):
+  """Each head sees one key more than the head before it."""
+
+  def visible(self, tile):
+    far = jnp.abs(tile.distance())[..., None, :, :]
+    reach = jnp.arange(tile.q.shape[-2], dtype=jnp.int32)
+    return far <= reach.reshape((1,) * (far.ndim - 3) + (-1, 1, 1))
+
+
+@px.encoding
+class _Sink(px.Encoding):
+  """One more in the denominator of the softmax."""
+
+  position_axes = None
+
+  def weights(self, scores, tile):
+    e = jnp.where(tile.mask, jnp.exp(scores), 0)
+    return e / (1 + jnp.sum(e, axis=-1, keepdims=True))
+
+
+def with_every_hook() -> testing.Case:
+  key = jax.random.key(0)
+  return testing.Case(px.chain(
+    px.Sinusoidal(16), px.Rotary(8), px.VORotary(8), px.Pope.init(key, 4, 8), _Near(),
+    px.Alibi(4), px.Fox.init(key, 16, 4), px.SSMax.init(key, 4), px.Shaw.init(key, 16), _Sink()))
+
+
+EVERY_CASE = CASES | {"every-hook": with_every_hook}
+
+
+@pytest.mark.parametrize("name", [
+  pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in EVERY_CASE])
 def test_the_ten_lines_are_attention(ten_lines, name):
-  case = CASES[name]()
+  case = EVERY_CASE[name]()
   e, x = case.encoding, jnp.asarray(case.inputs())
   index = jnp.arange(case.length, dtype=jnp.int32)[None]
   positions = e.positions(e.align_tokens(case.make_positions(index), 1, case.length), key=case.key)
