@@ -19,6 +19,7 @@ import posenc_jax as px
 from posenc_jax import testing
 from posenc_jax.base import CLAIMS, HOOKS, MODEL_HOOKS
 from tests.encodings.test_contract import CASES, VARIANTS
+from tests.support import kinds
 from tests.support.repository import ROOT
 
 HOOKS_PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
@@ -71,12 +72,12 @@ def hook_faults(page: str, classes: dict[str, type]) -> list[str]:
   faults, told = [], set()
   for row in carried(page):
     kind, names = row.shipped.split(" ")[0].rstrip(":"), ticked(row.shipped)
-    unknown = names - set(classes)
-    if unknown or kind not in ("yes", "via", "no") or bool(names) != (kind != "no"):
+    found = [vars(kinds).get(n) if kind == "tests" else classes.get(n) for n in names]
+    if None in found or kind not in ("yes", "via", "tests", "no") or bool(names) != (kind != "no"):
       faults.append(f"{row.method}: shipped {row.shipped}")
       continue
-    have = frozenset().union(*(answered(classes[n]) for n in names)) if names else WORDS
-    if (row.hooks != have) if kind == "yes" else not row.hooks <= have:
+    have = frozenset().union(*map(answered, found)) if found else WORDS
+    if not row.hooks <= have if kind in ("via", "no") else row.hooks != have:
       faults.append(f"{row.method}: {sorted(row.hooks)}, the class answers {sorted(have)}")
     told |= names if kind == "yes" else set()
   return faults + [f"{name}: no row says yes" for name in sorted(set(classes) - told)]
@@ -92,6 +93,7 @@ def test_every_class_is_in_the_table_with_its_hooks():
   ("| `bias` | the denominator", "| `bias`, `qk` | the denominator", "FIRE: ['bias', 'qk']"),
   ("yes: `Fire`", "no", "Fire: no row says yes"),
   ("yes: `Fire`", "yes: `Flame`", "FIRE: shipped yes: `Flame`"),
+  ("tests: `Sink`", "tests: `SwinTable`", "learned sinks (gpt-oss): ['weights']"),
   ("via `MRotary`", "via `Alibi`", "interleaved M-RoPE (Qwen3-VL): ['qk']"),
 ])
 def test_wrong_rows_are_found(old, new, fault):
@@ -132,6 +134,33 @@ def test_the_tables_have_one_form():
 def test_malformed_rows_are_found(old, new, fault):
   assert old in HOOKS_PAGE
   assert any(f.startswith(fault) for f in form_faults(HOOKS_PAGE.replace(old, new, 1)))
+
+
+def signature_faults(page: str) -> list[str]:
+  """Hooks that the design's table lacks, or whose arguments it gives otherwise."""
+  told = dict(re.findall(r"^\| `(\w+)\((.*?)\)` \|", page, re.MULTILINE))
+  faults = [f"{name}: not in the table" for name in HOOKS if name not in told]
+  for name in told:
+    wanted = [p for p in inspect.signature(getattr(px.Encoding, name)).parameters if p != "self"]
+    if [a for a in told[name].split(", ") if a != "*"] != wanted:
+      faults.append(f"{name}: {told[name]}, the base has {wanted}")
+  return faults
+
+
+def test_the_design_gives_each_hook_with_its_arguments():
+  assert signature_faults(DESIGN_PAGE) == []
+  assert signature_faults(DESIGN_PAGE.replace("`bias(tile)`", "`bias(q, k)`")) == [
+    "bias: q, k, the base has ['tile']"]
+  assert signature_faults(DESIGN_PAGE.replace("`visible(tile)`", "`visible`")) == [
+    "visible: not in the table"]
+
+
+@pytest.mark.parametrize("page", [HOOKS_PAGE, DESIGN_PAGE, MODEL_PAGE], ids=[
+  "hooks", "design", "your_model"])
+def test_names_of_the_package_exist(page):
+  names = set(re.findall(r"\bpx\.([A-Za-z_]+)", page))
+  assert names
+  assert [name for name in sorted(names) if not hasattr(px, name)] == []
 
 
 # Rows that say "via" because combinators make the method of shipped classes: (encoding, axes of
@@ -217,32 +246,12 @@ def ten_lines():
   return run([blocks(MODEL_PAGE)[0], code])["attention"]
 
 
-@px.encoding
-class _Near(px.Encoding):
-  """Each head sees one key more than the head before it."""
-
-  def visible(self, tile):
-    far = jnp.abs(tile.distance())[..., None, :, :]
-    reach = jnp.arange(tile.q.shape[-2], dtype=jnp.int32)
-    return far <= reach.reshape((1,) * (far.ndim - 3) + (-1, 1, 1))
-
-
-@px.encoding
-class _Sink(px.Encoding):
-  """One more in the denominator of the softmax."""
-
-  position_axes = None
-
-  def weights(self, scores, tile):
-    e = jnp.where(tile.mask, jnp.exp(scores), 0)
-    return e / (1 + jnp.sum(e, axis=-1, keepdims=True))
-
-
 def with_every_hook() -> testing.Case:
   key = jax.random.key(0)
   return testing.Case(px.chain(
-    px.Sinusoidal(16), px.Rotary(8), px.VORotary(8), px.Pope.init(key, 4, 8), _Near(),
-    px.Alibi(4), px.Fox.init(key, 16, 4), px.SSMax.init(key, 4), px.Shaw.init(key, 16), _Sink()))
+    px.Sinusoidal(16), px.Rotary(8), px.VORotary(8), px.Pope.init(key, 4, 8), kinds.HardAlibi(4, 3),
+    px.Alibi(4), px.Fox.init(key, 16, 4), px.SSMax.init(key, 4), px.Shaw.init(key, 8, keys=False),
+    kinds.Sink(np.zeros(4, np.float32))))
 
 
 EVERY_CASE = CASES | {"every-hook": with_every_hook}
