@@ -158,7 +158,7 @@ def test_the_design_gives_each_hook_with_its_arguments():
 @pytest.mark.parametrize("page", [HOOKS_PAGE, DESIGN_PAGE, MODEL_PAGE], ids=[
   "hooks", "design", "your_model"])
 def test_names_of_the_package_exist(page):
-  names = set(re.findall(r"\bpx\.([A-Za-z_]+)", page))
+  names = set(re.findall(r"\bpx\.([A-Za-z_0-9]+)", page))
   assert names
   assert [name for name in sorted(names) if not hasattr(px, name)] == []
 
