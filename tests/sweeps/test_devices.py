@@ -126,7 +126,7 @@ def free_port():
 
 def test_two_processes_share_a_sweep(tmp_path, one_device):
   port = free_port()
-  script = (str(ROOT / "tests" / "sweep_toy.py"),)
+  script = ("-m", "tests.support.sweep_toy")
   argv = (tmp_path / "out", "--cells", 13, "--max_lanes", 9, "--port", port)
   both = [start(script, *argv, "--process", i, JAX_NUM_CPU_DEVICES="2") for i in range(2)]
   try:
