@@ -64,10 +64,12 @@ from posenc_jax.sweeps.errors import (
 )
 from posenc_jax.sweeps.experiment import Experiment, Train, simple, split_by_name
 from posenc_jax.sweeps.options import Options
-from posenc_jax.sweeps.plan.planner import Plan, plan
-from posenc_jax.sweeps.results import Results, Summary, load
+from posenc_jax.sweeps.plan.planner import Plan
+from posenc_jax.sweeps.results import Results, Summary
+from posenc_jax.sweeps.run.dry_run import plan
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.show.report import main_metric, write_report
+from posenc_jax.sweeps.store.reading import load
 
 __all__ = [
   "CannotWrite",

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from posenc_jax import sweeps
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.devices import Lanes
-from posenc_jax.sweeps.store import checkpoint, files, lines, lock, manifest
+from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
 from posenc_jax.sweeps.store.checkpoint import Checkpoint
-from posenc_jax.sweeps.store.directory import Store, read_manifest, read_records
+from posenc_jax.sweeps.store.directory import Store
+from posenc_jax.sweeps.store.reading import read_manifest, read_records
 from tests.support import sweep_toy
 from tests.support.sweep_toy import Line
 

@@ -13,7 +13,6 @@ pack is divided into at least n groups, if it has the lanes.
 import collections
 import dataclasses
 import math
-import pathlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,9 +22,8 @@ from posenc_jax.sweeps.cells import Cell, as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
 from posenc_jax.sweeps.experiment import Experiment, traced_arrays
 from posenc_jax.sweeps.group import Group
-from posenc_jax.sweeps.options import Options, make_options
+from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.plan.packing import Costs, Pack, choose
-from posenc_jax.sweeps.store.directory import recorded_groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,24 +110,21 @@ def _capacity(pack: Pack, costs: Costs, options: Options, limit: float, count: i
 def plan(
   experiment: Experiment,
   cells: Iterable[Mapping[str, Any]],
-  out: str | pathlib.Path | None = None,
   *,
-  options: Options | None = None,
+  options: Options,
   recorded: Sequence[Group] = (),
   done: Iterable[str] = (),
   parts: int = 1,
-  **changes: Any,
 ) -> Plan:
   """Packs cells into groups without running anything.
 
   Args:
     experiment: an Experiment.
     cells: the grid.
-    out: the sweep's directory; what it holds is kept and not planned again. It is only read.
-    options: how to pack; `changes` override single fields.
-    recorded, done: groups of an earlier run and ids of finished cells, if not from `out`.
+    options: how to pack.
+    recorded: groups of an earlier run; what they hold is not packed again.
+    done: ids of finished cells.
     parts: among how many jobs the groups will be shared.
-    **changes: fields of Options.
 
   Returns:
     A Plan.
@@ -141,11 +136,7 @@ def plan(
     raise type_error("experiment", f"a {type(experiment).__name__}",
                      "an object with split(cell) and make_train(static)",
                      "Wrap a function as sweeps.simple(make_train, static=[...])")
-  options = make_options(options, changes)
   cells, done = as_cells(cells), set(done)
-  if out is not None:
-    recorded, statuses = recorded_groups(pathlib.Path(out))
-    done = {i for i, status in statuses.items() if status not in options.retry}
   available = devices.local_devices(options.devices)
   speed = options.flops_per_second or devices.flops_per_second(available)
   limit = options.memory_limit or devices.memory_limit(available)

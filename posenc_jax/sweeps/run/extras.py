@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.errors import SweepWarning
 from posenc_jax.sweeps.records import Record
-from posenc_jax.sweeps.store import files
 
 # JAX's own limit needs one more package (filelock); without a limit a cache grows for ever.
 CACHE_BYTES = 2 * 2**30

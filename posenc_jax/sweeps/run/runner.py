@@ -19,13 +19,14 @@ from typing import Any
 import jax
 
 from posenc_jax._errors import value_error
-from posenc_jax.sweeps import devices
+from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.errors import Interrupted
 from posenc_jax.sweeps.experiment import Experiment, Train, as_train
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
-from posenc_jax.sweeps.plan.planner import Plan, Planned, plan
+from posenc_jax.sweeps.plan import planner
+from posenc_jax.sweeps.plan.planner import Plan, Planned
 from posenc_jax.sweeps.records import newest, oom_record
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
@@ -33,9 +34,10 @@ from posenc_jax.sweeps.run.program import Program, stack_lanes
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.run.training import Training
 from posenc_jax.sweeps.show import report
-from posenc_jax.sweeps.store import files, manifest
-from posenc_jax.sweeps.store.directory import Store, read_records
+from posenc_jax.sweeps.store import manifest
+from posenc_jax.sweeps.store.directory import Store
 from posenc_jax.sweeps.store.memory import Memory
+from posenc_jax.sweeps.store.reading import read_records
 
 
 def run(
@@ -90,7 +92,7 @@ def run(
     if options.distributed:
       share = distributed.start(options.distributed_args)
       share = share if share[1] > 1 else None
-    plan(experiment, cells, options=options)  # Finds mistakes before anything is written.
+    planner.plan(experiment, cells, options=options)  # Finds mistakes before anything is written.
     listener = stack.enter_context(signals.listening())
     notes: list[str] = []
     if out is None:
@@ -148,8 +150,9 @@ class _Run:
     """The plan for what is missing, with its packing recorded."""
     parts = self.share[1] if self.share else 1
     with self.store.planning():
-      found = plan(self.experiment, self.cells, options=self.options, recorded=self.store.groups(),
-                   done=[i for i in self.store.records if self._is_done(i)], parts=parts)
+      found = planner.plan(
+        self.experiment, self.cells, options=self.options, recorded=self.store.groups(),
+        done=[i for i in self.store.records if self._is_done(i)], parts=parts)
       self.store.record_groups([p.group for p in found.todo])
     self.store.tidy()
     return found

@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.show.svg import COLOURS
 from posenc_jax.sweeps.show.views import Chart, Heat, axes_of, heat_range
-from posenc_jax.sweeps.store import files
 
 
 def _plain(name: object) -> str:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import SweepWarning
 from posenc_jax.sweeps.results import Results
@@ -21,7 +22,6 @@ from posenc_jax.sweeps.show import svg, views
 from posenc_jax.sweeps.show.figures import write_figures
 from posenc_jax.sweeps.show.svg import text
 from posenc_jax.sweeps.show.table import to_csv
-from posenc_jax.sweeps.store import files
 
 MOST_ROWS = 1000
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

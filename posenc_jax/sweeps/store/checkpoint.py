@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from posenc_jax.sweeps.store import files
+from posenc_jax.sweeps import files
 
 PyTree = Any
 

@@ -20,67 +20,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
-from posenc_jax.sweeps.store import checkpoint, files, lines, lock, manifest
-
-
-def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
-  """The manifest of a directory, or None if it has none.
-
-  Raises:
-    CorruptStore: it cannot be read or its checksum is wrong.
-  """
-  path = directory / "manifest.json"
-  try:
-    found = json.loads(path.read_bytes())
-  except FileNotFoundError:
-    return None
-  except (OSError, ValueError, RecursionError) as error:
-    raise CorruptStore(f"{path}: cannot be read ({error}); with repair the damaged file is kept "
-                       "aside and made anew, and unfinished groups start over") from error
-  if not isinstance(found, dict) or found.get("crc32") != manifest.checksum(found):
-    raise CorruptStore(f"{path}: its checksum does not match, it was changed by hand or damaged; "
-                       "with repair it is kept aside and made anew")
-  return found
-
-
-def result_files(directory: pathlib.Path) -> list[pathlib.Path]:
-  """The results files of a directory: the single one, then the shares'."""
-  shares = directory.glob("results-*-of-*.jsonl")
-  return [p for p in [directory / "results.jsonl", *sorted(shares)] if p.is_file()]
-
-
-def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
-  """All whole records of a directory, and what was wrong with the rest; changes nothing."""
-  records, notes = [], []
-  for path in result_files(directory):
-    found = lines.scan(path)
-    records += found.records
-    notes += [f"{path}: line {bad.number}: {bad.reason}" for bad in found.bad]
-    if found.torn:
-      notes.append(f"{path}: the last line is torn ({found.torn} bytes), its cell is not counted")
-  return records, notes
-
-
-def _groups(found: Mapping[str, Any]) -> list[Group]:
-  cells = {i: Cell(settings) for i, settings in found["cells"].items()}
-  wrong = [i for i, cell in cells.items() if cell.id != i]
-  if wrong:
-    raise CorruptStore(f"manifest: cell {wrong[0]} has other settings than its id says; it was "
-                       "written by another version")
-  return [Group.from_json(data, cells) for data in found["groups"]]
-
-
-def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str]]:
-  """The packing a directory records, and the status of each finished cell; it need not exist."""
-  found = read_manifest(directory)
-  if found is None:
-    return [], {}
-  records = newest(read_records(directory)[0])
-  return _groups(found), {i: record["status"] for i, record in records.items()}
+from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
+from posenc_jax.sweeps.store.reading import groups_of, read_manifest, read_records, result_files
 
 
 class Store:
@@ -231,7 +177,7 @@ class Store:
 
   def groups(self) -> list[Group]:
     """The recorded packing."""
-    return _groups(self.manifest)
+    return groups_of(self.manifest)
 
   def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None) -> None:
     """Adds groups to the packing, in place of one that did not fit if that is given."""

@@ -17,7 +17,8 @@ from typing import Any
 SCHEMA = 1
 
 
-def _canonical(record: dict[str, Any]) -> str:
+def canonical(record: dict[str, Any]) -> str:
+  """JSON that is the same for equal records; a NaN raises a ValueError."""
   return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -29,8 +30,8 @@ def encode(record: dict[str, Any]) -> bytes:
     b'{"crc32":"19f1fc97","id":"a","schema":1}\\n'
   """
   content = {**record, "schema": SCHEMA}
-  crc = f"{zlib.crc32(_canonical(content).encode()):08x}"
-  return (_canonical({**content, "crc32": crc}) + "\n").encode()
+  crc = f"{zlib.crc32(canonical(content).encode()):08x}"
+  return (canonical({**content, "crc32": crc}) + "\n").encode()
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def decode(line: bytes) -> dict[str, Any]:
     raise ValueError("no object with a crc32")
   crc = record.pop("crc32")
   try:
-    expected = f"{zlib.crc32(_canonical(record).encode()):08x}"
+    expected = f"{zlib.crc32(canonical(record).encode()):08x}"
   except ValueError as error:
     raise ValueError(f"a number JSON does not have: {error}") from error
   if crc != expected:

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 
 from posenc_jax.sweeps.errors import CannotWrite, DirectoryInUse, SweepWarning
-from posenc_jax.sweeps.store.files import NOFOLLOW
+from posenc_jax.sweeps.files import NOFOLLOW
 
 try:
   import fcntl

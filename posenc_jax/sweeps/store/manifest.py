@@ -24,7 +24,7 @@ import jax
 import numpy as np
 
 from posenc_jax._errors import type_error
-from posenc_jax.sweeps.store.lines import _canonical
+from posenc_jax.sweeps.store.lines import canonical
 
 SCHEMA = 1
 MUST_MATCH = ("schema", "experiment", "settings", "data")
@@ -145,4 +145,4 @@ def differences(old: Any, new: Any, where: str) -> list[str]:
 def checksum(manifest: Mapping[str, Any]) -> str:
   """CRC-32 of a manifest, all but the checksum itself, as 8 hex digits."""
   rest = {k: v for k, v in manifest.items() if k != "crc32"}
-  return f"{zlib.crc32(_canonical(rest).encode()):08x}"
+  return f"{zlib.crc32(canonical(rest).encode()):08x}"
