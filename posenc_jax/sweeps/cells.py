@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from posenc_jax._errors import type_error, value_error
+from posenc_jax._errors import explain_fault, type_error, value_error
 
 Scalar = bool | int | float | str | None
 
@@ -84,7 +84,8 @@ class Cell(Mapping[str, Scalar]):
     object.__setattr__(self, "id", cell_id(self._settings))
 
   def __setattr__(self, name: str, value: Any) -> None:
-    raise AttributeError(f"a cell is frozen, {name} cannot be set: use cell.replace({name}=...)")
+    raise AttributeError(explain_fault(f"cell: {name}", "an assignment", "none, a cell is frozen",
+                                       f"Make another cell by cell.replace({name}=...)"))
 
   def __getitem__(self, name: str) -> Scalar:
     return self._settings[name]

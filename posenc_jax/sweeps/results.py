@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell, canonical_json
 from posenc_jax.sweeps.records import Record
 
@@ -81,7 +81,8 @@ class Results:
     for record in self.records:
       if record["id"] == wanted:
         return record
-    raise KeyError(f"no result for {cell!r}")
+    raise KeyError(explain_fault("results: cell", repr(cell), f"one of {len(self)} with a result",
+                                 "See results.missing for those to be run"))
 
   @property
   def metrics(self) -> list[str]:

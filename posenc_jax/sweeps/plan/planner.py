@@ -17,7 +17,7 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from posenc_jax._errors import type_error
+from posenc_jax._errors import explain_fault, type_error
 from posenc_jax.sweeps import devices
 from posenc_jax.sweeps.cells import Cell, as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
@@ -228,8 +228,9 @@ def _planned(group: Group, experiment: Experiment, costs: Costs, recorded: bool)
   statics = tuple(dict.fromkeys(experiment.split(cell)[0] for cell in group.shapes))
   static = costs.merge(statics)
   if static is None:
-    raise CorruptStore(f"group {group.id}: the experiment no longer merges {statics!r}; start in "
-                       "another output directory")
+    raise CorruptStore(explain_fault(
+      f"experiment: merge of group {group.id}", f"None for {statics!r}",
+      "one static for all, as when the group was packed", "Start in another output directory"))
   lane = group.cells[0]
   program = (static, group.width, _signature(lane, experiment.split(lane)[1]))
   memory = costs.memory(static)

@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps.errors import SweepError
 
 
@@ -46,7 +47,8 @@ def wait(missing: Callable[[], bool], present: Callable[[], bool], heard: Callab
   start = time.monotonic()
   while missing() and not heard():
     if time.monotonic() - start > patience and not present():
-      raise SweepError("other processes left no trace in the output directory; give one on a disk "
-                       "that all processes share, or run shares of their own (shard=(i, n))")
+      raise SweepError(explain_fault(
+        "run: out", "a directory in which the other processes left no trace",
+        "one on a disk that all processes share", "Give such a one or run shard=(i, n) in each"))
     time.sleep(pause)
     pause = min(5.0, pause * 1.2)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.errors import SweepWarning
 from posenc_jax.sweeps.records import Record
@@ -115,7 +116,9 @@ def check_tensorboard() -> None:
   try:
     import tensorboardX
   except ImportError as error:
-    raise ImportError("tensorboard=True needs tensorboardX: pip install tensorboardX") from error
+    raise ImportError(explain_fault(
+      "options: tensorboard", "True without tensorboardX", "an environment that has it",
+      "Run: pip install tensorboardX")) from error
   del tensorboardX
 
 

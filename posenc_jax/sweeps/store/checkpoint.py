@@ -69,7 +69,7 @@ def to_state(leaves: list[np.ndarray], kinds: PyTree, lanes: Any) -> PyTree:
     lanes: the program's `Lanes`.
 
   Raises:
-    ValueError: the leaves are not those of such a state.
+    ValueError: the leaves are not those of such a state; the text is a reason for the run to show.
   """
   wanted, tree = jax.tree.flatten(kinds)
   if len(wanted) != len(leaves):

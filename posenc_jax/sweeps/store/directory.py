@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
@@ -120,9 +121,10 @@ class Store:
     if old is None:
       orphans = any(p.stat().st_size for p in result_files(self.directory))
       if orphans and not repair:
-        raise CorruptStore(
-          f"{self.directory}: has results but no manifest, so that nobody knows their settings; "
-          "with repair they are taken as results of this run, or give another output directory")
+        raise CorruptStore(explain_fault(
+          f"{self.directory}", "results but no manifest that names their settings",
+          "both of them or neither", "Give another output directory; with repair=True the results "
+          "are taken as this run's"))
       self.manifest = dict(new)
     else:
       self._compare(old, new)
@@ -137,10 +139,10 @@ class Store:
     found = [line for field in manifest.MUST_MATCH
              for line in manifest.differences(old.get(field), new.get(field), field)]
     if found:
-      raise SettingsChanged(
-        f"{self.directory}: holds a sweep with other settings:\n  " + "\n  ".join(found)
-        + "\nGive the old settings to finish it, or another output directory to start afresh; "
-        "only the grid may grow.")
+      raise SettingsChanged(explain_fault(
+        f"{self.directory}", "other settings than the sweep in it:\n  " + "\n  ".join(found) + "\n",
+        "the same ones, only the grid may grow",
+        "Give the old settings to finish it, or another output directory to start a new sweep"))
     for field in manifest.SHOULD_MATCH:
       for line in manifest.differences(old.get(field), new.get(field), field):
         warnings.warn(f"{self.directory}: {line}; new results may differ in their last digits from "

@@ -38,7 +38,7 @@ def decode(line: bytes) -> dict[str, Any]:
   """The record of a line.
 
   Raises:
-    ValueError: says what is wrong with it.
+    ValueError: the line cannot be trusted; the text is the reason that `scan` reports.
   """
   try:
     record = json.loads(line.decode("utf-8"))

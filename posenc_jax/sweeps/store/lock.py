@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Iterator
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps.errors import CannotWrite, DirectoryInUse, SweepWarning
 from posenc_jax.sweeps.files import NOFOLLOW
 
@@ -31,9 +32,9 @@ _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, err
 def _holder(path: pathlib.Path) -> str:
   try:
     about = json.loads(path.read_text()[:1000])
-    return f"in use by process {about['pid']} on {about['host']} since {about['since']}"
+    return f"process {about['pid']} on {about['host']} since {about['since']}"
   except (OSError, ValueError, KeyError, TypeError):
-    return "in use by another process"
+    return "another process"
 
 
 @contextlib.contextmanager
@@ -52,8 +53,9 @@ def held(path: pathlib.Path, *, shared: bool = False, wait: bool = False) -> Ite
   try:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
   except OSError as error:
-    raise CannotWrite(f"{path}: cannot open the lock file: {error.strerror}; correct its "
-                      "permissions or give another output directory") from error
+    raise CannotWrite(explain_fault(
+      f"{path}", f"no lock file: {error.strerror}", "a file that can be opened for writing",
+      "Correct its permissions or give another output directory")) from error
   try:
     yield _lock(handle, path, shared, wait)
   finally:
@@ -68,8 +70,9 @@ def _lock(handle: int, path: pathlib.Path, shared: bool, wait: bool) -> bool:
   try:
     fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
   except BlockingIOError as error:
-    raise DirectoryInUse(f"{path.parent}: {_holder(path)}; wait for it, or give another output "
-                         "directory") from error
+    raise DirectoryInUse(explain_fault(
+      f"{path.parent}", f"a directory in use by {_holder(path)}", "one that no other run writes to",
+      "Wait for it or give another output directory")) from error
   except OSError as error:
     if error.errno not in _UNSUPPORTED:
       raise

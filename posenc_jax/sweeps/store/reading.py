@@ -7,13 +7,16 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CorruptStore
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
 from posenc_jax.sweeps.store import lines, manifest
+
+_MEND = ("With repair=True a run keeps this file under another name and writes a new one; groups "
+         "without results start over")
 
 
 def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
@@ -28,11 +31,12 @@ def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
   except FileNotFoundError:
     return None
   except (OSError, ValueError, RecursionError) as error:
-    raise CorruptStore(f"{path}: cannot be read ({error}); with repair the damaged file is kept "
-                       "aside and made anew, and unfinished groups start over") from error
+    raise CorruptStore(explain_fault(f"{path}", f"what cannot be read: {error}",
+                                     "the manifest that a run wrote", _MEND)) from error
   if not isinstance(found, dict) or found.get("crc32") != manifest.checksum(found):
-    raise CorruptStore(f"{path}: its checksum does not match, it was changed by hand or damaged; "
-                       "with repair it is kept aside and made anew")
+    raise CorruptStore(explain_fault(
+      f"{path}", "a checksum that does not match, so the file was damaged or changed by hand",
+      "the manifest that a run wrote", _MEND))
   return found
 
 
@@ -58,8 +62,9 @@ def groups_of(found: Mapping[str, Any]) -> list[Group]:
   cells = {i: Cell(settings) for i, settings in found["cells"].items()}
   wrong = [i for i, cell in cells.items() if cell.id != i]
   if wrong:
-    raise CorruptStore(f"manifest: cell {wrong[0]} has other settings than its id says; it was "
-                       "written by another version")
+    raise CorruptStore(explain_fault(
+      "manifest: cells", f"cell {wrong[0]} with settings of another id", "the id of its settings",
+      "Read it with the version that wrote it, or start in another output directory"))
   return [Group.from_json(data, cells) for data in found["groups"]]
 
 
