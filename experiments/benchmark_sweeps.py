@@ -107,8 +107,8 @@ def compiles(c: Config, scratch: pathlib.Path) -> list[Row]:
 def overhead(c: Config, scratch: pathlib.Path) -> list[Row]:
   """A group by the engine, with store and checkpoints, against its bare compiled steps.
 
-  Twice: against the same steps as one scan, compiled anew as well, in turns, and against the time
-  that the same run spent inside its own program, which the noise of a machine touches less.
+  Twice: against the same steps as one scan, compiled in the same process, in turns; and against the
+  time that the same run spent inside its own program, which is less noisy.
   """
   config = compare.Config(encodings=("alibi",), d_model=(64,), seq_len=(64,), seeds=(0, 1, 2, 3),
                           steps=c.overhead_steps)

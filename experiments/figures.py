@@ -6,7 +6,7 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-# Okabe and Ito's colours, told apart by colour-blind readers too, and a marker each for print.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, and a marker each for print.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#7F7F00")
 _MARKERS = "os^Dvx*P"
 

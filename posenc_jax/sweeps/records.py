@@ -9,7 +9,7 @@
     nonfinite           for each null, or list with nulls, what stood there
     axes                for a series, what its entries stand for
     group, lane         where it was trained
-    attempt             counts reruns that `retry` asked for; the highest counts
+    attempt             counts reruns that ``retry`` asked for; the highest counts
     time                seconds and date; all else is the same however often the sweep was killed
 
 JSON has no NaN: Python would write one that a browser refuses to read.
@@ -26,7 +26,7 @@ Record = dict[str, Any]
 
 
 def _short(x: np.floating) -> float:
-  """The float32 `x` as the Python float with fewest digits that rounds back to it."""
+  """The float32 ``x`` as the Python float with fewest digits that rounds back to it."""
   return float(str(np.float32(x)))
 
 
@@ -44,7 +44,7 @@ def _reason(values: np.ndarray) -> str | None:
 
 
 def thin(curve: np.ndarray, points: int) -> tuple[np.ndarray, dict[str, Any]]:
-  """A curve of at most `points` values, each the mean of equally many steps, and its axis.
+  """A curve of at most ``points`` values, each the mean of equally many steps, and its axis.
 
   Example:
     >>> thin(np.array([4.0, 2.0, 1.0, 1.0]), 2)
@@ -77,7 +77,7 @@ def _named_arrays(
     if value.ndim == 0:
       metrics[name] = value
       continue
-    # A vector from finish beside a curve of the same name would hide it.
+    # A vector from finish may have the name of a curve; both are kept.
     key = name if name not in series else f"final/{name}"
     label, values = axes.get(name, ("index", range(len(value))))
     series[key] = value
@@ -86,7 +86,7 @@ def _named_arrays(
 
 
 def _has_diverged(names: Sequence[str], bad: Mapping[str, str], watch: str) -> bool:
-  """Whether a watched number of `names` ("series/.." or "metrics/..") is in `bad`.
+  """Whether a watched number of ``names`` ("series/.." or "metrics/..") is in ``bad``.
 
   If none of the names is watched, every one is.
   """

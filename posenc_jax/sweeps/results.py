@@ -57,9 +57,9 @@ class Results:
     records: one for each finished cell.
     missing: cells without one (of another share, or not yet run).
     manifest: the manifest, if the sweep is in a directory.
-    directory: where it is, if it is anywhere.
+    directory: of the sweep, or None.
     notes: what was wrong with the files.
-    exit_code: 0, or 65 if damaged lines were found that nobody asked to repair.
+    exit_code: 0, or 65 if damaged lines were found and not repaired.
   """
 
   records: tuple[Record, ...]
@@ -109,8 +109,11 @@ class Results:
     """Mean and standard error of a metric for each setting, over its repeats.
 
     Args:
-      metric: a name in `metrics`.
+      metric: a name in ``metrics``.
       over: the settings to average over.
+
+    Returns:
+      A Summary for each setting, in the order of the records.
 
     Raises:
       ValueError: no record has the metric.
@@ -147,6 +150,6 @@ class Results:
 
 
 def collect(cells: Sequence[Cell], records: dict[str, Record], **about: Any) -> Results:
-  """Results in the order of the cells, those without a record as `missing`."""
+  """Results in the order of the cells, those without a record as ``missing``."""
   found = tuple(records[cell.id] for cell in cells if cell.id in records)
   return Results(found, tuple(c for c in cells if c.id not in records), **about)

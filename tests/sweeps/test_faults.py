@@ -181,7 +181,7 @@ def test_a_damaged_checkpoint_costs_the_group_only(
   starts = stop_after(monkeypatch, 999)
   assert [payload(r) for r in run(tmp_path, progress=True)] == undisturbed
   assert starts[0] == 0
-  assert re.search("checkpoint of group .* is damaged.*starts anew", capsys.readouterr().err)
+  assert re.search("checkpoint of group .* is damaged.*starts over", capsys.readouterr().err)
 
 
 # Torn and corrupt files.

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of a sweep: which cells train together as lanes of which program, and in what order.
 
-What has begun in one packing is finished in it (see `group`); cells added later make groups of
-their own.
+Groups that an earlier run recorded keep their packing (see ``group``); cells added later make
+groups of their own.
 
 A pack that does not fit into memory is divided into groups of equal width (some repeat a lane), so
-that they still share one compile. Shares of n jobs take every n-th group; for them every
-pack is divided into at least n groups, if it has the lanes.
+that they still share one compile. Shares of n jobs take every n-th group; for them every pack is
+divided into at least n groups, if it has enough lanes.
 """
 
 import collections
@@ -50,7 +50,7 @@ class Planned:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What a sweep will do; `describe()` prints it.
+  """What a sweep will do; ``describe()`` prints it.
 
   Attributes:
     cells: all cells asked for.
@@ -154,7 +154,7 @@ def _capacity(lanes: int, need: float | None, options: Options, machine: Machine
 
 
 def _divide(packed: _Packed, capacity: int, parts: int, order: Iterator[int]) -> list[Group]:
-  """Groups of one width, at most `capacity`; at least `parts` of them if the lanes suffice."""
+  """Groups of one width, at most ``capacity``; at least ``parts`` of them if the lanes suffice."""
   lanes = packed.lanes
   count = max(math.ceil(len(lanes) / capacity), min(parts, len(lanes)))
   width = math.ceil(len(lanes) / count)

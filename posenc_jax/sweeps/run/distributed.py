@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several processes on one sweep: each takes its share of groups on its own devices.
 
-Lanes do not communicate, so neither do the processes: each runs like one share of n with a results
-file of its own in the common directory. `jax.distributed` gives them their numbers (it finds TPU
-pods and Slurm by itself) and ends them all if one dies; a rerun then does what is missing.
+Lanes do not communicate, so the processes need not either: each runs like one share of n with a
+results file of its own in the common directory. ``jax.distributed`` numbers them (it recognises TPU
+pods and Slurm) and ends them all if one dies; a rerun then trains what is missing.
 
-The end is a matter of files, not of a collective, whose time limit no honest sweep would meet: a
-process waits until all cells of the grid have results.
+A process that has finished its share reads the results files until all cells of the grid have
+results. A collective would not do here, as its time limit is shorter than most sweeps.
 """
 
 import time
@@ -32,7 +32,7 @@ def start(arguments: Mapping[str, Any]) -> tuple[int, int]:
 
 def wait(missing: Callable[[], bool], present: Callable[[], bool], heard: Callable[[], bool], *,
          pause: float = 0.5, patience: float = 120.0) -> None:
-  """Returns when nothing is missing, or `heard()` says that a signal has come.
+  """Returns when no cell lacks a result, or when ``heard()`` says that a signal has come.
 
   Args:
     missing: whether a cell of the grid has no result yet.

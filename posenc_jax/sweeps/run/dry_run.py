@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The plan that `run` would follow, for the user to read; finished cells are left out."""
+"""The plan that ``run`` would follow, for the user to read; finished cells are left out."""
 
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +30,8 @@ def plan(
     experiment: an Experiment.
     cells: the grid.
     out: the sweep's directory, which is only read; its groups are kept and its finished cells are
-      not planned again. It replaces `recorded` and `done`.
-    options: how to pack; `changes` override single fields.
+      not planned again. It replaces ``recorded`` and ``done``.
+    options: how to pack; ``changes`` override single fields.
     recorded: groups of an earlier run.
     done: ids of finished cells.
     parts: among how many jobs the groups will be shared.

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running a sweep: plan, then group after group, until nothing is missing.
 
-The order of events is what makes it safe. The packing of a group is on disk before its first step;
-its results are on disk before its checkpoint goes; what a rerun finds is therefore always enough to
-go on. A group that runs out of memory is halved, the halves are recorded, and the run goes on; a
-cell that does not fit alone is recorded as such.
+A rerun can always go on from what it finds, because of the order of writes: the packing of a group
+is on disk before its first step, and its results are on disk before its checkpoint is removed. A
+group that runs out of memory is halved, the halves are recorded, and the run goes on; a cell that
+does not fit even alone is recorded as "oom".
 """
 
 import collections
@@ -52,19 +52,19 @@ def run(
   """Runs every cell that has no result yet, and returns the results of all.
 
   Args:
-    experiment: an Experiment; see `simple` for making one of a function.
-    cells: from `grid`, or any list of mappings.
+    experiment: an Experiment; see ``simple`` for making one of a function.
+    cells: from ``grid``, or any list of mappings.
     out: the sweep's directory; the same call again finishes what is missing. None keeps the results
       in memory only.
-    name: a directory inside `out` to use instead, safe to take from a user.
+    name: a directory inside ``out`` to use instead, safe to take from a user.
     options: how to run; see Options.
-    **changes: fields of Options, which override `options`.
+    **changes: fields of Options, which override ``options``.
 
   Returns:
-    Results, in the order of `cells`.
+    Results, in the order of ``cells``.
 
   Raises:
-    ValueError, TypeError: a mistake in the arguments, told before anything is compiled.
+    ValueError, TypeError: a mistake in the arguments, raised before anything is compiled.
     SettingsChanged, DirectoryInUse, CorruptStore, CannotWrite, StorageFull: about the directory.
     Interrupted: Ctrl-C or SIGTERM, after the state was saved.
 
@@ -105,7 +105,7 @@ def run(
 
 
 class _Run:
-  """One call of `run`, with what its parts share."""
+  """One call of ``run``, with what its parts share."""
 
   def __init__(self, experiment: Experiment, cells: tuple[Cell, ...], options: Options, store: Any,
                share: tuple[int, int] | None, listener: signals.Listener):
@@ -243,7 +243,7 @@ class _Run:
   def _check_memory(self, program: Program) -> None:
     """Raises MemoryError if the compiler says that a pack will not fit; a lone lane may try.
 
-    The host's kernel would not raise: it kills, and would kill each rerun.
+    Without this check the host's kernel would kill the process, and each rerun too.
     """
     limit = self.options.memory_limit or devices.memory_limit(self.devices)
     if program.lanes.width > 1 and program.bytes > limit:

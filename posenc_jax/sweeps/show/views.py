@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report shows, as plain data: charts of lines and heat maps, for any sweep.
 
-Nothing is known of an experiment but its records. Settings that vary are told from those that do
-not; the setting that distinguishes encodings gives the colours; repeats (seeds) become a mean and
-a standard error. A lane that diverged or ran out of memory is in no mean.
+A chart is made from records alone, so it suits any experiment. Settings that vary label the lines;
+the setting "run" or "encoding" gives the colours; repeats (seeds) become a mean and a standard
+error. A lane that diverged or ran out of memory is in no mean.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-  """Lines over one axis; `colours` names what each colour stands for."""
+  """Lines over one axis; ``colours`` names what each colour stands for."""
 
   title: str
   x: str
@@ -247,7 +247,7 @@ def heat_range(heats: Sequence[Heat]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, count: int = 7) -> list[float]:
-  """About `count` round numbers that span [low, high].
+  """About ``count`` round numbers that span [low, high].
 
   Example:
     >>> ticks(0.13, 1.02)

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The directory of a sweep: what is written when, and what a rerun makes of it.
+"""The directory of a sweep, open for writing: what is written when, and how a rerun mends it.
 
     manifest.json              settings, grid and packing; replaced at once
     results.jsonl              a line for each cell, appended for each finished group
@@ -9,7 +9,7 @@
     run.lock                   held while a run writes
 
 A finished group's lines go out in one write and one sync, and only then is its checkpoint dropped,
-so at any instant a cell is either in the results or can be made again from its packing.
+so at any instant a cell is either in the results or can be trained again from its packing.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from posenc_jax.sweeps.store.reading import groups_of, read_manifest, read_recor
 
 
 class Store:
-  """A directory open for writing; use `Store.open` as a context.
+  """A directory open for writing; use ``Store.open`` as a context.
 
   Attributes:
     directory: where it is.
@@ -59,7 +59,7 @@ class Store:
 
     Args:
       directory: made if missing.
-      new: the manifest of this run, from `manifest.describe`.
+      new: the manifest of this run, from ``manifest.describe``.
       cells: the grid; it is added to the recorded one.
       share: (i, n) writes the i-th of n results files.
       repair: mend damaged files after keeping a copy.
@@ -117,7 +117,7 @@ class Store:
       old = None
       aside = f"manifest.corrupt-{time.time_ns()}.json"
       (self.directory / "manifest.json").rename(self.directory / aside)
-      self.log(f"manifest.json was damaged; kept as {aside} and made anew")
+      self.log(f"manifest.json was damaged; kept as {aside} and written again")
     if old is None:
       orphans = any(p.stat().st_size for p in result_files(self.directory))
       if orphans and not repair:
@@ -149,7 +149,7 @@ class Store:
                       "the old ones", SweepWarning, stacklevel=6)
 
   def _mend_results(self, repair: bool) -> None:
-    """Cuts a torn tail; keeps a copy of a damaged file, and with `repair` drops its bad lines."""
+    """Cuts a torn tail; keeps a copy of a damaged file, and with ``repair`` drops its bad lines."""
     found = lines.scan(self.results)
     if found.bad:
       self._keep_copy(found)
@@ -235,9 +235,9 @@ class Store:
     """The group's checkpoint, or None; says so if there is one that cannot be used."""
     found, why = checkpoint.load(self._checkpoint_path(group), group.id)
     if why:
-      self.log(f"checkpoint of group {group.id} {why}; the group starts anew")
+      self.log(f"checkpoint of group {group.id} {why}; the group starts over")
     return found
 
   def drop_checkpoint(self, group: Group) -> None:
-    """Removes the group's checkpoint, which its results make needless."""
+    """Removes the group's checkpoint, once its results are stored."""
     self._checkpoint_path(group).unlink(missing_ok=True)

@@ -1,11 +1,11 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A log of JSON lines that tells by itself which of its lines are whole.
+"""A log of JSON lines, each with a checksum that shows whether the line is whole.
 
-Every line carries the CRC-32 of the rest of its content in canonical form, so a line may be
-reordered by a tool or gain a carriage return without harm, but not change a digit. Lines are
-independent: a bad one costs itself only. (Optuna's journal, for one, is unreadable for good after
-one torn line.) A last line without its newline is torn: a kill or a full disk stopped its writing.
+Every line carries the CRC-32 of the rest of its content in canonical form, so a tool may reorder
+its keys or add a carriage return without harm, but a changed digit is found. Lines are independent:
+a damaged line loses one record and no other. A last line without its newline is torn, as a kill or
+a full disk stopped its writing.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ def decode(line: bytes) -> dict[str, Any]:
   """The record of a line.
 
   Raises:
-    ValueError: the line cannot be trusted; the text is the reason that `scan` reports.
+    ValueError: the line cannot be trusted; the text is the reason that ``scan`` reports.
   """
   try:
     record = json.loads(line.decode("utf-8"))

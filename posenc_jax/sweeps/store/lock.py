@@ -1,10 +1,10 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One writer a directory, by flock: the kernel drops it on any death, so no lock is ever stale.
+"""One writer a directory, by flock: the kernel releases it when a process dies, so none is stale.
 
-The lock file's text (process, host, start) is for the message only. An unsharded run holds the
-directory alone; shares hold it together and each its own file alone. Where locks are not supported
-(some network drives) the run says so and goes on.
+The lock file's text (process, host, start) is for the message only. An unsharded run locks the
+directory exclusively; shares lock it together, and each locks its own results file exclusively.
+Where locks are not supported (some network drives) the run warns and goes on.
 """
 
 import contextlib
@@ -39,12 +39,15 @@ def _holder(path: pathlib.Path) -> str:
 
 @contextlib.contextmanager
 def held(path: pathlib.Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
-  """Holds a lock file while the context lasts; yields whether the lock is real.
+  """Holds a lock file while the context lasts.
 
   Args:
-    path: the lock file; it stays when the lock is dropped.
+    path: the lock file; it stays when the lock is released.
     shared: several may hold it together.
     wait: wait for the holder instead of failing.
+
+  Returns:
+    A context that gives True, or False where locks are not supported.
 
   Raises:
     DirectoryInUse: another process holds it.

@@ -3,8 +3,8 @@
 """The manifest: everything about a sweep but its results, enough to repeat it.
 
 What decides the numbers (experiment, settings, data, schema) must be the same when a sweep is
-resumed; what only may move their last digits (versions, code, devices) is warned of. Of the
-environment only JAX_* and XLA_FLAGS are kept: the rest may hold secrets.
+resumed; a change of what may move their last digits (versions, code, devices) makes a warning. Of
+the environment only JAX_* and XLA_FLAGS are kept, as other variables may hold secrets.
 """
 
 import dataclasses
@@ -61,7 +61,7 @@ def to_json(value: Any, where: str = "settings") -> Any:
 
 
 def settings_of(experiment: Any) -> dict[str, Any]:
-  """The experiment's settings: its `settings`, or its own fields if it is a dataclass."""
+  """The experiment's settings: its ``settings``, or its own fields if it is a dataclass."""
   given = getattr(experiment, "settings", None)
   if given is None and dataclasses.is_dataclass(experiment) and not hasattr(experiment, "make"):
     given = experiment

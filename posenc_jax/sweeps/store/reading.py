@@ -59,6 +59,7 @@ def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
 
 
 def groups_of(found: Mapping[str, Any]) -> list[Group]:
+  """The packing of a manifest; raises CorruptStore if it does not match the grid."""
   cells = {i: Cell(settings) for i, settings in found["cells"].items()}
   wrong = [i for i, cell in cells.items() if cell.id != i]
   if wrong:
@@ -83,6 +84,9 @@ def load(*directories: str | pathlib.Path) -> Results:
   Args:
     *directories: of one sweep, or of its shares if they ran without a common disk. For different
       sweeps load each by itself.
+
+  Returns:
+    Results in the order of the grid, with what was wrong with the files in ``notes``.
 
   Raises:
     ValueError: a directory holds no sweep.
