@@ -89,6 +89,24 @@ def test_hostile_names_change_no_tag_of_the_page():
   assert "\x1b" not in "".join(bad.texts)
 
 
+def page_with_axis(label):
+  """A page whose series have an axis of this name; its entries are the heat maps' columns."""
+  records = []
+  for record in made_up(failed=False):
+    if record["cell"]["seq_len"] == 32:
+      axes = {name: {**axis, "label": label} for name, axis in record["axes"].items()}
+      records.append({**record, "axes": axes})
+  return to_html(sweeps.Results(tuple(records)), "t")
+
+
+def test_hostile_names_of_axes_change_no_tag_of_the_page():
+  bad, good = (Page(page_with_axis(f"length {name}")) for name in (HOSTILE, HARMLESS))
+  assert "Heat maps, d_model × length a rather harmless name" in good.texts
+  assert bad.tags == good.tags
+  # The label stands beside each map, in the heading, and in title and axis of both charts.
+  assert sum("<script>" in text for text in bad.texts) >= 5
+
+
 def test_the_page_forbids_everything_but_its_own_style():
   page = Page(page_of(HARMLESS))
   policy = dict((name, value) for tag, name, value in page.attributes if tag == "meta")["content"]

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pathlib
+import stat
 import zlib
 
 import jax
@@ -138,6 +139,32 @@ def test_short_writes_are_continued(tmp_path, monkeypatch):
   assert (tmp_path / "log").read_bytes() == b"0123456789abc\n"
   assert (tmp_path / "whole").read_bytes() == b"0123456789"
   assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_written_is_synced_before_it_counts(tmp_path, monkeypatch):
+  """A log is synced after its write; a whole file before its new name, and its directory after."""
+  events = []
+
+  def record(name):
+    real = getattr(os, name)
+
+    def call(first, *rest):
+      kind = "directory" if isinstance(first, int) and stat.S_ISDIR(os.fstat(first).st_mode) else ""
+      events.append(f"{name} {kind}".strip())
+      return real(first, *rest)
+
+    monkeypatch.setattr(os, name, call)
+
+  for name in ("write", "fsync", "replace"):
+    record(name)
+  files.append(tmp_path / "log", b"a\n")
+  assert events == ["write", "fsync", "fsync directory"]
+  events.clear()
+  files.append(tmp_path / "log", b"b\n")
+  assert events == ["write", "fsync"]
+  events.clear()
+  files.write_atomic(tmp_path / "whole", b"c")
+  assert events == ["write", "fsync", "replace", "fsync directory"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
