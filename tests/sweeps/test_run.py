@@ -276,10 +276,12 @@ def test_means_are_over_seeds_and_leave_failures_out(tmp_path):
   for seed, loss in enumerate([1.0, 2.0, 4.5, None]):
     made.append({"id": str(seed), "cell": {"lr": 0.1, "seed": seed}, "metrics": {"loss": loss},
                  "status": "ok" if loss else "diverged"})
+  # A lane may diverge on the way and end with a finite loss.
+  made.append({**made[0], "id": "4", "cell": {"lr": 0.1, "seed": 4}, "status": "diverged"})
   summary, = sweeps.Results(tuple(made)).mean("loss")
   values = np.array([1.0, 2.0, 4.5])
   assert summary.settings == sweeps.Cell(lr=0.1)
-  assert (summary.count, summary.failed) == (3, 1)
+  assert (summary.count, summary.failed) == (3, 2)
   assert summary.mean == pytest.approx(values.mean())
   assert summary.error == pytest.approx(values.std(ddof=1) / math.sqrt(3))
   with pytest.raises(ValueError, match="metric: got 'los', wanted one of"):
