@@ -24,6 +24,7 @@ from absl import flags as absl_flags
 import posenc_jax as px
 from experiments import flags, peers, ratios, timing
 from experiments.ratios import Row
+from posenc_jax._errors import explain_fault
 from posenc_jax.attention import IMPLEMENTATIONS
 
 PARTS = ("attention", "memory", "rotary", "table", "angles")
@@ -276,7 +277,7 @@ if __name__ == "__main__":
   def build() -> Config:
     """The config of the parsed flags, checked."""
     values = {f.name: absl_flags.FLAGS[f.name].value for f in dataclasses.fields(Config)}
-    found = [f"--{n}: got {x!r}, wanted some of {', '.join(known)}."
+    found = [explain_fault(f"--{n}", repr(x), f"some of {', '.join(known)}", "Correct the name")
              for n, known in choices.items() for x in values[n] if x not in known]
     if found:
       raise flags.Faults(found)

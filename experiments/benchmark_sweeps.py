@@ -25,6 +25,7 @@ from absl import flags as absl_flags
 
 from experiments import compare, flags
 from posenc_jax import sweeps
+from posenc_jax._errors import value_error
 from posenc_jax.sweeps.experiment import as_train
 from posenc_jax.sweeps.run import program
 
@@ -214,7 +215,7 @@ if __name__ == "__main__":
     parts = tuple(absl_flags.FLAGS["parts"].value)
     unknown = [p for p in parts if p not in PARTS]
     if unknown:
-      raise ValueError(f"--parts: got {unknown}, wanted some of {', '.join(PARTS)}.")
+      raise value_error("--parts", unknown, f"some of {', '.join(PARTS)}", "Correct the names")
     return Config(parts=parts, steps=absl_flags.FLAGS["steps"].value)
 
   flags.start(build, main)

@@ -20,6 +20,7 @@ from absl import flags as absl_flags
 from experiments import data as data_lib
 from experiments import encodings, figures, flags, language
 from posenc_jax import sweeps
+from posenc_jax._errors import explain_fault
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,22 +58,23 @@ class Config:
     for name in lists:
       values = getattr(self, name)
       if not values and name != "base":
-        found.append(f"--{name}: got no values, so the grid is empty; wanted at least one. "
-                     "Give it a value.")
+        found.append(explain_fault(f"--{name}", "no values, so the grid is empty", "at least one",
+                                   "Give it a value"))
       if len(set(values)) < len(values):
-        found.append(f"--{name}: got {list(values)}, wanted each value once. Drop the repeats.")
+        found.append(explain_fault(f"--{name}", list(values), "each value once",
+                                   "Drop the repeats"))
     for width in self.d_model:
       if width % self.head_dim:
         near = max(width // self.head_dim, 1) * self.head_dim
-        found.append(f"--d_model: got {width}, wanted a multiple of --head_dim={self.head_dim}. "
-                     f"Use {near}.")
+        found.append(explain_fault(
+          "--d_model", width, f"a multiple of --head_dim={self.head_dim}", f"Use {near}"))
     if self.eval_multiples and self.seq_len:
       longest = max(self.eval_multiples) * max(self.seq_len)
       least = longest * language.STRETCHES
       if self.eval_characters < least:
-        found.append(f"--eval_characters: got {self.eval_characters}, wanted {least} for "
-                     f"{language.STRETCHES} stretches of the longest evaluation, {longest}. "
-                     "Raise it, or lower --eval_multiples.")
+        found.append(explain_fault(
+          "--eval_characters", self.eval_characters, f"{least} for {language.STRETCHES} stretches "
+          f"of the longest evaluation, {longest}", "Raise it, or lower --eval_multiples"))
     return found
 
   def cells(self) -> tuple[sweeps.Cell, ...]:

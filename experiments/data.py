@@ -8,7 +8,7 @@ the training length differs from the loss at the training length by its context 
 
 Measured with version 0.0.2 of the text packages: the World English Bible has 4,032,055 characters
 of 76 kinds, line ends included, the King James Version 4,181,639 of 68, the Bible in Basic English
-4,176,111 of 67. The books in `VALIDATION_BOOKS` are 9.8 and 9.9 percent of the first two.
+4,176,111 of 67. The books in ``VALIDATION_BOOKS`` are 9.8 and 9.9 percent of the first two.
 """
 
 import collections
@@ -21,9 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import texts
+from posenc_jax._errors import value_error
 
-# Whole books, one a genre, so that no verse is validated whose neighbours were trained on, and no
-# parallel account either: Leviticus (law), Ruth and Esther (tales; Judges and Kings are retold
+# Whole books, one a genre, so that no verse for validation has neighbours in the training part, nor
+# a parallel account there: Leviticus (law), Ruth and Esther (tales; Judges and Kings are retold
 # elsewhere), Proverbs (sayings), Amos (prophecy), John (the gospel that shares least with the
 # other three), Hebrews (letter).
 VALIDATION_BOOKS = (3, 8, 17, 20, 30, 43, 58)
@@ -66,16 +67,14 @@ def build_vocabulary(
     special: symbols that come first, whether or not the text has them.
 
   Returns:
-    At most `max_vocabulary` symbols.
+    At most ``max_vocabulary`` symbols.
 
   Raises:
-    ValueError: if there is no room for a single character.
+    ValueError: there is no room for a single character.
   """
   if max_vocabulary <= len(special):
-    raise ValueError(
-      f"max_vocabulary is {max_vocabulary}; it must be at least {len(special) + 1}, for "
-      f"{len(special)} special symbols and one character."
-    )
+    raise value_error("max_vocabulary", max_vocabulary, f"at least {len(special) + 1}, for "
+                      f"{len(special)} special symbols and one character", "Raise it")
   counts = collections.Counter(text)
   del counts[UNKNOWN]
   frequent = sorted(counts, key=lambda character: (-counts[character], character))
@@ -106,11 +105,11 @@ def load_text(
 ) -> Corpus:
   """Loads a corpus at character level: an installed translation, or a file of yours.
 
-  "web" and "kjv" have one verse a line and are split by book (`VALIDATION_BOOKS`). "bbe", whose
-  verses cannot be told apart (see `texts`), and files are split by position: their last 10 percent
-  is for evaluation. Colour codes and control characters are dropped.
+  "web" and "kjv" have one verse a line and are split by book (``VALIDATION_BOOKS``). "bbe", whose
+  verse index is wrong (see ``texts``), and files are split by position: their last 10 percent is
+  for evaluation. Colour codes and control characters are dropped.
 
-  The vocabulary is counted on the training part alone. Beyond `max_vocabulary` the rarest
+  The vocabulary is counted on the training part alone. Beyond ``max_vocabulary`` the rarest
   characters share the id of UNKNOWN, as do characters that only the evaluation part has. Chinese
   text, with its thousands of characters, is the case in point: of 871 thousand characters of
   classics and technical prose (Debian's fortunes-zh) the default leaves 1.3 percent unknown.
@@ -127,11 +126,11 @@ def load_text(
     A Corpus.
 
   Raises:
-    ValueError: if an argument is out of range, the file cannot be used or is too short.
-    ImportError: if the translation is not installed.
+    ValueError: an argument is out of range, the file cannot be used or is too short.
+    ImportError: the translation is not installed.
   """
   if longest_window < 1:
-    raise ValueError(f"longest_window is {longest_window}; it must be at least 1.")
+    raise value_error("longest_window", longest_window, "at least 1", "Raise it")
   if data_file is None:
     name = data
     if data in ("web", "kjv"):
@@ -146,12 +145,11 @@ def load_text(
     train, valid = _split_by_position(text)
   for part, characters in (("training", len(train)), ("evaluation", len(valid))):
     if characters <= longest_window:
-      source = f"data {data!r}" if data_file is None else f"data_file {data_file!r}"
-      raise ValueError(
-        f"{source} has {len(train) + len(valid)} characters, {characters} of them in the "
-        f"{part} part; a window of {longest_window} takes {longest_window + 1}. Give a longer "
-        "text or shorter windows."
-      )
+      argument, given = ("data", data) if data_file is None else ("data_file", data_file)
+      raise value_error(
+        argument, f"{given!r} with {len(train) + len(valid)} characters, {characters} of them in "
+        f"the {part} part", f"at least {longest_window + 1} for a window of {longest_window}",
+        "Give a longer text or shorter windows")
   vocabulary = build_vocabulary(train, max_vocabulary=max_vocabulary, special=(UNKNOWN,))
   train, valid = encode(train, vocabulary), encode(valid, vocabulary)
   return Corpus(name, train, valid, vocabulary, sha256, size)
@@ -167,20 +165,23 @@ def sample_windows(
     length: how many characters a window predicts; static.
     batch: how many windows; static.
     key: a PRNG key.
-    counted: how many of them count, at most `length`; may be traced. Where windows start depends on
-      this number alone, so a lane that counts 32 of 64 trains on the text that it would train on
+    counted: how many of them count, at most ``length``; may be traced. Where windows start depends
+      on this number alone, so a lane that counts 32 of 64 trains on the text that it would train on
       with a length of 32. By default all count.
 
   Returns:
-    int32 [batch, length + 1]: `[:, :-1]` goes in, `[:, 1:]` is to be predicted. What follows the
-    characters that count may be anything.
+    int32 [batch, length + 1]: ``[:, :-1]`` goes in, ``[:, 1:]`` is to be predicted. The characters
+    after those that count may be any.
 
   Raises:
-    ValueError: if no window fits.
+    ValueError: no window fits.
   """
   chex.assert_rank(ids, 1, exception_type=ValueError)
-  if length < 1 or ids.shape[0] <= length:
-    raise ValueError(f"ids has {ids.shape[0]} characters; a window of {length} takes {length + 1}.")
+  if length < 1:
+    raise value_error("length", length, "at least 1", "Raise it")
+  if ids.shape[0] <= length:
+    raise value_error("ids", f"{ids.shape[0]} characters", f"at least {length + 1} for a window of "
+                      f"{length}", "Give a longer text or shorter windows")
   last = ids.shape[0] - (length if counted is None else counted)
   starts = jax.random.randint(key, (batch,), 0, last)
   window = starts[:, None] + jnp.arange(length + 1)[None, :]
@@ -192,23 +193,23 @@ def evaluation_windows(
 ) -> np.ndarray:
   """Cuts fixed windows that predict no character twice, spread evenly over the text.
 
-  `count * length / block` blocks of `block` characters are spread over the text, and each is cut
-  into windows of `length`. With the same block and the same `count * length`, windows of every
-  length that divides the block predict exactly the same characters: only how much comes before
-  them differs. So take the longest evaluation length as the block.
+  ``count * length / block`` blocks of ``block`` characters are spread over the text, and each is
+  cut into windows of ``length``. With the same block and the same ``count * length``, windows of
+  every length that divides the block predict exactly the same characters: only how much comes
+  before them differs. So take the longest evaluation length as the block.
 
   Args:
     ids: int32 [characters].
     length: how many characters a window predicts.
     count: how many windows.
-    block: a multiple of `length` that divides `count * length`; by default `length`.
+    block: a multiple of ``length`` that divides ``count * length``; by default ``length``.
 
   Returns:
-    int32 [count, length + 1]: `[:, :-1]` goes in, `[:, 1:]` is to be predicted. Inside a
+    int32 [count, length + 1]: ``[:, :-1]`` goes in, ``[:, 1:]`` is to be predicted. Inside a
     block, the last target of a window is the first input of the next.
 
   Raises:
-    ValueError: if the numbers do not divide or the text is too short.
+    ValueError: the numbers do not divide or the text is too short.
 
   Example:
     >>> evaluation_windows(np.arange(11, dtype=np.int32), 2, 4, block=4)
@@ -219,19 +220,15 @@ def evaluation_windows(
   """
   block = length if block is None else block
   if length < 1 or count < 1:
-    raise ValueError(f"length is {length} and count {count}; both must be at least 1.")
+    raise value_error("length, count", f"{length}, {count}", "at least 1 each", "Raise them")
   if block < 1 or block % length or count * length % block:
-    raise ValueError(
-      f"block is {block}; it must be a multiple of length ({length}) and divide count * length "
-      f"({count * length})."
-    )
+    raise value_error("block", block, f"a multiple of length, {length}, that divides count * "
+                      f"length, {count * length}", "Leave it out to take the length")
   blocks = count * length // block
   stride = (len(ids) - 1) // blocks
   if stride < block:
-    raise ValueError(
-      f"ids has {len(ids)} characters; {count} windows of {length} take {count * length + 1}. "
-      "Give a longer text, or fewer or shorter windows."
-    )
+    raise value_error("ids", f"{len(ids)} characters", f"at least {count * length + 1} for {count} "
+                      f"windows of {length}", "Give a longer text, or fewer or shorter windows")
   block_starts = np.arange(blocks)[:, None] * stride
   starts = (block_starts + np.arange(0, block, length)[None, :]).reshape(count, 1)
   return np.asarray(ids)[starts + np.arange(length + 1)[None, :]]

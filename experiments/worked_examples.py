@@ -22,6 +22,7 @@ from flax import nnx
 import posenc_jax as px
 from experiments import flags
 from posenc_jax import nn
+from posenc_jax._errors import explain_fault
 
 PICTURE = "sinusoidal_768x512.png"
 EMBEDDINGS = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]], np.float32)
@@ -53,10 +54,12 @@ class Config:
     """Everything that is wrong, each line naming its flag."""
     found = []
     if self.texts < self.batch_size:
-      found.append(f"--texts: got {self.texts}, wanted at least one batch of "
-                   f"--batch_size={self.batch_size}. Raise it or make batches smaller.")
+      found.append(explain_fault(
+        "--texts", self.texts, f"at least one batch of --batch_size={self.batch_size}",
+        "Raise it or make batches smaller"))
     if self.out is not None and pathlib.Path(self.out).is_file():
-      found.append(f"--out: got {self.out}, which is a file, wanted a directory. Name another.")
+      found.append(explain_fault("--out", f"{self.out}, which is a file", "a directory",
+                                 "Name another"))
     return found
 
 

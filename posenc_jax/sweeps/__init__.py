@@ -1,9 +1,9 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Sweeps: many models in one program, that survive anything.
+"""Sweeps: many models trained in one program; a killed sweep goes on where it was.
 
-A notebook's sweep, whole. Give `run` a directory and the same call finishes what is missing,
-however often it was killed.
+This is a whole sweep, as in a notebook. With a directory as its third argument, a second call of
+``run`` trains only the cells that have no result yet.
 
 >>> import jax
 >>> from posenc_jax import sweeps
@@ -21,32 +21,36 @@ however often it was killed.
 
 The parts, in the order of use:
 
-  cells     `Cell`, `grid(**axes)`: one point, all points. A cell is a frozen mapping with an `id`.
-  experiment `simple(make_train, static=[...])`, or a class with
+  cells     ``Cell`` is one point, a frozen mapping with an ``id``; ``grid(**axes)`` makes all.
+  experiment ``simple(make_train, static=[...])``, or a class with
 
       split(cell) -> (static, traced)         static hashable, traced a dict of numbers
       make_train(static) -> Train | train     train(traced, key) -> {"loss": ..., ...}
 
     and, if it can, merge(statics), cost(static), memory(static), settings, data, name: see
-    `Experiment`. A `Train(init, step, steps, finish, tokens=, axes=)` lets the engine own the loop:
+    ``Experiment``. With a ``Train(init, step, steps, finish, tokens=, axes=)`` the engine runs the
+    loop over steps:
 
       init(traced, key) -> state
       step(state, traced, index) -> (state, {"loss": ...})     one step; its metrics become curves
       finish(state, traced) -> {"loss": ..., "loss_by_length": [n]}
 
-    which gives live progress, curves, checkpoints inside a group and an answer to Ctrl-C.
-  plan      `plan(experiment, cells, out, batching="auto")`, `print(plan.describe())`: the dry
-            run; with a directory, of what is missing there.
-  run       `run(experiment, cells, out, name=None, **options)` -> `Results`; see `Options` for
-            batching, max_lanes, memory_limit, devices, shard, distributed, checkpoint_seconds,
+    which gives live progress, curves, checkpoints inside a group and an end after Ctrl-C.
+  plan      ``print(plan(experiment, cells, out, batching="auto").describe())`` is the dry run; with
+            a directory, it counts what is missing there.
+  run       ``run(experiment, cells, out, name=None, **options)`` -> ``Results``; see ``Options``
+            for batching, max_lanes, memory_limit, devices, shard, distributed, checkpoint_seconds,
             repair, retry, report, tensorboard, compile_cache, profile_dir, argv.
-  results   `load(directory)` -> `Results`: iterate for records (dicts with cell, status, metrics,
-            series, axes), `results[cell]`, `results.mean(metric)`, `results.table()`.
-  report    `write_report(results, directory)`: report.html, table.csv, figures.
-  errors    each has an `exit_code`; a script's main says `with sweeps.exits(): ...` and ends with
-            `sys.exit(results.exit_code)`.
+  results   ``load(directory)`` -> ``Results``: iterate for records (dicts with cell, status,
+            metrics, series, axes), ``results[cell]``, ``.mean(metric)``, ``.table()``.
+  report    ``write_report(results, directory)``: report.html, table.csv, figures.
+  errors    each has an ``exit_code``; a script's main says ``with sweeps.exits(): ...`` and ends
+            with ``sys.exit(results.exit_code)``.
 
-Nothing here imports flax or reads a flag. Each module says what it decided and why.
+Nothing here imports flax or reads a flag.
+
+The modules beside this one (cells, experiment, options, group, records, results, devices, files,
+errors) know no room. The rooms plan, store and show import only them; run imports all.
 """
 
 from posenc_jax.sweeps.cells import Cell, grid
@@ -64,10 +68,12 @@ from posenc_jax.sweeps.errors import (
 )
 from posenc_jax.sweeps.experiment import Experiment, Train, simple, split_by_name
 from posenc_jax.sweeps.options import Options
-from posenc_jax.sweeps.plan.planner import Plan, plan
-from posenc_jax.sweeps.results import Results, Summary, load
+from posenc_jax.sweeps.plan.planner import Plan
+from posenc_jax.sweeps.results import Results, Summary
+from posenc_jax.sweeps.run.dry_run import plan
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.show.report import main_metric, write_report
+from posenc_jax.sweeps.store.reading import load
 
 __all__ = [
   "CannotWrite",

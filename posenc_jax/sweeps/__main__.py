@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rebuilds the report of a sweep, or compares several, from their directories alone.
 
-    python -m posenc_jax.sweeps runs/compare                       its report, made anew
+    python -m posenc_jax.sweeps runs/compare                       its report again
     python -m posenc_jax.sweeps runs/a runs/b --out runs/a-vs-b    one report of both
     python -m posenc_jax.sweeps part0 part1 --merge --out whole    shares of one sweep
 
@@ -21,10 +21,10 @@ from posenc_jax._errors import value_error
 
 
 def compare(directories: Sequence[pathlib.Path]) -> sweeps.Results:
-  """The results of several sweeps as one, with a setting `run` that tells them apart.
+  """The results of several sweeps as one, with a setting ``run`` that names the sweep.
 
   Args:
-    directories: of sweeps; equal names are told apart by their parents.
+    directories: of sweeps; if two have one name, ``run`` is the whole path.
 
   Returns:
     Results without a manifest, since each sweep has its own.
@@ -62,7 +62,7 @@ def report(
     The results reported on.
 
   Raises:
-    ValueError: a directory holds no sweep, or `out` is missing.
+    ValueError: a directory holds no sweep, or ``out`` is missing.
   """
   paths = [pathlib.Path(d) for d in directories]
   if len(paths) > 1 and out is None:

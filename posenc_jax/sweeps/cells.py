@@ -15,13 +15,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from posenc_jax._errors import type_error, value_error
+from posenc_jax._errors import explain_fault, type_error, value_error
 
 Scalar = bool | int | float | str | None
 
 
 def plain(name: str, value: Any) -> Scalar:
-  """Returns `value` as a JSON scalar; NumPy scalars are converted.
+  """Returns ``value`` as a JSON scalar; NumPy scalars are converted.
 
   Raises:
     TypeError: it is no scalar.
@@ -57,7 +57,7 @@ def cell_id(settings: Mapping[str, Scalar]) -> str:
 
 
 class Cell(Mapping[str, Scalar]):
-  """A frozen, hashable mapping of settings, with a stable `id`.
+  """A frozen, hashable mapping of settings, with a stable ``id``.
 
   Args:
     settings: a mapping of names to JSON scalars.
@@ -84,7 +84,8 @@ class Cell(Mapping[str, Scalar]):
     object.__setattr__(self, "id", cell_id(self._settings))
 
   def __setattr__(self, name: str, value: Any) -> None:
-    raise AttributeError(f"a cell is frozen, {name} cannot be set: use cell.replace({name}=...)")
+    raise AttributeError(explain_fault(f"cell: {name}", "an assignment", "none, a cell is frozen",
+                                       f"Make another cell by cell.replace({name}=...)"))
 
   def __getitem__(self, name: str) -> Scalar:
     return self._settings[name]
@@ -187,7 +188,7 @@ def seed_words(cell: Cell) -> tuple[int, int, int]:
 
   Cells that differ in anything but the seed have unrelated keys. The key depends on no order, group
   or device, so a grown grid leaves it as it was. (An experiment that wants the same data for all
-  its encodings derives it from `traced["seed"]` instead.)
+  its encodings derives it from ``traced["seed"]`` instead.)
 
   Raises:
     ValueError: the seed is no integer from 0 to 2**32 - 1.

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spreading lanes over the local devices, and what a machine is expected to do.
 
-Lanes do not talk to each other, so every device maps over its own share (`shard_map`): no
-partitioner has to find that out, and hand-written kernels work unchanged. With one device, the
-common case, there is no mesh at all.
+Lanes do not communicate, so each device maps over its own share by ``shard_map``: the partitioner
+has nothing to decide, and hand-written kernels work unchanged. One device needs no mesh.
 """
 
 import os
@@ -23,7 +22,7 @@ _FLOPS = {"cpu": 5e10, "gpu": 2e13, "tpu": 2e13}
 
 
 def local_devices(count: int | None = None) -> list[jax.Device]:
-  """This process's first `count` devices, or all.
+  """This process's first ``count`` devices, or all.
 
   Raises:
     ValueError: there are fewer.
@@ -69,9 +68,9 @@ class Lanes:
     self.mesh = Mesh(np.array(self.devices), ("lanes",)) if count > 1 else None
 
   def map(self, function: Callable, name: str, shared: int = 0) -> Callable:
-    """`function` over a leading axis of lanes; its last `shared` arguments are the same for all.
+    """``function`` over a leading axis of lanes; all lanes share its last ``shared`` arguments.
 
-    The name is what profiles and the compile cache show.
+    Profiles and the compile cache show the name.
     """
 
     def call(*args: Any) -> Any:
@@ -87,7 +86,7 @@ class Lanes:
     return call
 
   def put(self, tree: Any) -> Any:
-    """Host arrays with a leading axis of `width` lanes onto the devices; padding repeats lane 0."""
+    """Puts host arrays [width, ...] onto the devices; padding lanes repeat lane 0."""
     def pad(x: np.ndarray) -> np.ndarray:
       extra = self.padded - self.width
       return x if not extra else np.concatenate([x, np.repeat(x[:1], extra, axis=0)])
@@ -97,6 +96,6 @@ class Lanes:
     return jax.tree.map(lambda x: jax.device_put(pad(np.asarray(x)), where), tree)
 
   def get(self, tree: Any) -> Any:
-    """Device arrays with a leading axis of lanes as host arrays without the padding."""
+    """Device arrays [lanes, ...] as host arrays [width, ...], without the padding."""
     jax.block_until_ready(tree)  # Unlike the copy, this wait lets Ctrl-C through.
     return jax.tree.map(lambda x: np.asarray(x)[:self.width], tree)

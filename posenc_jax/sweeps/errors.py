@@ -16,7 +16,7 @@ class SweepWarning(UserWarning):
 
 
 class SweepError(Exception):
-  """A sweep cannot go on; `exit_code` is what a script should exit with."""
+  """A sweep cannot go on; ``exit_code`` is what a script should exit with."""
 
   exit_code = 1
 
@@ -54,7 +54,7 @@ class DirectoryInUse(SweepError, RuntimeError):
 class Interrupted(KeyboardInterrupt):
   """Ctrl-C or SIGTERM stopped the sweep after its state was saved (exit 130 or 143).
 
-  It is a KeyboardInterrupt, so a notebook shows it as one and no `except Exception` swallows it.
+  It is a KeyboardInterrupt, so a notebook shows it as one and no ``except Exception`` swallows it.
   """
 
   def __init__(self, message: str, signum: int):
@@ -83,7 +83,7 @@ def exit_code(error: BaseException) -> int:
 def exits() -> Iterator[None]:
   """Turns a sweep's errors into one line on stderr and the right exit code, for scripts.
 
-  Errors that no one foresaw keep their traceback; a second Ctrl-C is foreseen.
+  Other errors keep their traceback. A KeyboardInterrupt, as of a second Ctrl-C, does not.
 
   Example:
     >>> try:

@@ -2,18 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an experiment tells the engine: how a cell divides, and how one lane trains.
 
-Static outside, traced inside. `split` divides a cell into what shapes the program (static) and what
-the program is fed (traced); `make_train(static)` closes over the first and returns functions of the
-second for ONE lane, with no batch axis of lanes. The engine maps them over lanes.
+``split`` divides a cell into what shapes the program (static) and numbers that the program takes as
+arguments (traced). ``make_train(static)`` closes over the first and returns functions of the second
+for ONE lane, with no batch axis of lanes. The engine maps them over lanes.
 
-A lane is either a plain `train(traced, key) -> results` or a `Train`, which the engine steps
+A lane is either a plain ``train(traced, key) -> results`` or a ``Train``, which the engine steps
 itself. The second costs three more lines and gives live progress, curves, checkpoints inside a long
-group and an answer to Ctrl-C within a second. The engine, not the experiment, owns the loop over
-steps: it runs one compiled loop body for any number of steps, so where a run is cut (progress,
-checkpoints, kill and resume) changes not one bit of the result.
+group and an end within a second of Ctrl-C. The engine runs one compiled loop body for any number of
+steps, so cutting a run elsewhere (progress, checkpoints, kill and resume) changes no bit of it.
 
-No `lax.switch` chooses between encodings inside a lane: under vmap it computes every branch. What
-differs in structure belongs in `static`.
+What differs in structure, such as the encoding, belongs in ``static``: a ``lax.switch`` inside a
+lane computes every branch under vmap.
 """
 
 import dataclasses
@@ -35,16 +34,16 @@ class Train:
   """One lane's training as functions of traced settings.
 
   Attributes:
-    init: `(traced, key) -> state`, any PyTree of arrays.
-    step: `(state, traced, index) -> (state, metrics)`; index is an int32 scalar counting from 0,
-      metrics a dict of scalars. They become the curves `series[name]`, one value a step.
+    init: ``(traced, key) -> state``, any PyTree of arrays.
+    step: ``(state, traced, index) -> (state, metrics)``; index is an int32 scalar counting from 0,
+      metrics a dict of scalars. They become the curves ``series[name]``, one value a step.
     steps: how many steps a lane trains.
-    finish: `(state, traced) -> results`, a (nested) dict of scalars, which become `metrics`, and of
-      vectors, which become `series`. None: the last step's metrics are the results.
+    finish: ``(state, traced) -> results``, a (nested) dict of scalars, which become ``metrics``,
+      and of vectors, which become ``series``. None: the last step's metrics are the results.
     watch: the name whose first non-finite value marks a lane as diverged.
-    tokens: tokens a lane reads in a step, for tokens/s; 0 if the word has no meaning.
-    axes: for a vector in results, what its entries stand for: `{"loss_by_length": ("length",
-      [16, 32])}`. The report labels plots with it.
+    tokens: tokens a lane reads in a step, for tokens/s; 0 if there are none.
+    axes: for a vector in results, what its entries stand for, as in
+      ``{"loss_by_length": ("length", [16, 32])}``. The report labels plots with it.
   """
 
   init: Callable[[Traced, jax.Array], PyTree]
@@ -66,7 +65,7 @@ class Experiment(Protocol):
 
   Optional, looked up by name:
     merge(statics) -> static or None: one static that can train the lanes of all (the widest, the
-      longest), or None if no one program can. The lanes' own sizes then travel in `traced`.
+      longest), or None if no one program can. The lanes' own sizes then travel in ``traced``.
     cost(static) -> float: floating-point operations of one lane's step (of the whole run for a
       plain train function).
     memory(static) -> float: bytes a lane needs while training.
@@ -88,7 +87,7 @@ class Experiment(Protocol):
 
 
 def split_by_name(cell: Cell, static: tuple[str, ...] = ()) -> tuple[Cell, Traced]:
-  """The usual division: named settings and all that are no numbers are static, numbers are traced.
+  """The usual division: named settings and those that are no numbers are static, others traced.
 
   Example:
     >>> split_by_name(Cell(encoding="rope", width=8, lr=0.5), static=("width",))
@@ -104,7 +103,7 @@ def split_by_name(cell: Cell, static: tuple[str, ...] = ()) -> tuple[Cell, Trace
 
 @dataclasses.dataclass(frozen=True)
 class Simple:
-  """An experiment made of one function, for a notebook; see `simple`."""
+  """An experiment made of one function, for a notebook; see ``simple``."""
 
   make: Callable[[Cell], Train | Callable]
   static: tuple[str, ...]
@@ -113,7 +112,7 @@ class Simple:
   name: str = "simple"
 
   def split(self, cell: Cell) -> tuple[Hashable, Traced]:
-    """Divides by name; see `split_by_name`."""
+    """Divides by name; see ``split_by_name``."""
     missing = [name for name in self.static if name not in cell]
     if missing:
       raise value_error("simple: static", missing, f"names of settings, which are {list(cell)}",
@@ -133,15 +132,21 @@ def simple(
   data: str | None = None,
   name: str = "simple",
 ) -> Simple:
-  """Makes an experiment of one function; settings that are no numbers are static by themselves.
+  """Makes an experiment of one function; settings that are no numbers are always static.
 
   Args:
-    make_train: `make_train(static) -> train(traced, key) -> results`, or returning a `Train`;
+    make_train: ``make_train(static) -> train(traced, key) -> results``, or returning a ``Train``;
       static is a Cell with the static settings.
     static: names of the numbers that shape the program, such as a width.
     settings: what all cells share, for the manifest.
     data: identifies the data, for the manifest.
     name: for reports.
+
+  Returns:
+    An experiment whose ``split`` is ``split_by_name`` with these names.
+
+  Raises:
+    TypeError: the first argument is no function, or ``static`` is one text.
 
   Example:
     >>> import jax
@@ -160,7 +165,7 @@ def simple(
 
 
 def as_train(experiment: Experiment, static: Hashable) -> Train:
-  """The experiment's `Train`; a plain function becomes one whose whole run is its `finish`."""
+  """The experiment's ``Train``; a plain function becomes one whose whole run is its ``finish``."""
   train = experiment.make_train(static)
   if isinstance(train, Train):
     return train

@@ -12,8 +12,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CorruptStore
+
+_MEND = "Start in another output directory"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +63,10 @@ class Group:
       group = Group(tuple(cells[i] for i in data["cells"]), tuple(cells[i] for i in data["shapes"]),
                     data["width"], data["order"], data["why"])
     except (KeyError, TypeError) as error:
-      raise CorruptStore(f"manifest: group {str(data):.80} does not fit its grid: {error!r}"
-                         ) from error
+      raise CorruptStore(explain_fault("manifest: groups", f"{str(data):.80} ({error!r})",
+                                       "a group of its grid's cells", _MEND)) from error
     if group.id != data["id"] or not 0 < len(group.cells) <= group.width:
-      raise CorruptStore(f"manifest: group {data['id']} does not match its own cells")
+      raise CorruptStore(explain_fault(
+        "manifest: groups", f"id {data['id']} for the cells and width of {group.id}",
+        "the id of its content", _MEND))
     return group

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How a sweep is run, as against what it computes: no option is part of a cell or its result."""
+"""How a sweep is run; what it computes is in the cells, so no option changes a cell or its id."""
 
 import dataclasses
 import difflib
@@ -18,8 +18,8 @@ class Options:
 
   Attributes:
     batching: "bucketed" makes one program of each static setting; "padded" merges as many as the
-      experiment's `merge` allows; "auto" merges where that is expected to cost less; "single" runs
-      every cell alone.
+      experiment's ``merge`` allows; "auto" merges where that is expected to cost less; "single"
+      runs every cell alone.
     max_lanes: most lanes a group may have.
     memory_limit: bytes all lanes of a group may need together; None asks the devices.
     flops_per_second: what the planner expects of the machine; None guesses from the device.
@@ -27,8 +27,8 @@ class Options:
     devices: how many local devices to spread lanes over; None for all.
     shard: (i, n) runs the i-th of n shares, i from 0, with a results file of its own. Shares that
       have no disk in common must plan alike: give them all the same memory_limit.
-    distributed: start `jax.distributed` and let every process take its share.
-    distributed_args: arguments of `jax.distributed.initialize`; empty lets it find them.
+    distributed: start ``jax.distributed`` and let every process take its share.
+    distributed_args: arguments of ``jax.distributed.initialize``; empty lets it find them.
     chunk_seconds: about how long the device runs between two looks at progress and signals.
     checkpoint_seconds: a group that runs longer saves its state this often; it is stretched so
       that saving takes at most 2 percent of the time.
@@ -83,7 +83,7 @@ class Options:
 
 
 def check_shard(shard: tuple[int, int]) -> None:
-  """Raises a ValueError unless `shard` is (i, n) with 0 <= i < n."""
+  """Raises a ValueError unless ``shard`` is (i, n) with 0 <= i < n."""
   fits = isinstance(shard, (tuple, list)) and len(shard) == 2
   if not (fits and all(type(x) is int for x in shard) and 0 <= shard[0] < shard[1]):
     raise value_error("options: shard", shard, "(i, n) with 0 <= i < n",
@@ -91,7 +91,7 @@ def check_shard(shard: tuple[int, int]) -> None:
 
 
 def make_options(options: Options | None, changes: Mapping[str, Any]) -> Options:
-  """`options` (default: all defaults) with `changes` applied.
+  """``options`` (default: all defaults) with ``changes`` applied.
 
   Raises:
     TypeError: a name is not an option; the nearest is named.

@@ -9,12 +9,13 @@
     nonfinite           for each null, or list with nulls, what stood there
     axes                for a series, what its entries stand for
     group, lane         where it was trained
-    attempt             counts reruns that `retry` asked for; the highest counts
+    attempt             counts reruns that ``retry`` asked for; the highest counts
     time                seconds and date; all else is the same however often the sweep was killed
 
 JSON has no NaN: Python would write one that a browser refuses to read.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ Record = dict[str, Any]
 
 
 def _short(x: np.floating) -> float:
-  """The float32 `x` as the Python float with fewest digits that rounds back to it."""
+  """The float32 ``x`` as the Python float with fewest digits that rounds back to it."""
   return float(str(np.float32(x)))
 
 
@@ -43,7 +44,7 @@ def _reason(values: np.ndarray) -> str | None:
 
 
 def thin(curve: np.ndarray, points: int) -> tuple[np.ndarray, dict[str, Any]]:
-  """A curve of at most `points` values, each the mean of equally many steps, and its axis.
+  """A curve of at most ``points`` values, each the mean of equally many steps, and its axis.
 
   Example:
     >>> thin(np.array([4.0, 2.0, 1.0, 1.0]), 2)
@@ -56,6 +57,41 @@ def thin(curve: np.ndarray, points: int) -> tuple[np.ndarray, dict[str, Any]]:
       curve = np.array([np.mean(curve[e:e + size], dtype=np.float64) for e in ends])
       curve = curve.astype(np.float32)
   return curve, {"label": "step", "start": (size - 1) / 2, "step": size}
+
+
+def _first_bad_step(curves: dict[str, np.ndarray], watch: str) -> int | None:
+  """The first step whose watched metric is not finite; without such a metric, any of them."""
+  watched = [curve for name, curve in curves.items() if name == watch or watch not in curves]
+  bad = [np.flatnonzero(~np.isfinite(curve)) for curve in watched]
+  return min((int(steps[0]) for steps in bad if steps.size), default=None)
+
+
+def _named_arrays(
+  curves: dict[str, np.ndarray], results: dict[str, np.ndarray], axes: dict[str, Any], points: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
+  """(metrics, series, axes of the series): thinned curves, then what finish returned."""
+  metrics, series, labelled = {}, {}, {}
+  for name, curve in curves.items():
+    series[name], labelled[name] = thin(curve, points)
+  for name, value in (results or {name: curve[-1] for name, curve in curves.items()}).items():
+    if value.ndim == 0:
+      metrics[name] = value
+      continue
+    # A vector from finish may have the name of a curve; both are kept.
+    key = name if name not in series else f"final/{name}"
+    label, values = axes.get(name, ("index", range(len(value))))
+    series[key] = value
+    labelled[key] = {"label": label, "values": [float(v) for v in values]}
+  return metrics, series, labelled
+
+
+def _has_diverged(names: Sequence[str], bad: Mapping[str, str], watch: str) -> bool:
+  """Whether a watched number of ``names`` ("series/.." or "metrics/..") is in ``bad``.
+
+  If none of the names is watched, every one is.
+  """
+  watched = [name for name in names if name.split("/", 1)[1] == watch]
+  return any(name in bad for name in watched or names)
 
 
 def make_record(
@@ -72,43 +108,31 @@ def make_record(
   Args:
     cell: its settings.
     curves: metrics of each step, [steps] each.
-    results: scalars [] and vectors [n] from finish.
+    results: scalars [] and vectors [n] from finish; if there are none, the curves' last values.
     watch: the name that tells whether the lane diverged; if there is none such, all do.
     axes: (label, values) for vectors in results.
     points: length to which curves are thinned.
-  """
-  record: Record = {"id": cell.id, "cell": dict(cell), "status": "ok", "first_bad_step": None,
-                    "metrics": {}, "series": {}, "nonfinite": {}, "axes": {}}
-  for name, curve in curves.items():
-    first = np.flatnonzero(~np.isfinite(curve))
-    if first.size and (name == watch or watch not in curves):
-      known = record["first_bad_step"]
-      record["first_bad_step"] = int(first[0]) if known is None else min(known, int(first[0]))
-    thinned, axis = thin(curve, points)
-    record["series"][name], record["axes"][name] = thinned, axis
-  if not results:
-    results = {name: curve[-1] for name, curve in curves.items()}
-  for name, value in results.items():
-    if value.ndim == 0:
-      record["metrics"][name] = value
-      continue
-    # A vector from finish beside a curve of the same name would hide it.
-    key = name if name not in record["series"] else f"final/{name}"
-    record["series"][key] = value
-    label, values = (axes or {}).get(name, ("index", range(len(value))))
-    record["axes"][key] = {"label": label, "values": [float(v) for v in values]}
 
-  named = {**{f"series/{k}": v for k, v in record["series"].items()},
-           **{f"metrics/{k}": v for k, v in record["metrics"].items()}}
-  reasons = {k: _reason(np.atleast_1d(v)) for k, v in named.items()}
-  record["nonfinite"] = {k: why for k, why in reasons.items() if why}
-  watched = [k for k in record["nonfinite"] if k.split("/", 1)[1] == watch]
-  unwatched = not any(k.split("/", 1)[1] == watch for k in named)
-  if record["first_bad_step"] is not None or watched or (unwatched and record["nonfinite"]):
-    record["status"] = "diverged"
-  record["series"] = {k: _numbers(v) for k, v in record["series"].items()}
-  record["metrics"] = {k: _numbers(np.atleast_1d(v))[0] for k, v in record["metrics"].items()}
-  return record
+  Returns:
+    A Record with status "ok" or "diverged", in which JSON can hold every number.
+  """
+  metrics, series, labelled = _named_arrays(curves, results, axes or {}, points)
+  named = {**{f"series/{k}": v for k, v in series.items()},
+           **{f"metrics/{k}": v for k, v in metrics.items()}}
+  reasons = {name: _reason(np.atleast_1d(values)) for name, values in named.items()}
+  nonfinite = {name: why for name, why in reasons.items() if why}
+  first = _first_bad_step(curves, watch)
+  diverged = first is not None or _has_diverged(list(named), nonfinite, watch)
+  return {
+    "id": cell.id,
+    "cell": dict(cell),
+    "status": "diverged" if diverged else "ok",
+    "first_bad_step": first,
+    "metrics": {name: _numbers(np.atleast_1d(value))[0] for name, value in metrics.items()},
+    "series": {name: _numbers(values) for name, values in series.items()},
+    "nonfinite": nonfinite,
+    "axes": labelled,
+  }
 
 
 def oom_record(cell: Cell, message: str) -> Record:

@@ -8,10 +8,9 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell, canonical_json
-from posenc_jax.sweeps.records import Record, newest
-from posenc_jax.sweeps.store.directory import read_manifest, read_records
+from posenc_jax.sweeps.records import Record
 
 EXIT_DAMAGED = 65
 
@@ -58,9 +57,9 @@ class Results:
     records: one for each finished cell.
     missing: cells without one (of another share, or not yet run).
     manifest: the manifest, if the sweep is in a directory.
-    directory: where it is, if it is anywhere.
+    directory: of the sweep, or None.
     notes: what was wrong with the files.
-    exit_code: 0, or 65 if damaged lines were found that nobody asked to repair.
+    exit_code: 0, or 65 if damaged lines were found and not repaired.
   """
 
   records: tuple[Record, ...]
@@ -82,7 +81,8 @@ class Results:
     for record in self.records:
       if record["id"] == wanted:
         return record
-    raise KeyError(f"no result for {cell!r}")
+    raise KeyError(explain_fault("results: cell", repr(cell), f"one of {len(self)} with a result",
+                                 "See results.missing for those to be run"))
 
   @property
   def metrics(self) -> list[str]:
@@ -109,8 +109,11 @@ class Results:
     """Mean and standard error of a metric for each setting, over its repeats.
 
     Args:
-      metric: a name in `metrics`.
+      metric: a name in ``metrics``.
       over: the settings to average over.
+
+    Returns:
+      A Summary for each setting, in the order of the records.
 
     Raises:
       ValueError: no record has the metric.
@@ -147,35 +150,6 @@ class Results:
 
 
 def collect(cells: Sequence[Cell], records: dict[str, Record], **about: Any) -> Results:
-  """Results in the order of the cells, those without a record as `missing`."""
+  """Results in the order of the cells, those without a record as ``missing``."""
   found = tuple(records[cell.id] for cell in cells if cell.id in records)
   return Results(found, tuple(c for c in cells if c.id not in records), **about)
-
-
-def load(*directories: str | pathlib.Path) -> Results:
-  """Reads the results of one or more directories, finished or not, without changing anything.
-
-  Args:
-    *directories: of one sweep, or of its shares if they ran without a common disk. For different
-      sweeps load each by itself.
-
-  Raises:
-    ValueError: a directory holds no sweep.
-    CorruptStore: a manifest is damaged.
-  """
-  records, notes, cells, first = [], [], {}, None
-  for directory in map(pathlib.Path, directories):
-    manifest = read_manifest(directory)
-    if manifest is None:
-      raise value_error("load: directory", str(directory), "one with a manifest.json",
-                        "Give the directory a sweep was run in")
-    first = first or manifest
-    cells |= {i: Cell(settings) for i, settings in manifest["cells"].items()}
-    found, why = read_records(directory)
-    records += found
-    notes += why
-  if first is None:
-    raise value_error("load: directories", "none", "at least one", "Name the sweep's directory")
-  damaged = any("torn" not in note for note in notes)
-  return collect(list(cells.values()), newest(records), manifest=first, notes=tuple(notes),
-                 directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0)

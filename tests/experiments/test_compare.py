@@ -92,6 +92,50 @@ def test_token_losses_are_cross_entropies():
   np.testing.assert_allclose(got, wanted, rtol=1e-5)
 
 
+def test_evaluation_reports_the_losses_of_its_windows():
+  """Loss at each multiple and by position, against means over windows cut outside."""
+  e = _experiment(eval_multiples=(1, 2, 4), eval_characters=256)
+  table = np.random.default_rng(1).standard_normal((16, 5, 5))
+
+  def model(tokens, rngs):
+    del rngs
+    return jnp.asarray(table, jnp.float32)[jnp.arange(tokens.shape[1])[None], tokens]
+
+  def losses(length):  # [windows, length], by loops
+    logits = lambda t, token: table[t, token] - np.log(np.exp(table[t, token]).sum())
+    windows = e.evaluation_windows(length).reshape(-1, length + 1)
+    return np.array([[-logits(t, w[t])[w[t + 1]] for t in range(length)] for w in windows])
+
+  found = e._evaluate(model, (4, 8, 16), {"seq_len": jnp.int32(4)})
+  wanted = [losses(length).mean() for length in (4, 8, 16)]
+  np.testing.assert_allclose(found["loss_by_multiple"], wanted, rtol=1e-5)
+  np.testing.assert_allclose(found["loss"], wanted[0], rtol=1e-5)
+  np.testing.assert_allclose(found["loss_by_position"], losses(16).mean(axis=0), rtol=1e-5)
+  # A program for two training lengths: this lane's own multiples are picked.
+  found = e._evaluate(model, (2, 4, 8, 16), {"seq_len": jnp.int32(4)})
+  np.testing.assert_allclose(found["loss_by_multiple"], wanted, rtol=1e-5)
+
+
+def test_positions_are_binned_and_labelled_by_the_middle_of_each_bin():
+  e = _experiment(eval_multiples=(1,), eval_characters=8 * 256)
+  rng = np.random.default_rng(2)
+  e.corpus = dataclasses.replace(e.corpus, valid=rng.integers(0, 5, 3000).astype(np.int32))
+  # The model is sure of token 0 by as much as the position says, so that bins are not alike.
+  model = lambda tokens, rngs: jnp.broadcast_to(
+    (jnp.arange(256.0) / 64)[None, :, None] * jax.nn.one_hot(0, 5)[None, None],
+    (*tokens.shape, 5))
+  found = e._evaluate(model, (256,), {"seq_len": jnp.int32(256)})["loss_by_position"]
+  targets = e.evaluation_windows(256).reshape(-1, 257)[:, 1:]
+  sure = np.arange(256) / 64
+  each = np.log(np.exp(sure) + 4) - sure * (targets == 0).mean(axis=0)
+  np.testing.assert_allclose(found, each.reshape(64, 4).mean(axis=1), rtol=1e-5)
+  train = _experiment(eval_multiples=(1,)).make_train(language.Shape("none", (16,), (256,)))
+  label, centres = train.axes["loss_by_position"]
+  assert label == "position"
+  np.testing.assert_allclose(centres, np.arange(256).reshape(64, 4).mean(axis=1))
+  assert language._bin_centres(16) == list(range(16))
+
+
 def test_a_shorter_length_masks_the_rest():
   """The loss of a lane of length 4 in a program of length 8 is that of the first 4 characters."""
   e = _experiment()

@@ -39,8 +39,8 @@ def test_every_fault_is_told(values):
   faults = flags.parse(["x", "--width=1", "--rate=2,nan", "--naems=b", "--names=", "stray",
                         "--width=4.5"], values)
   text = "\n".join(faults)
-  for part in ("1 is outside 2 to 64", "2 is outside 0.0 to 1.0",
-               "naems", "names", "an empty value", "'stray' is no flag"):
+  for part in ("--width=1: got 1, wanted 2 to 64", "got 2, wanted 0.0 to 1.0", "naems", "names",
+               "got an empty value, wanted", "got 'stray', wanted flags only"):
     assert part in text, (part, text)
 
 

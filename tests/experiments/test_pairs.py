@@ -64,11 +64,11 @@ def test_pairs_from_a_file(text_file):
 @pytest.mark.parametrize(
   ("content", "message"),
   [
-    ("a\tb\nno tab\n", "data_file .*, line 2: 0 tabs or an empty side"),
-    ("a\tb\tc\n", "line 1: 2 tabs"),
-    ("a\tb\n\n \t \nc\t \n", "line 4: 1 tabs or an empty side"),
-    ("a\tb\n" * 9, "has 9 training and 0 evaluation pairs of at most 4 characters"),
-    ("abcde\tb\n" * 20, "has 0 training and 0 evaluation pairs of at most 4 characters"),
+    ("a\tb\nno tab\n", "data_file: got .*, 0 tabs or an empty side in line 2, wanted"),
+    ("a\tb\tc\n", "2 tabs or an empty side in line 1"),
+    ("a\tb\n\n \t \nc\t \n", "1 tabs or an empty side in line 4"),
+    ("a\tb\n" * 9, "with 9 training and 0 evaluation pairs of at most 4 characters"),
+    ("abcde\tb\n" * 20, "with 0 training and 0 evaluation pairs of at most 4 characters"),
   ],
 )
 def test_bad_pairs_are_refused(text_file, content, message):
@@ -77,7 +77,7 @@ def test_bad_pairs_are_refused(text_file, content, message):
 
 
 def test_bad_pair_arguments_are_refused():
-  with pytest.raises(ValueError, match="longest is 0; it must be at least 1"):
+  with pytest.raises(ValueError, match="longest: got 0, wanted at least 1"):
     pairs.load_pairs(longest=0)
-  with pytest.raises(ValueError, match="max_vocabulary is 4; it must be at least 5"):
+  with pytest.raises(ValueError, match="max_vocabulary: got 4, wanted at least 5"):
     pairs.load_pairs(max_vocabulary=4)

@@ -39,13 +39,13 @@ def test_verses_agree_with_the_numbers_printed_in_the_text(name):
 
 
 def test_verses_of_basic_english_are_refused():
-  with pytest.raises(ValueError, match="name is 'bbe'; verses are there for 'web' and 'kjv'"):
+  with pytest.raises(ValueError, match="name: got 'bbe', wanted 'web' or 'kjv'"):
     texts.bible_verses("bbe")
 
 
 @pytest.mark.parametrize("name", texts.BIBLES)
 def test_missing_packages_are_named(name, monkeypatch):
-  message = rf"data '{name}' \(.*\) is not installed; run: pip install -e '.\[experiments\]'"
+  message = rf"data: got '{name}' .*, which is not installed, .* pip install -e '.\[experiments\]'"
   with monkeypatch.context() as patch:
     patch.setitem(sys.modules, "pythonbible", None)
     with pytest.raises(ImportError, match=message):
@@ -88,17 +88,17 @@ def test_control_characters_are_dropped(raw, cleaned):
 @pytest.mark.parametrize(
   ("content", "message"),
   [
-    (b"", "data_file .*text.txt' is empty; it must hold text"),
+    (b"", "data_file: got .*text.txt', which is empty, wanted a file that holds text"),
     (b" \n\x1b[0m\x00", "holds only blanks and control characters"),
     (b"abc\xffdef", "is not UTF-8: byte 0xff at position 3 .*invalid start byte.*iconv"),
     ("清晨".encode("gb18030"), "is not UTF-8: byte 0xc7 at position 0"),
     (b"a" * 2_000_000 + "é".encode()[:1], "byte 0xc3 at position 2000000 .*unexpected end of data"),
-    (b"a" * 3_000_001, "is longer than 3000000 bytes; cut a part out of it.*head -c 3000000"),
+    (b"a" * 3_000_001, "is longer than 3000000 bytes, wanted .* Cut a part.*head -c 3000000"),
     (
       b"abc" * 50,
-      r"has 150 characters, 15 of them in the evaluation part; .* 32 takes 33",
+      "with 150 characters, 15 of them in the evaluation part, wanted at least 33 .* of 32",
     ),
-    (b"a", "has 1 characters, 1 of them in the training part"),
+    (b"a", "with 1 characters, 1 of them in the training part"),
   ],
 )
 def test_bad_file_is_refused(text_file, content, message):
@@ -107,13 +107,13 @@ def test_bad_file_is_refused(text_file, content, message):
 
 
 def test_missing_file_directory_and_device_are_refused(tmp_path):
-  with pytest.raises(ValueError, match="data_file .*none.txt' cannot be found.*check the path"):
+  with pytest.raises(ValueError, match="data_file: got .*none.txt', .* be found.*Check the path"):
     data.load_text(data_file=str(tmp_path / "none.txt"))
-  with pytest.raises(ValueError, match="data_file .* cannot be found: .*embedded null"):
+  with pytest.raises(ValueError, match="data_file: got .* cannot be found: .*embedded null"):
     data.load_text(data_file="a\0b")
-  with pytest.raises(ValueError, match="is a directory; name one UTF-8 text file inside it"):
+  with pytest.raises(ValueError, match="is a directory, wanted .*Name one file inside"):
     data.load_text(data_file=str(tmp_path))
-  with pytest.raises(ValueError, match="is not a regular file; copy the text into one first"):
+  with pytest.raises(ValueError, match="is not a regular file, wanted .*Copy the text into"):
     data.load_text(data_file=os.devnull)
 
 
@@ -123,7 +123,7 @@ def test_file_that_fails_while_it_is_read_is_refused(text_file, monkeypatch):
 
   path = text_file("text")
   monkeypatch.setattr(texts, "open", failing_open, raising=False)
-  with pytest.raises(ValueError, match="data_file .* cannot be read: .*Input/output error"):
+  with pytest.raises(ValueError, match="data_file: got .* cannot be read: .*Input/output error, w"):
     data.load_text(data_file=path)
 
 

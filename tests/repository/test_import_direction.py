@@ -1,6 +1,8 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Imports run one way, and flax and absl stay where they belong.
+"""Imports run one way, between modules and between rooms; flax and absl stay where they belong.
+
+A room is a folder of a package, or a module beside the folders.
 
 Each check is a function that returns the faults it finds, so that it can be tried on a bad example
 right beside the repository.
@@ -127,6 +129,123 @@ def test_imports_run_one_way():
 def test_imports_the_wrong_way_are_found(sources, fault):
   faults = direction_faults({"posenc_jax/attention/b.py": "from .. import base", **sources})
   assert len(faults) == 1 and fault in faults[0]
+
+
+# Inside a package, a room may import rooms of a lower level only. "landing" is all modules beside
+# the folders that are not named here. The package's __init__ and __main__ stand above all rooms.
+ROOMS = {
+  "posenc_jax.sweeps": {"landing": 0, "plan": 1, "store": 1, "show": 1, "run": 2},
+  "posenc_jax.attention": {
+    **dict.fromkeys(["semantics", "visibility"], 0),
+    "call": 1,
+    **dict.fromkeys(["bias", "strip", "reference"], 2),
+    "tiles": 3,
+    "fused": 4,
+    "dispatch": 5,
+    "api": 6,
+    "context": 7,
+  },
+  "posenc_jax.encodings": dict.fromkeys(
+    ["inputs", "rotations", "biases", "content", "softmax", "positions"], 0
+  ),
+}
+# Modules that every room of their package may import, whatever its level.
+SHARED = {"posenc_jax.encodings.rotations.rotary"}
+
+
+def room_of(package: str, rest: list[str], modules: set[str]) -> str | None:
+  """The room of `package` that the dotted name package.rest belongs to; None if it has no level."""
+  if not rest or rest[0] == "__main__" or f"{package}.{rest[0]}" not in modules:
+    return "the package"  # `from package import name` asks its __init__ for the name.
+  if rest[0] in ROOMS[package]:
+    return rest[0]
+  is_folder = any(name.startswith(f"{package}.{rest[0]}.") for name in modules)
+  return "landing" if "landing" in ROOMS[package] and not is_folder else None
+
+
+def room_faults(sources: dict[str, str]) -> list[str]:
+  """Imports between rooms of one package that do not lead to a lower level."""
+  faults = []
+  names = {path: module_name(path) for path in sources}
+  modules = {".".join(n.split(".")[:i]) for n in names.values() for i in range(n.count(".") + 2)}
+  for package, levels in ROOMS.items():
+    depth = package.count(".") + 1
+    top = {"the package": max(levels.values()) + 1}
+    for path, text in sources.items():
+      module = names[path]
+      if not f"{module}.".startswith(f"{package}."):
+        continue
+      room = room_of(package, module.split(".")[depth:], modules)
+      if room is None:
+        faults.append(f"{path} is in no room; add it to ROOMS[{package!r}]")
+        continue
+      for imported in imports_of(path, text):
+        if not f"{imported.name}.".startswith(f"{package}."):
+          continue
+        other = room_of(package, imported.name.split(".")[depth:], modules)
+        shared = any(f"{imported.name}.".startswith(f"{name}.") for name in SHARED)
+        if other in (room, None) or shared:
+          continue
+        if (levels | top)[other] >= (levels | top)[room]:
+          faults.append(f"{path} imports {imported.name}; {other} is not below {room}")
+  return faults
+
+
+def test_rooms_import_lower_rooms_only():
+  assert room_faults(python_sources("posenc_jax")) == []
+
+
+@pytest.mark.parametrize(
+  ("path", "text", "fault"),
+  [
+    ("sweeps/results.py", "from posenc_jax.sweeps.store.lines import scan", "store is not below"),
+    ("sweeps/results.py", "def f():\n  from .store import lines", "store is not below landing"),
+    ("sweeps/cells.py", "from posenc_jax.sweeps import show", "show is not below landing"),
+    ("sweeps/plan/planner.py", "import posenc_jax.sweeps.store.lines", "store is not below plan"),
+    ("sweeps/store/lines.py", "from ..plan import planner", "plan is not below store"),
+    ("sweeps/show/svg.py", "from posenc_jax.sweeps.store import lines", "store is not below show"),
+    ("sweeps/show/svg.py", "from posenc_jax.sweeps.run import runner", "run is not below show"),
+    ("sweeps/run/runner.py", "from posenc_jax.sweeps import Cell", "the package is not below run"),
+    ("sweeps/run/runner.py", "from posenc_jax import sweeps", "the package is not below run"),
+    ("sweeps/run/runner.py", "from posenc_jax.sweeps import __main__", "the package is not below"),
+    ("sweeps/attic/old.py", "x = 1", "is in no room"),
+    ("attention/news.py", "x = 1", "is in no room"),
+    ("attention/call.py", "from .bias import columns", "bias is not below call"),
+    ("attention/tiles/rows.py", "from ..fused import cudnn", "fused is not below tiles"),
+    ("attention/dispatch.py", "from posenc_jax.attention import api", "api is not below dispatch"),
+    ("attention/strip/forward.py", "from ..bias import columns", "bias is not below strip"),
+    ("encodings/biases/t5.py", "from ..rotations import pope", "rotations is not below biases"),
+    ("encodings/rotations/rotary.py", "from ..biases.t5 import t5_bucket", "biases is not below"),
+  ],
+)
+def test_imports_between_rooms_the_wrong_way_are_found(path, text, fault):
+  around = [
+    *(f"sweeps/{name}.py" for name in ("__init__", "__main__", "cells", "plan/planner")),
+    *(f"sweeps/{name}.py" for name in ("store/lines", "show/svg", "run/runner")),
+    *(f"attention/{name}.py" for name in ("api", "bias/columns", "fused/cudnn")),
+    *(f"encodings/{name}.py" for name in ("rotations/pope", "biases/t5")),
+  ]
+  sources = {**{f"posenc_jax/{name}": "" for name in around}, f"posenc_jax/{path}": text}
+  faults = room_faults(sources)
+  assert len(faults) == 1 and f"posenc_jax/{path} " in faults[0] and fault in faults[0]
+
+
+@pytest.mark.parametrize(
+  ("path", "text"),
+  [
+    ("sweeps/__main__.py", "from posenc_jax import sweeps"),
+    ("sweeps/__init__.py", "from posenc_jax.sweeps.run.runner import run"),
+    ("sweeps/run/runner.py", "from posenc_jax.sweeps.store import lines"),
+    ("sweeps/store/lines.py", "from posenc_jax.sweeps import cells"),
+    ("sweeps/store/lock.py", "from posenc_jax.sweeps.store import lines"),
+    ("encodings/content/xl.py", "from posenc_jax.encodings.rotations.rotary import rotate"),
+    ("encodings/content/xl.py", "from posenc_jax import base"),
+  ],
+)
+def test_imports_to_a_lower_room_are_fine(path, text):
+  around = ["sweeps/cells", "sweeps/store/lines", "sweeps/run/runner", "encodings/rotations/rotary"]
+  sources = {f"posenc_jax/{name}.py": "" for name in around}
+  assert room_faults({**sources, f"posenc_jax/{path}": text}) == []
 
 
 def third_party_faults(sources: dict[str, str]) -> list[str]:

@@ -51,7 +51,7 @@ class Jobs:
 
   def __enter__(self):
     self._server = subprocess.Popen(
-      [sys.executable, str(ROOT / "tests" / "sweep_jobs.py")], stdin=subprocess.PIPE,
+      [sys.executable, "-m", "tests.support.sweep_jobs"], stdin=subprocess.PIPE,
       stdout=subprocess.PIPE, text=True, cwd=ROOT, env=self._environment)
     return self
 

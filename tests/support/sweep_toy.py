@@ -7,20 +7,16 @@ width) or padded: a narrower network is a wider one whose surplus units are mask
 
 `Line`: one weight descends a parabola. It compiles in a moment, for tests that kill the script:
 
-    python tests/support/sweep_toy.py DIRECTORY --cells 12 --steps 40 --pause 0.01
+    python -m tests.support.sweep_toy DIRECTORY --cells 12 --steps 40 --pause 0.01
 """
 
 import argparse
 import dataclasses
-import pathlib
 import sys
 import time
 
 import jax
 import jax.numpy as jnp
-
-if __name__ == "__main__":
-  sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from posenc_jax import sweeps
 

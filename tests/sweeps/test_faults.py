@@ -181,7 +181,7 @@ def test_a_damaged_checkpoint_costs_the_group_only(
   starts = stop_after(monkeypatch, 999)
   assert [payload(r) for r in run(tmp_path, progress=True)] == undisturbed
   assert starts[0] == 0
-  assert re.search("checkpoint of group .* is damaged.*starts anew", capsys.readouterr().err)
+  assert re.search("checkpoint of group .* is damaged.*starts over", capsys.readouterr().err)
 
 
 # Torn and corrupt files.
@@ -247,7 +247,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path, monkeypatch, un
       except sweeps.StorageFull as error:
         stopped += 1
         assert error.exit_code == 74
-        assert re.search(rf"{room}/.*: cannot write \d+ bytes: No space left", str(error))
+        assert re.search(rf"{room}/.*: got a write of \d+ bytes that failed: No space", str(error))
     assert [payload(r) for r in run(tmp_path / str(room))] == undisturbed
     check_store(tmp_path / str(room), undisturbed)
   assert stopped >= 3
@@ -359,7 +359,7 @@ def test_directories_that_cannot_be_written(tmp_path):
   assert len(run(tmp_path / "missing" / "deep", CELLS[:1])) == 1
   (tmp_path / "file").write_text("keep")
   for out in (tmp_path / "file", tmp_path / "file" / "below"):
-    with pytest.raises(sweeps.CannotWrite, match="cannot make the output directory") as error:
+    with pytest.raises(sweeps.CannotWrite, match="directory that cannot be made: .*") as error:
       run(out)
     assert error.value.exit_code == 73
 
@@ -373,7 +373,7 @@ def test_a_read_only_directory():
       os.chown(directory, 65534, -1)
       os.seteuid(65534)
     try:
-      with pytest.raises(sweeps.CannotWrite, match="output directory is not writable"):
+      with pytest.raises(sweeps.CannotWrite, match="directory that is not writable, wanted one"):
         # access() asks for the real user, the write is refused to the effective one.
         run(directory, CELLS[:1])
     finally:

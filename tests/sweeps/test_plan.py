@@ -70,7 +70,7 @@ def test_equal_values_make_equal_cells_whatever_their_type_and_order():
 
 def test_a_cell_is_frozen():
   cell = Cell(lr=0.1)
-  with pytest.raises(AttributeError, match="frozen.*replace"):
+  with pytest.raises(AttributeError, match="cell: id: got an assignment, .*cell.replace"):
     cell.id = "other"
   with pytest.raises(TypeError):
     cell["lr"] = 0.2
@@ -98,7 +98,7 @@ def test_grid_is_the_product_with_the_last_axis_fastest():
   (lambda: seed_words(Cell(seed=2**32)), ValueError, "seed: got 4294967296"),
   (lambda: seed_words(Cell(seed=True)), ValueError, "seed: got True"),
   (lambda: make_options(None, {"batchin": "auto"}), TypeError, "Did you mean 'batching'"),
-  (lambda: sweeps.Options(batching="pad"), ValueError, "Did you mean 'padded'"),
+  (lambda: sweeps.Options(batching="paded"), ValueError, "Did you mean 'padded'"),
   (lambda: sweeps.Options(max_lanes=0), ValueError, "max_lanes: got 0, wanted a positive"),
   (lambda: sweeps.Options(shard=(2, 2)), ValueError, r"shard: got \(2, 2\), wanted \(i, n\)"),
   (lambda: sweeps.Options(shard="0/2"), ValueError, "shard: got 0/2"),
@@ -252,9 +252,24 @@ def test_a_group_survives_the_manifest_and_tampering_is_noticed():
   data = json.loads(json.dumps(group.to_json()))
   assert Group.from_json(data, cells) == group
   swapped = {**data, "cells": data["cells"][::-1]}
-  for bad in (swapped, {**data, "width": 99}, {**data, "cells": ["0" * 16]}, {"id": "x"}):
-    with pytest.raises(CorruptStore):
+  for bad, text in [(swapped, "got id .* for the cells and width of"),
+                    ({**data, "width": 99}, ".*wanted the id of its content"),
+                    ({**data, "cells": ["0" * 16]}, "got .*KeyError.*, wanted a group of its grid"),
+                    ({"id": "x"}, "got .*KeyError.*, wanted a group of its grid")]:
+    with pytest.raises(CorruptStore, match=f"manifest: groups: {text}"):
       Group.from_json(bad, cells)
+
+
+def test_a_group_whose_statics_no_longer_merge_is_refused():
+  recorded = [p.group for p in sweeps.plan(Sized(), sized_cells(), batching="padded").todo]
+
+  class Unmerged(Sized):
+    def merge(self, statics):
+      return None
+
+  text = f"merge of group {recorded[0].id}: got None for .*'rope', 8.*, wanted one static"
+  with pytest.raises(CorruptStore, match=text):
+    sweeps.plan(Unmerged(), sized_cells(), recorded=recorded)
 
 
 def test_halves_hold_the_same_cells():

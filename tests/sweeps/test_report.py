@@ -6,6 +6,7 @@ import csv
 import html.parser
 import io
 import math
+import os
 import pathlib
 import re
 import shutil
@@ -21,6 +22,7 @@ from posenc_jax.sweeps import __main__ as report_module
 from posenc_jax.sweeps.show import svg, table, views
 from posenc_jax.sweeps.show.report import main_metric, to_html
 from tests.support import sweep_toy
+from tests.support.repository import python_sources
 from tests.support.sweep_toy import Line
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -85,6 +87,24 @@ def test_hostile_names_change_no_tag_of_the_page():
   assert not {n for n in names if n.startswith("on")} and not {"href", "src"} & names
   assert any("<script>document.title" in text for text in bad.texts)  # Shown, as text.
   assert "\x1b" not in "".join(bad.texts)
+
+
+def page_with_axis(label):
+  """A page whose series have an axis of this name; its entries are the heat maps' columns."""
+  records = []
+  for record in made_up(failed=False):
+    if record["cell"]["seq_len"] == 32:
+      axes = {name: {**axis, "label": label} for name, axis in record["axes"].items()}
+      records.append({**record, "axes": axes})
+  return to_html(sweeps.Results(tuple(records)), "t")
+
+
+def test_hostile_names_of_axes_change_no_tag_of_the_page():
+  bad, good = (Page(page_with_axis(f"length {name}")) for name in (HOSTILE, HARMLESS))
+  assert "Heat maps, d_model × length a rather harmless name" in good.texts
+  assert bad.tags == good.tags
+  # The label stands beside each map, in the heading, and in title and axis of both charts.
+  assert sum("<script>" in text for text in bad.texts) >= 5
 
 
 def test_the_page_forbids_everything_but_its_own_style():
@@ -265,6 +285,21 @@ def test_the_report_is_rebuilt_from_the_directory_alone(two_sweeps, capsys):
   assert path.read_text() == before and "python toy.py a" in before
   out = capsys.readouterr().out
   assert out.startswith("lr     width  loss") and str(path) in out
+
+
+def test_the_report_is_a_module_of_the_installed_package(two_sweeps, tmp_path):
+  """python -m posenc_jax.sweeps with nothing of the checkout in sight but the package's files."""
+  for name, text in python_sources("posenc_jax").items():
+    (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "site" / name).write_text(text)
+  done = subprocess.run(
+    [sys.executable, "-m", "posenc_jax.sweeps", two_sweeps / "a", "--out", tmp_path / "new"],
+    env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, cwd=tmp_path, capture_output=True,
+    text=True, timeout=300)
+  assert done.returncode == 0, done.stderr
+  assert done.stdout == sweeps.load(two_sweeps / "a").table() + (
+    f"\nwritten to {tmp_path / 'new' / 'report.html'}\n")
+  assert "python toy.py a" in (tmp_path / "new" / "report.html").read_text()
 
 
 def test_sweeps_are_compared(two_sweeps, tmp_path, capsys):

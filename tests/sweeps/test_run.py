@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +61,7 @@ def test_results_are_in_the_order_asked_for_and_found_by_cell(line_results):
   cells = sweep_toy.cells(6)
   assert [r["id"] for r in line_results] == [c.id for c in cells]
   assert line_results[cells[3]] is line_results[dict(cells[3])] is line_results.records[3]
-  with pytest.raises(KeyError, match="no result for"):
+  with pytest.raises(KeyError, match="results: cell: got Cell.width=99., wanted one of 6 with"):
     line_results[sweeps.Cell(width=99)]
 
 
@@ -275,10 +276,12 @@ def test_means_are_over_seeds_and_leave_failures_out(tmp_path):
   for seed, loss in enumerate([1.0, 2.0, 4.5, None]):
     made.append({"id": str(seed), "cell": {"lr": 0.1, "seed": seed}, "metrics": {"loss": loss},
                  "status": "ok" if loss else "diverged"})
+  # A lane may diverge on the way and end with a finite loss.
+  made.append({**made[0], "id": "4", "cell": {"lr": 0.1, "seed": 4}, "status": "diverged"})
   summary, = sweeps.Results(tuple(made)).mean("loss")
   values = np.array([1.0, 2.0, 4.5])
   assert summary.settings == sweeps.Cell(lr=0.1)
-  assert (summary.count, summary.failed) == (3, 1)
+  assert (summary.count, summary.failed) == (3, 2)
   assert summary.mean == pytest.approx(values.mean())
   assert summary.error == pytest.approx(values.std(ddof=1) / math.sqrt(3))
   with pytest.raises(ValueError, match="metric: got 'los', wanted one of"):
@@ -344,6 +347,13 @@ def test_tensorboard_events_hold_the_curves(tmp_path):
   for cell in cells:
     file, = (tmp_path / "events" / cell.id).iterdir()
     assert b"loss" in file.read_bytes() and file.stat().st_size > 100
+
+
+def test_tensorboard_that_is_not_installed_is_refused_before_the_run(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, "tensorboardX", None)
+  with pytest.raises(ImportError, match="options: tensorboard: got True .* pip install tensorb"):
+    run(Line(steps=3), sweep_toy.cells(1), tmp_path / "out", tensorboard=True)
+  assert not list(tmp_path.iterdir())
 
 
 def test_the_compile_cache_is_used_and_put_back(tmp_path):

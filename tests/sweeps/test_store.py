@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pathlib
+import stat
 import zlib
 
 import jax
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 
 from posenc_jax import sweeps
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.devices import Lanes
-from posenc_jax.sweeps.store import checkpoint, files, lines, lock, manifest
+from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
 from posenc_jax.sweeps.store.checkpoint import Checkpoint
-from posenc_jax.sweeps.store.directory import Store, read_manifest, read_records
+from posenc_jax.sweeps.store.directory import Store
+from posenc_jax.sweeps.store.reading import read_manifest, read_records
 from tests.support import sweep_toy
 from tests.support.sweep_toy import Line
 
@@ -120,7 +123,7 @@ def test_a_full_disk_changes_nothing_and_says_what_it_wanted(tmp_path, monkeypat
   for write in (files.append, files.write_atomic):
     with monkeypatch.context() as patch:
       patch.setattr(os, "write", FullDisk(room))
-      text = "file: cannot write 20 bytes: No space"
+      text = "file: got a write of 20 bytes that failed: No space.*, wanted room for them"
       with pytest.raises(sweeps.StorageFull, match=text) as error:
         write(path, b"x" * 20)
     assert error.value.exit_code == 74
@@ -138,9 +141,35 @@ def test_short_writes_are_continued(tmp_path, monkeypatch):
   assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_written_is_synced_before_it_counts(tmp_path, monkeypatch):
+  """A log is synced after its write; a whole file before its new name, and its directory after."""
+  events = []
+
+  def record(name):
+    real = getattr(os, name)
+
+    def call(first, *rest):
+      kind = "directory" if isinstance(first, int) and stat.S_ISDIR(os.fstat(first).st_mode) else ""
+      events.append(f"{name} {kind}".strip())
+      return real(first, *rest)
+
+    monkeypatch.setattr(os, name, call)
+
+  for name in ("write", "fsync", "replace"):
+    record(name)
+  files.append(tmp_path / "log", b"a\n")
+  assert events == ["write", "fsync", "fsync directory"]
+  events.clear()
+  files.append(tmp_path / "log", b"b\n")
+  assert events == ["write", "fsync"]
+  events.clear()
+  files.write_atomic(tmp_path / "whole", b"c")
+  assert events == ["write", "fsync", "replace", "fsync directory"]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_the_systems_own_full_disk():
-  with pytest.raises(sweeps.StorageFull, match="/dev/full: cannot write 3 bytes"):
+  with pytest.raises(sweeps.StorageFull, match="/dev/full: got a write of 3 bytes"):
     files.append(pathlib.Path("/dev/full"), b"abc")
 
 
@@ -149,18 +178,19 @@ def test_symbolic_links_are_not_written_through(tmp_path):
   target.write_bytes(b"keep")
   link = tmp_path / "results.jsonl"
   link.symlink_to(target)
-  with pytest.raises(sweeps.CannotWrite, match="results.jsonl"):
+  with pytest.raises(sweeps.CannotWrite, match="results.jsonl: got a write .*, wanted a file"):
     files.append(link, b"x")
   with pytest.raises(sweeps.CannotWrite, match="results.jsonl"):
     files.truncate(link, 0)
   (tmp_path / "run.lock").symlink_to(target)
-  with pytest.raises(sweeps.CannotWrite, match="lock file"), lock.held(tmp_path / "run.lock"):
-    pass
+  with pytest.raises(sweeps.CannotWrite, match="run.lock: got no lock file: .*, wanted"):
+    with lock.held(tmp_path / "run.lock"):
+      pass
   assert target.read_bytes() == b"keep"
 
 
 def test_too_little_space_is_told_before_the_sweep(tmp_path):
-  with pytest.raises(sweeps.StorageFull, match="bytes free, about .* needed"):
+  with pytest.raises(sweeps.StorageFull, match="a disk with .* bytes free, wanted about 461"):
     files.check_space(tmp_path, 2**62)
 
 
@@ -168,7 +198,7 @@ def test_one_holder_and_who_it_is(tmp_path):
   path = tmp_path / "run.lock"
   with lock.held(path) as real:
     assert real
-    text = f"process {os.getpid()} on .* since 20"
+    text = f"in use by process {os.getpid()} on .* since 20.*, wanted one that no other run"
     with pytest.raises(sweeps.DirectoryInUse, match=text) as error:
       with lock.held(path):
         pass
@@ -277,7 +307,10 @@ def test_a_changed_setting_is_refused_field_by_field(tmp_path):
   before = (tmp_path / "manifest.json").read_bytes()
   with pytest.raises(sweeps.SettingsChanged) as error, open_store(tmp_path, steps=4):
     pass
-  assert "settings.steps: was 3, now 4" in str(error.value) and error.value.exit_code == 2
+  text = str(error.value)
+  assert text.startswith(f"{tmp_path}: got other settings than the sweep in it:\n")
+  assert "\n  settings.steps: was 3, now 4\n, wanted the same ones" in text
+  assert error.value.exit_code == 2
   assert (tmp_path / "manifest.json").read_bytes() == before
 
 
@@ -309,8 +342,9 @@ def test_a_damaged_manifest_is_refused_or_kept_aside(tmp_path):
   path = tmp_path / "manifest.json"
   for bad in (path.read_bytes().replace(b'"steps": 3', b'"steps": 4'), b"{", b"[]", b""):
     path.write_bytes(bad)
-    with pytest.raises(sweeps.CorruptStore, match="with repair") as error, open_store(tmp_path):
-      pass
+    with pytest.raises(sweeps.CorruptStore, match="With repair=True") as error:
+      with open_store(tmp_path):
+        pass
     assert error.value.exit_code == 65
   with open_store(tmp_path, repair=True) as store:
     assert store.manifest["settings"]["steps"] == 3
@@ -320,8 +354,9 @@ def test_a_damaged_manifest_is_refused_or_kept_aside(tmp_path):
 
 def test_results_without_a_manifest_are_not_taken_over(tmp_path):
   write_lines(tmp_path / "results.jsonl")
-  with pytest.raises(sweeps.CorruptStore, match="results but no manifest"), open_store(tmp_path):
-    pass
+  with pytest.raises(sweeps.CorruptStore, match="got results but no manifest .*, wanted"):
+    with open_store(tmp_path):
+      pass
   with open_store(tmp_path, repair=True) as store:
     assert set(store.records) == {"a", "b", "c"}
 
@@ -375,3 +410,12 @@ def test_scripts_end_with_the_right_code(capsys):
     assert capsys.readouterr().err == f"{type(error).__name__}: a\n"
   with pytest.raises(ZeroDivisionError), sweeps.exits():
     _ = 1 / 0
+
+
+def test_a_cell_with_the_id_of_another_is_refused(tmp_path):
+  with open_store(tmp_path) as store:
+    first, *_ = store.manifest["cells"]
+    store.manifest["cells"][first] = {"lr": 0.5}
+    store.note_run({})
+  with pytest.raises(sweeps.CorruptStore, match=f"cells: got cell {first} with settings of"):
+    sweeps.plan(Line(3), sweep_toy.cells(2), tmp_path)

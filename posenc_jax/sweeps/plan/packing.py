@@ -6,10 +6,10 @@ A program for statics s_1..s_n (merged into m) that serves L lanes of N steps is
 
     compile(m) + L * N * cost(m) / speed        seconds.
 
-Padding saves compiles and pays with the surplus work of the smaller lanes. The search starts from
-one program each, and from one for all that merge, and from the first joins the pair that saves
-most until none saves anything; the cheapest of the three wins. With a handful of statics that is
-all but always the optimum, and always at least as good as either extreme.
+Padding saves compiles but adds work to the smaller lanes. Three packings are compared and the one
+of least time is taken: a program for each static; as few programs as ``merge`` allows; and what a
+greedy search makes of the first, which joins the pair that saves most until none saves any time. A
+test compares the choice with the best of all partitions of five statics: it is within a tenth.
 """
 
 import dataclasses
@@ -144,6 +144,9 @@ def choose(lanes: dict[Hashable, int], batching: str, costs: Costs) -> tuple[lis
     lanes: how many lanes each static has.
     batching: "auto", "padded", "bucketed" or "single".
     costs: estimates.
+
+  Returns:
+    (packs, why).
 
   Raises:
     ValueError: "padded" was asked for and the experiment has no merge.

@@ -2,30 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of a sweep: which cells train together as lanes of which program, and in what order.
 
-What has begun in one packing is finished in it (see `group`); cells added later make groups of
-their own.
+Groups that an earlier run recorded keep their packing (see ``group``); cells added later make
+groups of their own.
 
 A pack that does not fit into memory is divided into groups of equal width (some repeat a lane), so
-that they still share one compile. Shares of n jobs take every n-th group; for them every
-pack is divided into at least n groups, if it has the lanes.
+that they still share one compile. Shares of n jobs take every n-th group; for them every pack is
+divided into at least n groups, if it has enough lanes.
 """
 
 import collections
 import dataclasses
+import itertools
 import math
-import pathlib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from posenc_jax._errors import type_error
+from posenc_jax._errors import explain_fault, type_error
 from posenc_jax.sweeps import devices
 from posenc_jax.sweeps.cells import Cell, as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
 from posenc_jax.sweeps.experiment import Experiment, traced_arrays
 from posenc_jax.sweeps.group import Group
-from posenc_jax.sweeps.options import Options, make_options
+from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.plan.packing import Costs, Pack, choose
-from posenc_jax.sweeps.store.directory import recorded_groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Planned:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What a sweep will do; `describe()` prints it.
+  """What a sweep will do; ``describe()`` prints it.
 
   Attributes:
     cells: all cells asked for.
@@ -98,105 +97,140 @@ def _signature(cell: Cell, traced: Mapping[str, Any]) -> Hashable:
   return tuple((name, a.shape, a.dtype.kind == "b") for name, a in arrays.items())
 
 
-def _capacity(pack: Pack, costs: Costs, options: Options, limit: float, count: int) -> int:
+@dataclasses.dataclass(frozen=True)
+class Machine:
+  """What a plan reckons with: how many devices, operations a second and bytes of all together."""
+
+  devices: int
+  speed: float
+  memory: float
+
+
+def expected_machine(options: Options) -> Machine:
+  """The local devices, as far as the options do not say otherwise."""
+  found = devices.local_devices(options.devices)
+  return Machine(len(found), options.flops_per_second or devices.flops_per_second(found),
+                 options.memory_limit or devices.memory_limit(found))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Packed:
+  """The cells of one pack, in lane order, before they are divided into groups."""
+
+  pack: Pack
+  lanes: tuple[Cell, ...]
+  shapes: tuple[Cell, ...]
+  why: str
+
+
+def _pack_cells(
+  experiment: Experiment, cells: Iterable[Cell], batching: str, costs: Costs
+) -> list[_Packed]:
+  """Packs of cells; only cells whose traced settings have equal names and shapes share one."""
+  buckets: dict[Hashable, dict[Hashable, list[Cell]]] = collections.defaultdict(dict)
+  for cell in cells:
+    seed_words(cell)  # Raises for a seed that cannot be used.
+    static, traced = experiment.split(cell)
+    buckets[_signature(cell, traced)].setdefault(static, []).append(cell)
+  found = []
+  for by_static in buckets.values():
+    packs, why = choose({static: len(c) for static, c in by_static.items()}, batching, costs)
+    for pack in packs:
+      lanes = tuple(cell for static in pack.statics for cell in by_static[static])
+      shapes = tuple(by_static[static][0] for static in pack.statics)
+      found.append(_Packed(pack, lanes, shapes, why))
+  return found
+
+
+def _capacity(lanes: int, need: float | None, options: Options, machine: Machine) -> int:
+  """Most lanes of a group: what is asked for and fits, a multiple of the devices if possible."""
   if options.batching == "single":
     return 1
-  most = options.max_lanes or pack.lanes
-  need = costs.memory(pack.merged)
+  most = options.max_lanes or lanes
   if need:
-    fit = int(limit // need)
-    most = min(most, fit - fit % count if fit > count else max(fit, 1))
-  return max(1, min(most, pack.lanes))
+    fit = int(machine.memory // need)
+    most = min(most, fit - fit % machine.devices if fit > machine.devices else max(fit, 1))
+  return max(1, min(most, lanes))
+
+
+def _divide(packed: _Packed, capacity: int, parts: int, order: Iterator[int]) -> list[Group]:
+  """Groups of one width, at most ``capacity``; at least ``parts`` of them if the lanes suffice."""
+  lanes = packed.lanes
+  count = max(math.ceil(len(lanes) / capacity), min(parts, len(lanes)))
+  width = math.ceil(len(lanes) / count)
+  ends = [len(lanes) * i // count for i in range(count + 1)]
+  return [Group(lanes[start:stop], packed.shapes, width, next(order), packed.why)
+          for start, stop in itertools.pairwise(ends)]
 
 
 def plan(
   experiment: Experiment,
   cells: Iterable[Mapping[str, Any]],
-  out: str | pathlib.Path | None = None,
   *,
-  options: Options | None = None,
+  options: Options,
   recorded: Sequence[Group] = (),
   done: Iterable[str] = (),
   parts: int = 1,
-  **changes: Any,
 ) -> Plan:
   """Packs cells into groups without running anything.
 
   Args:
     experiment: an Experiment.
     cells: the grid.
-    out: the sweep's directory; what it holds is kept and not planned again. It is only read.
-    options: how to pack; `changes` override single fields.
-    recorded, done: groups of an earlier run and ids of finished cells, if not from `out`.
+    options: how to pack.
+    recorded: groups of an earlier run; what they hold is not packed again.
+    done: ids of finished cells.
     parts: among how many jobs the groups will be shared.
-    **changes: fields of Options.
 
   Returns:
     A Plan.
 
   Raises:
     ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment.
+    TypeError: the experiment has no split and make_train.
   """
   if not isinstance(experiment, Experiment):
     raise type_error("experiment", f"a {type(experiment).__name__}",
                      "an object with split(cell) and make_train(static)",
                      "Wrap a function as sweeps.simple(make_train, static=[...])")
-  options = make_options(options, changes)
   cells, done = as_cells(cells), set(done)
-  if out is not None:
-    recorded, statuses = recorded_groups(pathlib.Path(out))
-    done = {i for i, status in statuses.items() if status not in options.retry}
-  available = devices.local_devices(options.devices)
-  speed = options.flops_per_second or devices.flops_per_second(available)
-  limit = options.memory_limit or devices.memory_limit(available)
-  costs = Costs(experiment, speed, options.compile_seconds)
-  packed = {cell.id for group in recorded for cell in group.cells}
-  wanted = {cell.id for cell in cells if cell.id not in done}
-
-  buckets: dict[Hashable, dict[Hashable, list[Cell]]] = collections.defaultdict(dict)
-  for cell in cells:
-    if cell.id not in packed:
-      seed_words(cell)
-      static, traced = experiment.split(cell)
-      buckets[_signature(cell, traced)].setdefault(static, []).append(cell)
-
+  machine = expected_machine(options)
+  costs = Costs(experiment, machine.speed, options.compile_seconds)
+  known = {cell.id for group in recorded for cell in group.cells}
+  order = itertools.count(max((group.order for group in recorded), default=-1) + 1)
   groups, notes = list(recorded), []
-  order = max((group.order for group in recorded), default=-1) + 1
-  for by_static in buckets.values():
-    packs, why = choose({s: len(c) for s, c in by_static.items()}, options.batching, costs)
-    for pack in packs:
-      lanes = [cell for static in pack.statics for cell in by_static[static]]
-      shapes = tuple(by_static[static][0] for static in pack.statics)
-      capacity = _capacity(pack, costs, options, limit, len(available))
-      need = costs.memory(pack.merged)
-      if need and need > limit:
-        notes.append(f"one lane of {pack.merged!r} is expected to need {need / 2**20:.0f} MiB of "
-                     f"{limit / 2**20:.0f} MiB")
-      count = max(math.ceil(len(lanes) / capacity), min(parts, len(lanes)))
-      width = math.ceil(len(lanes) / count)
-      ends = [len(lanes) * i // count for i in range(count + 1)]
-      for start, stop in zip(ends, ends[1:], strict=False):
-        groups.append(Group(tuple(lanes[start:stop]), shapes, width, order, why))
-        order += 1
-
-  todo = []
+  new = [cell for cell in cells if cell.id not in known]
+  for packed in _pack_cells(experiment, new, options.batching, costs):
+    need = costs.memory(packed.pack.merged)
+    if need and need > machine.memory:
+      notes.append(f"one lane of {packed.pack.merged!r} is expected to need {need / 2**20:.0f} MiB "
+                   f"of {machine.memory / 2**20:.0f} MiB")
+    capacity = _capacity(len(packed.lanes), need, options, machine)
+    groups += _divide(packed, capacity, parts, order)
+  wanted = {cell.id for cell in cells} - done
   recorded_ids = {group.id for group in recorded}
-  for group in groups:
-    if wanted.isdisjoint(cell.id for cell in group.cells):
-      continue
-    todo.append(_planned(group, experiment, costs, group.id in recorded_ids))
-  programs = {p.program: p.static for p in todo}
-  compile_seconds = sum(costs.compile(static) for static in programs.values())
-  seconds = compile_seconds + sum(p.seconds for p in todo) if costs.known else None
-  return Plan(cells, len(cells) - len(wanted), tuple(todo), len(programs), seconds, tuple(notes))
+  todo = [_planned(group, experiment, costs, group.id in recorded_ids) for group in groups
+          if not wanted.isdisjoint(cell.id for cell in group.cells)]
+  compiles, seconds = _expected(todo, costs)
+  return Plan(cells, len(cells) - len(wanted), tuple(todo), compiles, seconds, tuple(notes))
+
+
+def _expected(todo: list[Planned], costs: Costs) -> tuple[int, float | None]:
+  """How many programs the groups need, and the time of all; None if no cost is known."""
+  programs = {planned.program: planned.static for planned in todo}
+  if not costs.known:
+    return len(programs), None
+  compiling = sum(costs.compile(static) for static in programs.values())
+  return len(programs), compiling + sum(planned.seconds for planned in todo)
 
 
 def _planned(group: Group, experiment: Experiment, costs: Costs, recorded: bool) -> Planned:
   statics = tuple(dict.fromkeys(experiment.split(cell)[0] for cell in group.shapes))
   static = costs.merge(statics)
   if static is None:
-    raise CorruptStore(f"group {group.id}: the experiment no longer merges {statics!r}; start in "
-                       "another output directory")
+    raise CorruptStore(explain_fault(
+      f"experiment: merge of group {group.id}", f"None for {statics!r}",
+      "one static for all, as when the group was packed", "Start in another output directory"))
   lane = group.cells[0]
   program = (static, group.width, _signature(lane, experiment.split(lane)[1]))
   memory = costs.memory(static)

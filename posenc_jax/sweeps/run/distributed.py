@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several processes on one sweep: each takes its share of groups on its own devices.
 
-Lanes do not communicate, so neither do the processes: each runs like one share of n with a results
-file of its own in the common directory. `jax.distributed` gives them their numbers (it finds TPU
-pods and Slurm by itself) and ends them all if one dies; a rerun then does what is missing.
+Lanes do not communicate, so the processes need not either: each runs like one share of n with a
+results file of its own in the common directory. ``jax.distributed`` numbers them (it recognises TPU
+pods and Slurm) and ends them all if one dies; a rerun then trains what is missing.
 
-The end is a matter of files, not of a collective, whose time limit no honest sweep would meet: a
-process waits until all cells of the grid have results.
+A process that has finished its share reads the results files until all cells of the grid have
+results. A collective would not do here, as its time limit is shorter than most sweeps.
 """
 
 import time
@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps.errors import SweepError
 
 
@@ -31,7 +32,7 @@ def start(arguments: Mapping[str, Any]) -> tuple[int, int]:
 
 def wait(missing: Callable[[], bool], present: Callable[[], bool], heard: Callable[[], bool], *,
          pause: float = 0.5, patience: float = 120.0) -> None:
-  """Returns when nothing is missing, or `heard()` says that a signal has come.
+  """Returns when no cell lacks a result, or when ``heard()`` says that a signal has come.
 
   Args:
     missing: whether a cell of the grid has no result yet.
@@ -46,7 +47,8 @@ def wait(missing: Callable[[], bool], present: Callable[[], bool], heard: Callab
   start = time.monotonic()
   while missing() and not heard():
     if time.monotonic() - start > patience and not present():
-      raise SweepError("other processes left no trace in the output directory; give one on a disk "
-                       "that all processes share, or run shares of their own (shard=(i, n))")
+      raise SweepError(explain_fault(
+        "run: out", "a directory in which the other processes left no trace",
+        "one on a disk that all processes share", "Give such a one or run shard=(i, n) in each"))
     time.sleep(pause)
     pause = min(5.0, pause * 1.2)

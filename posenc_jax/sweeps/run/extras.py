@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is off by default: JAX's persistent compile cache, a profile, TensorBoard events.
 
-Whoever can write to a compile cache can run code in the process that reads it. So the cache is
-never shared by accident: a directory that others may write to is refused, with a warning.
+A user who can write to a compile cache can run code in the process that reads it. So a directory
+that other users may write to is not used as a cache, and a warning says so.
 """
 
 import contextlib
@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from posenc_jax._errors import explain_fault
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.errors import SweepWarning
 from posenc_jax.sweeps.records import Record
-from posenc_jax.sweeps.store import files
 
 # JAX's own limit needs one more package (filelock); without a limit a cache grows for ever.
 CACHE_BYTES = 2 * 2**30
@@ -43,7 +44,7 @@ def safe_cache(path: pathlib.Path) -> str | None:
 
 
 def prune_cache(directory: pathlib.Path, limit: int) -> None:
-  """Removes the entries that were used longest ago until `limit` bytes are left."""
+  """Removes the entries that were used longest ago until ``limit`` bytes are left."""
   entries = sorted((max(p.stat().st_mtime, p.stat().st_atime), p.stat().st_size, p)
                    for p in directory.glob("*-cache"))
   total = sum(size for _, size, _ in entries)
@@ -56,10 +57,10 @@ def prune_cache(directory: pathlib.Path, limit: int) -> None:
 
 @contextlib.contextmanager
 def _replacing_damaged(directory: pathlib.Path) -> Iterator[None]:
-  """Deletes an entry that JAX warns it cannot read, so that JAX writes it anew.
+  """Deletes an entry that JAX warns it cannot read, so that JAX writes a new one.
 
-  By itself JAX compiles again each time and never replaces the entry. It warns before it compiles
-  and names the program; the entry goes at that moment.
+  Without this, JAX compiles again each time and never replaces the entry. Its warning comes before
+  the compile and names the program, so the entry is deleted when the warning is shown.
   """
   with warnings.catch_warnings():
     warnings.filterwarnings("always", message="Error reading persistent compilation cache entry")
@@ -71,7 +72,7 @@ def _replacing_damaged(directory: pathlib.Path) -> Iterator[None]:
         return show(message, category, filename, lineno, file, line)
       for path in directory.glob(f"{found[1]}-*-cache"):
         path.unlink(missing_ok=True)
-      text = f"{directory}: the entry of {found[1]} was damaged and is made anew"
+      text = f"{directory}: the entry of {found[1]} was damaged and is written again"
       return show(SweepWarning(text), SweepWarning, filename, lineno, file, line)
 
     warnings.showwarning = mend
@@ -115,7 +116,9 @@ def check_tensorboard() -> None:
   try:
     import tensorboardX
   except ImportError as error:
-    raise ImportError("tensorboard=True needs tensorboardX: pip install tensorboardX") from error
+    raise ImportError(explain_fault(
+      "options: tensorboard", "True without tensorboardX", "an environment that has it",
+      "Run: pip install tensorboardX")) from error
   del tensorboardX
 
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A group's compiled program: three executables (init, advance, finish), each mapped over lanes.
 
-`advance` runs any number of steps with one executable: the bounds of its loop are arguments. A scan
-would need a compile for every length of a chunk, and XLA may compile a loop of known length
-differently, so that cutting a run elsewhere could change its bits. The bounds are shared by the
-lanes, so the loop stays a loop under vmap.
+``advance`` runs any number of steps by one executable, as the bounds of its loop are arguments.
+A scan would need a compile for every length of a chunk, and XLA may compile a loop of known length
+differently, so that cutting a run elsewhere could change its bits. All lanes share the bounds, so
+the loop stays a loop under vmap.
 
-All three are compiled before the first step, so that a mistake in `finish` costs no training.
+All three are compiled before the first step, so that a mistake in ``finish`` costs no training.
 """
 
 from collections.abc import Mapping
@@ -48,12 +48,12 @@ def stack_lanes(cells: tuple[Cell, ...], traced: list[Traced], width: int) -> Py
 
 
 def lane_key(seed: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
-  """A lane's key from its three words; see `cells.seed_words`."""
+  """A lane's key from its three words; see ``cells.seed_words``."""
   return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), high), low)
 
 
 def _strong(tree: PyTree) -> PyTree:
-  """The tree as arrays whose types do not bend, so that a loop may carry them."""
+  """The tree as arrays of strong types: a loop refuses a carry whose weak type changes."""
   def strong(x: Any) -> jax.Array:
     x = jnp.asarray(x)
     if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
@@ -118,7 +118,7 @@ class Program:
   Args:
     train: one lane's functions.
     lanes: how they are spread.
-    words, traced: stacked host arrays, from `stack_lanes`.
+    words, traced: stacked host arrays, from ``stack_lanes``.
 
   Attributes:
     kinds: a checkpoint's Kind for each leaf of the state.

@@ -5,8 +5,8 @@
     12/24 cells | group 2/4 step 80/200 | 310 steps/s | 4.1e+05 tokens/s | 2 compiles | loss 2.31 |
     ETA 41 s
 
-Steps and tokens are summed over lanes. Nothing is printed from inside a compiled program; the run
-reports after each chunk, and what has come too soon after the last line is not shown.
+Steps and tokens are summed over lanes. Compiled programs print nothing: the run reports after each
+chunk, and a report that follows the last line too soon is not shown.
 """
 
 import math
@@ -95,7 +95,7 @@ class Progress:
     self.tokens_per_step = tokens
 
   def advance(self, step: int, ran: int, seconds: float, loss: float | None) -> None:
-    """`ran` steps took `seconds`, the group stands at `step`; shows the line if it is time."""
+    """Counts ``ran`` steps that took ``seconds`` and ended at ``step``; may show the line."""
     _, steps, lanes = self._here
     self._here = (step, steps, lanes)
     self._chunks += 1

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running a sweep: plan, then group after group, until nothing is missing.
 
-The order of events is what makes it safe. The packing of a group is on disk before its first step;
-its results are on disk before its checkpoint goes; what a rerun finds is therefore always enough to
-go on. A group that runs out of memory is halved, the halves are recorded, and the run goes on; a
-cell that does not fit alone is recorded as such.
+A rerun can always go on from what it finds, because of the order of writes: the packing of a group
+is on disk before its first step, and its results are on disk before its checkpoint is removed. A
+group that runs out of memory is halved, the halves are recorded, and the run goes on; a cell that
+does not fit even alone is recorded as "oom".
 """
 
 import collections
@@ -19,13 +19,14 @@ from typing import Any
 import jax
 
 from posenc_jax._errors import value_error
-from posenc_jax.sweeps import devices
+from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.errors import Interrupted
 from posenc_jax.sweeps.experiment import Experiment, Train, as_train
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
-from posenc_jax.sweeps.plan.planner import Plan, Planned, plan
+from posenc_jax.sweeps.plan import planner
+from posenc_jax.sweeps.plan.planner import Plan, Planned
 from posenc_jax.sweeps.records import newest, oom_record
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
@@ -33,9 +34,10 @@ from posenc_jax.sweeps.run.program import Program, stack_lanes
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.run.training import Training
 from posenc_jax.sweeps.show import report
-from posenc_jax.sweeps.store import files, manifest
-from posenc_jax.sweeps.store.directory import Store, read_records
+from posenc_jax.sweeps.store import manifest
+from posenc_jax.sweeps.store.directory import Store
 from posenc_jax.sweeps.store.memory import Memory
+from posenc_jax.sweeps.store.reading import read_records
 
 
 def run(
@@ -50,19 +52,19 @@ def run(
   """Runs every cell that has no result yet, and returns the results of all.
 
   Args:
-    experiment: an Experiment; see `simple` for making one of a function.
-    cells: from `grid`, or any list of mappings.
+    experiment: an Experiment; see ``simple`` for making one of a function.
+    cells: from ``grid``, or any list of mappings.
     out: the sweep's directory; the same call again finishes what is missing. None keeps the results
       in memory only.
-    name: a directory inside `out` to use instead, safe to take from a user.
+    name: a directory inside ``out`` to use instead, safe to take from a user.
     options: how to run; see Options.
-    **changes: fields of Options, which override `options`.
+    **changes: fields of Options, which override ``options``.
 
   Returns:
-    Results, in the order of `cells`.
+    Results, in the order of ``cells``.
 
   Raises:
-    ValueError, TypeError: a mistake in the arguments, told before anything is compiled.
+    ValueError, TypeError: a mistake in the arguments, raised before anything is compiled.
     SettingsChanged, DirectoryInUse, CorruptStore, CannotWrite, StorageFull: about the directory.
     Interrupted: Ctrl-C or SIGTERM, after the state was saved.
 
@@ -90,7 +92,7 @@ def run(
     if options.distributed:
       share = distributed.start(options.distributed_args)
       share = share if share[1] > 1 else None
-    plan(experiment, cells, options=options)  # Finds mistakes before anything is written.
+    planner.plan(experiment, cells, options=options)  # Finds mistakes before anything is written.
     listener = stack.enter_context(signals.listening())
     notes: list[str] = []
     if out is None:
@@ -103,7 +105,7 @@ def run(
 
 
 class _Run:
-  """One call of `run`, with what its parts share."""
+  """One call of ``run``, with what its parts share."""
 
   def __init__(self, experiment: Experiment, cells: tuple[Cell, ...], options: Options, store: Any,
                share: tuple[int, int] | None, listener: signals.Listener):
@@ -148,8 +150,9 @@ class _Run:
     """The plan for what is missing, with its packing recorded."""
     parts = self.share[1] if self.share else 1
     with self.store.planning():
-      found = plan(self.experiment, self.cells, options=self.options, recorded=self.store.groups(),
-                   done=[i for i in self.store.records if self._is_done(i)], parts=parts)
+      found = planner.plan(
+        self.experiment, self.cells, options=self.options, recorded=self.store.groups(),
+        done=[i for i in self.store.records if self._is_done(i)], parts=parts)
       self.store.record_groups([p.group for p in found.todo])
     self.store.tidy()
     return found
@@ -240,7 +243,7 @@ class _Run:
   def _check_memory(self, program: Program) -> None:
     """Raises MemoryError if the compiler says that a pack will not fit; a lone lane may try.
 
-    The host's kernel would not raise: it kills, and would kill each rerun.
+    Without this check the host's kernel would kill the process, and each rerun too.
     """
     limit = self.options.memory_limit or devices.memory_limit(self.devices)
     if program.lanes.width > 1 and program.bytes > limit:

@@ -1,14 +1,14 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and SIGTERM: the first asks, the second stops at once.
+"""Ctrl-C and SIGTERM: the first stops a run after its state is saved, the second stops it at once.
 
-Inside a `listening` context the first signal is only noted; the run looks at it after each chunk
-(about a second), saves its state and stops. At the same time the handlers of before are put back,
+Inside a ``listening`` context the first signal is only recorded; the run checks for it after each
+chunk (about a second), saves its state and stops. The first signal also restores the old handlers,
 so a second Ctrl-C is an ordinary KeyboardInterrupt, in a notebook too, and a second SIGTERM kills.
-Within a compile Python hears nothing at all; the first look is right after it. And a process may
-end only when its device has finished what it is at.
+Python runs no handler during a compile, so the check comes right after it; and a process can end
+only when its device has finished its work.
 
-Python lets only the main thread set handlers; elsewhere nothing is changed.
+Only the main thread may set handlers in Python; in other threads nothing is changed.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Listener:
-  """What has been heard so far: `signum` is None or the first signal's number."""
+  """Records the first signal: ``signum`` is its number, or None before it comes."""
 
   def __init__(self):
     self.signum: int | None = None
@@ -32,7 +32,7 @@ class Listener:
     self.restore()
 
   def listen(self) -> None:
-    """Takes the place of the handlers, but for signals that whoever started us has switched off."""
+    """Replaces the handlers, except of signals that the parent process has set to be ignored."""
     for each in SIGNALS:
       if signal.getsignal(each) != signal.SIG_IGN:
         self._before[each] = signal.signal(each, self)
@@ -47,7 +47,7 @@ class Listener:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Listener]:
-  """Notes the first SIGINT or SIGTERM instead of dying of it; restores the handlers at the end."""
+  """Records the first SIGINT or SIGTERM, which then stops nothing; restores the handlers."""
   listener = Listener()
   if threading.current_thread() is not threading.main_thread():
     yield listener

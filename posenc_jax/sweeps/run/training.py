@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training one group from its start or its checkpoint to its records.
 
-The device runs in chunks of about `chunk_seconds`; between two chunks the host shows progress,
+The device runs in chunks of about ``chunk_seconds``; between two chunks the host shows progress,
 listens for signals and, in a long group, saves the state. The first chunk is one step, and a chunk
 is at most eight times the one before, so that a misjudged speed costs little.
 """
@@ -40,10 +40,10 @@ class Training:
 
   Args:
     group, program: what to train with what.
-    words, traced: its lanes, from `stack_lanes`.
+    words, traced: its lanes, from ``stack_lanes``.
     store: where checkpoints are.
     options: chunk and checkpoint times.
-    progress: is told of each chunk.
+    progress: counts and shows each chunk.
     heard: whether a signal has come.
   """
 
@@ -66,7 +66,7 @@ class Training:
         state = checkpoints.to_state(found.leaves, self.program.kinds, self.program.lanes)
       except ValueError as error:
         self._progress.note(f"checkpoint of group {self.group.id} does not fit the program "
-                            f"({error}); the group starts anew")
+                            f"({error}); the group starts over")
       else:
         self._progress.note(f"group {self.group.id} goes on at step {found.step}")
         self.step, self.seconds = found.step, found.seconds

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report's charts as PNG and SVG files, by matplotlib, which is imported only here.
 
-Figures are made without pyplot, so no window system and no global state is touched. Names come from
-cells, which may hold anything: dollar signs are kept from becoming mathematics, and files are named
-by number and a few safe letters.
+Figures are made without pyplot, so they need no window system and change no global state. Names
+come from cells, which may hold anything: dollar signs are escaped, as matplotlib would read
+mathematics, and a file's name is its number and letters of the title.
 """
 
 import io
@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.show.svg import COLOURS
 from posenc_jax.sweeps.show.views import Chart, Heat, axes_of, heat_range
-from posenc_jax.sweeps.store import files
 
 
 def _plain(name: object) -> str:
@@ -29,11 +29,11 @@ def _file_name(index: int, title: str) -> str:
 
 def _draw_chart(figure: Any, chart: Chart) -> None:
   axes, how = figure.subplots(), axes_of(chart)
-  seen = set()
+  in_legend = set()
   for line in chart.lines:
     xs, means, errors = zip(*line.points, strict=True)
-    name = None if line.colour in seen else _plain(chart.colours[line.colour])
-    seen.add(line.colour)
+    name = None if line.colour in in_legend else _plain(chart.colours[line.colour])
+    in_legend.add(line.colour)
     axes.errorbar(xs, means, [e or 0.0 for e in errors] if how.few else None, label=name,
                   color=COLOURS[line.colour % len(COLOURS)], linewidth=1.2,
                   marker="o" if how.few else None, markersize=3, capsize=2)
@@ -84,7 +84,7 @@ def write_figures(directory: pathlib.Path, charts: Sequence[Chart], heats: Seque
         buffer = io.BytesIO()
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=120, metadata=metadata)
-        figure.set_layout_engine("none")  # found once, kept
+        figure.set_layout_engine("none")  # The layout found for the first file serves both.
         path = directory / f"{_file_name(index, title)}.{kind}"
         files.write_atomic(path, buffer.getvalue())
   return 2 * len(drawings)

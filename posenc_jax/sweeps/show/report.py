@@ -4,7 +4,7 @@
 
 The page is one file that loads nothing and runs nothing: its content security policy allows inline
 style only, charts are inline SVG, and every text that came from outside (names, settings, errors,
-the manifest) is escaped. There is no script that a hostile run name could break out of.
+the manifest) is escaped.
 """
 
 import json
@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import SweepWarning
 from posenc_jax.sweeps.results import Results
@@ -21,7 +22,6 @@ from posenc_jax.sweeps.show import svg, views
 from posenc_jax.sweeps.show.figures import write_figures
 from posenc_jax.sweeps.show.svg import text
 from posenc_jax.sweeps.show.table import to_csv
-from posenc_jax.sweeps.store import files
 
 MOST_ROWS = 1000
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -41,7 +41,7 @@ def main_metric(results: Results) -> str | None:
 
 
 def _row(parts: Sequence[Any], names: int, tag: str = "td", classes: Sequence[str] = ()) -> str:
-  """A table row; its first `names` parts are text on the left; classes go with the others."""
+  """A table row; its first ``names`` parts are text on the left; classes go with the others."""
   cells = []
   for i, part in enumerate(parts):
     kind = "name" if i < names else (classes[i - names] if i - names < len(classes) else "")
@@ -117,8 +117,11 @@ def to_html(results: Results, title: str) -> str:
   """The whole page.
 
   Args:
-    results: of one sweep, or of several with a setting `run`.
+    results: of one sweep, or of several with a setting ``run``.
     title: any text.
+
+  Returns:
+    HTML in which all text from outside is escaped.
   """
   fixed = {n: results.values(n)[0] for n in results.settings
            if n not in views.varying(results) and n not in views.REPEATS}
@@ -166,7 +169,7 @@ def write_report(
   """Writes report.html, table.csv and figures/ into a directory.
 
   Args:
-    results: what `run` or `load` returned.
+    results: what ``run`` or ``load`` returned.
     directory: made if missing.
     title: of the page; None for the run's name or the directory's.
     figures: write PNG and SVG files too; without matplotlib they are left out with a warning.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Charts and heat maps as inline SVG: no script, no style sheet, no font, no other file.
 
-Every piece of text goes through `html.escape`; numbers are formatted here.
+Every piece of text goes through ``html.escape``; numbers are formatted here.
 """
 
 import html
@@ -10,7 +10,7 @@ import math
 
 from posenc_jax.sweeps.show.views import Chart, Heat, axes_of, ticks
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart, and four greys and browns.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, and four greys and browns.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31",
            "#7f7f7f", "#9467bd")
 WIDTH, HEIGHT = 640, 360
@@ -111,7 +111,7 @@ def _shade(part: float) -> tuple[str, str]:
 
 
 def draw_heat(heat: Heat, low: float, high: float) -> str:
-  """A heat map as SVG with its numbers in it, colours between `low` and `high`."""
+  """A heat map as SVG with its numbers in it, colours between ``low`` and ``high``."""
   cell_width, cell_height, left, top = 66, 26, 70, 40
   width = left + cell_width * len(heat.columns) + 8
   height = top + cell_height * len(heat.rows) + 8

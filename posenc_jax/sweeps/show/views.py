@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report shows, as plain data: charts of lines and heat maps, for any sweep.
 
-Nothing is known of an experiment but its records. Settings that vary are told from those that do
-not; the setting that distinguishes encodings gives the colours; repeats (seeds) become a mean and
-a standard error. A lane that diverged or ran out of memory is in no mean.
+A chart is made from records alone, so it suits any experiment. Settings that vary label the lines;
+the setting "run" or "encoding" gives the colours; repeats (seeds) become a mean and a standard
+error. A lane that diverged or ran out of memory is in no mean.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-  """Lines over one axis; `colours` names what each colour stands for."""
+  """Lines over one axis; ``colours`` names what each colour stands for."""
 
   title: str
   x: str
@@ -114,6 +114,12 @@ def _chart(title: str, x: str, y: str, results: Results, names: Sequence[str],
   return Chart(title, x, y, made, colours)
 
 
+def _means(columns: dict[float, list[float | None]]) -> list[tuple[float, float, float | None]]:
+  """(x, mean, standard error) of the values at each x, in order; an x without any is left out."""
+  found = [(at, summarize(values, Cell())) for at, values in sorted(columns.items())]
+  return [(at, s.mean, s.error) for at, s in found if s.mean is not None]
+
+
 def series_charts(results: Results) -> list[Chart]:
   """A chart for each series: its mean over repeats against what its entries stand for."""
   charts = []
@@ -128,8 +134,7 @@ def series_charts(results: Results) -> list[Chart]:
           x = record["axes"].get(series, {}).get("label", x)
           for at, value in zip(axis_values(record, series), record["series"][series], strict=False):
             columns.setdefault(at, []).append(value)
-      means = [(at, summarize(values, settings)) for at, values in sorted(columns.items())]
-      points = [(at, s.mean, s.error) for at, s in means if s.mean is not None]
+      points = _means(columns)
       if points:
         lines[settings] = points
     if lines:
@@ -148,8 +153,7 @@ def setting_charts(results: Results, metric: str) -> list[Chart]:
       columns: dict[float, list[float | None]] = {}
       for record in records:
         columns.setdefault(record["cell"][x], []).append(record["metrics"].get(metric))
-      means = [(at, summarize(values, settings)) for at, values in sorted(columns.items())]
-      points = [(at, s.mean, s.error) for at, s in means if s.mean is not None]
+      points = _means(columns)
       if points:
         lines[settings] = points
     if lines:
@@ -163,47 +167,68 @@ def heat_maps(results: Results, metric: str) -> list[Heat]:
 
   If the length is no setting, but a series has entries by length, those are the columns; failing
   that, the first two settings that are numbers.
+
+  Args:
+    results: of any sweep.
+    metric: a name in its metrics.
+
+  Returns:
+    A map for each value of the setting that gives the colours; none if there are no two axes.
   """
   by = colour_by(results)
+  found = _heat_axes(results, by)
+  if found is None:
+    return []
+  row, column, series = found
+  shown = metric if series is None else series
+  across = column if series is None else _axis_label(results, series)
+  maps = []
+  for value in results.values(by) if by and by != row else [None]:
+    records = [record for record in results
+               if record["status"] == "ok" and (value is None or record["cell"].get(by) == value)]
+    points = [(record["cell"][row], at, number) for record in records
+              for at, number in _heat_entries(record, metric, column, series)]
+    if points:
+      title = shown if value is None else f"{shown}, {by} {value}"
+      maps.append(_heat(title, row, across, points))
+  return maps
+
+
+def _heat_axes(results: Results, by: str | None) -> tuple[str, str | None, str | None] | None:
+  """(row setting, column setting, column series), one of the last two None; None if too few."""
   numbers = [n for n in varying(results) if _numeric(results, n) and n != by]
   row = _pick(numbers, _WIDTHS, 0)
-  if row is None:
-    return []
   others = [n for n in numbers if n != row]
   column = next((n for n in _LENGTHS if n in others), None)
   series = None if column else _length_series(results)
   if column is None and series is None:
     column = _pick(others, (), 0)
-  if column is None and series is None:
-    return []
+  return None if row is None or (column is None and series is None) else (row, column, series)
 
-  def entries(record: Record) -> list[tuple[float, float | None]]:
-    if series is None:
-      return [(record["cell"][column], record["metrics"].get(metric))]
-    return list(zip(axis_values(record, series), record["series"].get(series, []), strict=False))
 
-  maps = []
-  values = results.values(by) if by and by != row else [None]
-  for value in values:
-    found: dict[tuple[float, float], list[float | None]] = {}
-    for record in results:
-      if record["status"] == "ok" and (value is None or record["cell"].get(by) == value):
-        for at, number in entries(record):
-          found.setdefault((record["cell"][row], at), []).append(number)
-    rows = sorted({r for r, _ in found})
-    columns = sorted({c for _, c in found})
-    table = tuple(tuple(summarize(found.get((r, c), []), Cell()).mean for c in columns)
-                  for r in rows)
-    if table:
-      shown = metric if series is None else series
-      name = shown if value is None else f"{shown}, {by} {value}"
-      across = column if column else _axis_label(results, series)
-      maps.append(Heat(name, row, across, tuple(f"{r:g}" for r in rows),
-                       tuple(f"{c:g}" for c in columns), table))
-  return maps
+def _heat_entries(
+  record: Record, metric: str, column: str | None, series: str | None
+) -> list[tuple[float, float | None]]:
+  """(column value, number) of a record: one of its metric, or one of each entry of the series."""
+  if series is None:
+    return [(record["cell"][column], record["metrics"].get(metric))]
+  return list(zip(axis_values(record, series), record["series"].get(series, []), strict=False))
+
+
+def _heat(title: str, row: str, column: str,
+          points: Sequence[tuple[float, float, float | None]]) -> Heat:
+  """A map of the means of all (row value, column value, number) that share both values."""
+  found: dict[tuple[float, float], list[float | None]] = {}
+  for at_row, at_column, number in points:
+    found.setdefault((at_row, at_column), []).append(number)
+  rows, columns = (sorted({key[i] for key in found}) for i in (0, 1))
+  means = tuple(tuple(summarize(found.get((r, c), []), Cell()).mean for c in columns) for r in rows)
+  return Heat(title, row, column, tuple(f"{r:g}" for r in rows), tuple(f"{c:g}" for c in columns),
+              means)
 
 
 def _length_series(results: Results) -> str | None:
+  """The first series whose axis is a length."""
   for record in results:
     for name in record["series"]:
       if "length" in record["axes"].get(name, {}).get("label", ""):
@@ -222,7 +247,7 @@ def heat_range(heats: Sequence[Heat]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, count: int = 7) -> list[float]:
-  """About `count` round numbers that span [low, high].
+  """About ``count`` round numbers that span [low, high].
 
   Example:
     >>> ticks(0.13, 1.02)

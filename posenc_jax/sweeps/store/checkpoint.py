@@ -3,8 +3,8 @@
 """A group's state in the middle of its training, as one .npz without pickle.
 
 The file names its group, which is a hash of the packing, and a digest of every byte of its arrays.
-What does not match in any way (damaged, of another packing, of a program whose state looks
-different) is as good as no checkpoint: the group starts anew, and the reason is told.
+A checkpoint that does not match (damaged, of another packing, of a program whose state has other
+shapes) is not used: the group starts over, and the run shows the reason.
 
 bfloat16 and the other small floats are stored as unsigned integers of their width beside the name
 of their type, since NumPy reads them back as raw bytes; random keys as their words.
@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from posenc_jax.sweeps.store import files
+from posenc_jax.sweeps import files
 
 PyTree = Any
 
@@ -64,12 +64,15 @@ def to_state(leaves: list[np.ndarray], kinds: PyTree, lanes: Any) -> PyTree:
   """The state on the devices again.
 
   Args:
-    leaves: from `to_host`.
-    kinds: a Kind for each leaf of the state, as `Program.kinds`.
-    lanes: the program's `Lanes`.
+    leaves: from ``to_host``.
+    kinds: a Kind for each leaf of the state, as ``Program.kinds``.
+    lanes: the program's ``Lanes``.
+
+  Returns:
+    A state whose leaves are device arrays [lanes, ...].
 
   Raises:
-    ValueError: the leaves are not those of such a state.
+    ValueError: the leaves are not those of such a state; the text is a reason for the run to show.
   """
   wanted, tree = jax.tree.flatten(kinds)
   if len(wanted) != len(leaves):

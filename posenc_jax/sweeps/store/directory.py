@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The directory of a sweep: what is written when, and what a rerun makes of it.
+"""The directory of a sweep, open for writing: what is written when, and how a rerun mends it.
 
     manifest.json              settings, grid and packing; replaced at once
     results.jsonl              a line for each cell, appended for each finished group
@@ -9,7 +9,7 @@
     run.lock                   held while a run writes
 
 A finished group's lines go out in one write and one sync, and only then is its checkpoint dropped,
-so at any instant a cell is either in the results or can be made again from its packing.
+so at any instant a cell is either in the results or can be trained again from its packing.
 """
 
 import contextlib
@@ -20,71 +20,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from posenc_jax._errors import explain_fault
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
-from posenc_jax.sweeps.store import checkpoint, files, lines, lock, manifest
-
-
-def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
-  """The manifest of a directory, or None if it has none.
-
-  Raises:
-    CorruptStore: it cannot be read or its checksum is wrong.
-  """
-  path = directory / "manifest.json"
-  try:
-    found = json.loads(path.read_bytes())
-  except FileNotFoundError:
-    return None
-  except (OSError, ValueError, RecursionError) as error:
-    raise CorruptStore(f"{path}: cannot be read ({error}); with repair the damaged file is kept "
-                       "aside and made anew, and unfinished groups start over") from error
-  if not isinstance(found, dict) or found.get("crc32") != manifest.checksum(found):
-    raise CorruptStore(f"{path}: its checksum does not match, it was changed by hand or damaged; "
-                       "with repair it is kept aside and made anew")
-  return found
-
-
-def result_files(directory: pathlib.Path) -> list[pathlib.Path]:
-  """The results files of a directory: the single one, then the shares'."""
-  shares = directory.glob("results-*-of-*.jsonl")
-  return [p for p in [directory / "results.jsonl", *sorted(shares)] if p.is_file()]
-
-
-def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
-  """All whole records of a directory, and what was wrong with the rest; changes nothing."""
-  records, notes = [], []
-  for path in result_files(directory):
-    found = lines.scan(path)
-    records += found.records
-    notes += [f"{path}: line {bad.number}: {bad.reason}" for bad in found.bad]
-    if found.torn:
-      notes.append(f"{path}: the last line is torn ({found.torn} bytes), its cell is not counted")
-  return records, notes
-
-
-def _groups(found: Mapping[str, Any]) -> list[Group]:
-  cells = {i: Cell(settings) for i, settings in found["cells"].items()}
-  wrong = [i for i, cell in cells.items() if cell.id != i]
-  if wrong:
-    raise CorruptStore(f"manifest: cell {wrong[0]} has other settings than its id says; it was "
-                       "written by another version")
-  return [Group.from_json(data, cells) for data in found["groups"]]
-
-
-def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str]]:
-  """The packing a directory records, and the status of each finished cell; it need not exist."""
-  found = read_manifest(directory)
-  if found is None:
-    return [], {}
-  records = newest(read_records(directory)[0])
-  return _groups(found), {i: record["status"] for i, record in records.items()}
+from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
+from posenc_jax.sweeps.store.reading import groups_of, read_manifest, read_records, result_files
 
 
 class Store:
-  """A directory open for writing; use `Store.open` as a context.
+  """A directory open for writing; use ``Store.open`` as a context.
 
   Attributes:
     directory: where it is.
@@ -112,7 +59,7 @@ class Store:
 
     Args:
       directory: made if missing.
-      new: the manifest of this run, from `manifest.describe`.
+      new: the manifest of this run, from ``manifest.describe``.
       cells: the grid; it is added to the recorded one.
       share: (i, n) writes the i-th of n results files.
       repair: mend damaged files after keeping a copy.
@@ -170,13 +117,14 @@ class Store:
       old = None
       aside = f"manifest.corrupt-{time.time_ns()}.json"
       (self.directory / "manifest.json").rename(self.directory / aside)
-      self.log(f"manifest.json was damaged; kept as {aside} and made anew")
+      self.log(f"manifest.json was damaged; kept as {aside} and written again")
     if old is None:
       orphans = any(p.stat().st_size for p in result_files(self.directory))
       if orphans and not repair:
-        raise CorruptStore(
-          f"{self.directory}: has results but no manifest, so that nobody knows their settings; "
-          "with repair they are taken as results of this run, or give another output directory")
+        raise CorruptStore(explain_fault(
+          f"{self.directory}", "results but no manifest that names their settings",
+          "both of them or neither", "Give another output directory; with repair=True the results "
+          "are taken as this run's"))
       self.manifest = dict(new)
     else:
       self._compare(old, new)
@@ -191,17 +139,17 @@ class Store:
     found = [line for field in manifest.MUST_MATCH
              for line in manifest.differences(old.get(field), new.get(field), field)]
     if found:
-      raise SettingsChanged(
-        f"{self.directory}: holds a sweep with other settings:\n  " + "\n  ".join(found)
-        + "\nGive the old settings to finish it, or another output directory to start afresh; "
-        "only the grid may grow.")
+      raise SettingsChanged(explain_fault(
+        f"{self.directory}", "other settings than the sweep in it:\n  " + "\n  ".join(found) + "\n",
+        "the same ones, only the grid may grow",
+        "Give the old settings to finish it, or another output directory to start a new sweep"))
     for field in manifest.SHOULD_MATCH:
       for line in manifest.differences(old.get(field), new.get(field), field):
         warnings.warn(f"{self.directory}: {line}; new results may differ in their last digits from "
                       "the old ones", SweepWarning, stacklevel=6)
 
   def _mend_results(self, repair: bool) -> None:
-    """Cuts a torn tail; keeps a copy of a damaged file, and with `repair` drops its bad lines."""
+    """Cuts a torn tail; keeps a copy of a damaged file, and with ``repair`` drops its bad lines."""
     found = lines.scan(self.results)
     if found.bad:
       self._keep_copy(found)
@@ -231,7 +179,7 @@ class Store:
 
   def groups(self) -> list[Group]:
     """The recorded packing."""
-    return _groups(self.manifest)
+    return groups_of(self.manifest)
 
   def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None) -> None:
     """Adds groups to the packing, in place of one that did not fit if that is given."""
@@ -287,9 +235,9 @@ class Store:
     """The group's checkpoint, or None; says so if there is one that cannot be used."""
     found, why = checkpoint.load(self._checkpoint_path(group), group.id)
     if why:
-      self.log(f"checkpoint of group {group.id} {why}; the group starts anew")
+      self.log(f"checkpoint of group {group.id} {why}; the group starts over")
     return found
 
   def drop_checkpoint(self, group: Group) -> None:
-    """Removes the group's checkpoint, which its results make needless."""
+    """Removes the group's checkpoint, once its results are stored."""
     self._checkpoint_path(group).unlink(missing_ok=True)

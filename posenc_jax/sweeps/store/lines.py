@@ -1,11 +1,11 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A log of JSON lines that tells by itself which of its lines are whole.
+"""A log of JSON lines, each with a checksum that shows whether the line is whole.
 
-Every line carries the CRC-32 of the rest of its content in canonical form, so a line may be
-reordered by a tool or gain a carriage return without harm, but not change a digit. Lines are
-independent: a bad one costs itself only. (Optuna's journal, for one, is unreadable for good after
-one torn line.) A last line without its newline is torn: a kill or a full disk stopped its writing.
+Every line carries the CRC-32 of the rest of its content in canonical form, so a tool may reorder
+its keys or add a carriage return without harm, but a changed digit is found. Lines are independent:
+a damaged line loses one record and no other. A last line without its newline is torn, as a kill or
+a full disk stopped its writing.
 """
 
 import dataclasses
@@ -17,7 +17,8 @@ from typing import Any
 SCHEMA = 1
 
 
-def _canonical(record: dict[str, Any]) -> str:
+def canonical(record: dict[str, Any]) -> str:
+  """JSON that is the same for equal records; a NaN raises a ValueError."""
   return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -29,15 +30,15 @@ def encode(record: dict[str, Any]) -> bytes:
     b'{"crc32":"19f1fc97","id":"a","schema":1}\\n'
   """
   content = {**record, "schema": SCHEMA}
-  crc = f"{zlib.crc32(_canonical(content).encode()):08x}"
-  return (_canonical({**content, "crc32": crc}) + "\n").encode()
+  crc = f"{zlib.crc32(canonical(content).encode()):08x}"
+  return (canonical({**content, "crc32": crc}) + "\n").encode()
 
 
 def decode(line: bytes) -> dict[str, Any]:
   """The record of a line.
 
   Raises:
-    ValueError: says what is wrong with it.
+    ValueError: the line cannot be trusted; the text is the reason that ``scan`` reports.
   """
   try:
     record = json.loads(line.decode("utf-8"))
@@ -47,7 +48,7 @@ def decode(line: bytes) -> dict[str, Any]:
     raise ValueError("no object with a crc32")
   crc = record.pop("crc32")
   try:
-    expected = f"{zlib.crc32(_canonical(record).encode()):08x}"
+    expected = f"{zlib.crc32(canonical(record).encode()):08x}"
   except ValueError as error:
     raise ValueError(f"a number JSON does not have: {error}") from error
   if crc != expected:

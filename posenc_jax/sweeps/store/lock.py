@@ -1,10 +1,10 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One writer a directory, by flock: the kernel drops it on any death, so no lock is ever stale.
+"""One writer a directory, by flock: the kernel releases it when a process dies, so none is stale.
 
-The lock file's text (process, host, start) is for the message only. An unsharded run holds the
-directory alone; shares hold it together and each its own file alone. Where locks are not supported
-(some network drives) the run says so and goes on.
+The lock file's text (process, host, start) is for the message only. An unsharded run locks the
+directory exclusively; shares lock it together, and each locks its own results file exclusively.
+Where locks are not supported (some network drives) the run warns and goes on.
 """
 
 import contextlib
@@ -17,8 +17,9 @@ import time
 import warnings
 from collections.abc import Iterator
 
+from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps.errors import CannotWrite, DirectoryInUse, SweepWarning
-from posenc_jax.sweeps.store.files import NOFOLLOW
+from posenc_jax.sweeps.files import NOFOLLOW
 
 try:
   import fcntl
@@ -31,19 +32,22 @@ _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, err
 def _holder(path: pathlib.Path) -> str:
   try:
     about = json.loads(path.read_text()[:1000])
-    return f"in use by process {about['pid']} on {about['host']} since {about['since']}"
+    return f"process {about['pid']} on {about['host']} since {about['since']}"
   except (OSError, ValueError, KeyError, TypeError):
-    return "in use by another process"
+    return "another process"
 
 
 @contextlib.contextmanager
 def held(path: pathlib.Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
-  """Holds a lock file while the context lasts; yields whether the lock is real.
+  """Holds a lock file while the context lasts.
 
   Args:
-    path: the lock file; it stays when the lock is dropped.
+    path: the lock file; it stays when the lock is released.
     shared: several may hold it together.
     wait: wait for the holder instead of failing.
+
+  Returns:
+    A context that gives True, or False where locks are not supported.
 
   Raises:
     DirectoryInUse: another process holds it.
@@ -52,8 +56,9 @@ def held(path: pathlib.Path, *, shared: bool = False, wait: bool = False) -> Ite
   try:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
   except OSError as error:
-    raise CannotWrite(f"{path}: cannot open the lock file: {error.strerror}; correct its "
-                      "permissions or give another output directory") from error
+    raise CannotWrite(explain_fault(
+      f"{path}", f"no lock file: {error.strerror}", "a file that can be opened for writing",
+      "Correct its permissions or give another output directory")) from error
   try:
     yield _lock(handle, path, shared, wait)
   finally:
@@ -68,8 +73,9 @@ def _lock(handle: int, path: pathlib.Path, shared: bool, wait: bool) -> bool:
   try:
     fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
   except BlockingIOError as error:
-    raise DirectoryInUse(f"{path.parent}: {_holder(path)}; wait for it, or give another output "
-                         "directory") from error
+    raise DirectoryInUse(explain_fault(
+      f"{path.parent}", f"a directory in use by {_holder(path)}", "one that no other run writes to",
+      "Wait for it or give another output directory")) from error
   except OSError as error:
     if error.errno not in _UNSUPPORTED:
       raise

@@ -3,8 +3,8 @@
 """The manifest: everything about a sweep but its results, enough to repeat it.
 
 What decides the numbers (experiment, settings, data, schema) must be the same when a sweep is
-resumed; what only may move their last digits (versions, code, devices) is warned of. Of the
-environment only JAX_* and XLA_FLAGS are kept: the rest may hold secrets.
+resumed; a change of what may move their last digits (versions, code, devices) makes a warning. Of
+the environment only JAX_* and XLA_FLAGS are kept, as other variables may hold secrets.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ import jax
 import numpy as np
 
 from posenc_jax._errors import type_error
-from posenc_jax.sweeps.store.lines import _canonical
+from posenc_jax.sweeps.store.lines import canonical
 
 SCHEMA = 1
 MUST_MATCH = ("schema", "experiment", "settings", "data")
@@ -61,7 +61,7 @@ def to_json(value: Any, where: str = "settings") -> Any:
 
 
 def settings_of(experiment: Any) -> dict[str, Any]:
-  """The experiment's settings: its `settings`, or its own fields if it is a dataclass."""
+  """The experiment's settings: its ``settings``, or its own fields if it is a dataclass."""
   given = getattr(experiment, "settings", None)
   if given is None and dataclasses.is_dataclass(experiment) and not hasattr(experiment, "make"):
     given = experiment
@@ -145,4 +145,4 @@ def differences(old: Any, new: Any, where: str) -> list[str]:
 def checksum(manifest: Mapping[str, Any]) -> str:
   """CRC-32 of a manifest, all but the checksum itself, as 8 hex digits."""
   rest = {k: v for k, v in manifest.items() if k != "crc32"}
-  return f"{zlib.crc32(_canonical(rest).encode()):08x}"
+  return f"{zlib.crc32(canonical(rest).encode()):08x}"

@@ -11,7 +11,7 @@ from posenc_jax.sweeps.records import Record
 
 
 class Memory:
-  """Has the methods of `store.Store` that a run calls, and keeps records only."""
+  """Has the methods of ``directory.Store`` that a run calls, and keeps records only."""
 
   directory = None
   damaged = False
@@ -25,7 +25,7 @@ class Memory:
     return []
 
   def planning(self) -> contextlib.AbstractContextManager:
-    """No one else plans here."""
+    """A context that locks nothing, as no other process shares this memory."""
     return contextlib.nullcontext()
 
   def add(self, records: Sequence[Record]) -> None:

@@ -3,7 +3,7 @@
 """Writing files that a kill, a full disk or a symbolic link cannot spoil.
 
 A whole file is written beside its name, synced, and moved over it: readers see the old or the new
-one. A log only grows, by one write and one sync; what a failed write left behind is cut off again.
+one. A log only grows, by one write and one sync; if the write fails, what it left is cut off.
 Files are made for their owner alone (0600, directories 0700) and never through a symbolic link at
 the end of the path.
 """
@@ -14,7 +14,7 @@ import pathlib
 import re
 import shutil
 
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.errors import CannotWrite, StorageFull
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -27,8 +27,8 @@ def check_name(name: str) -> str:
   """Returns a run's name if it is safe as one component of a path.
 
   Raises:
-    ValueError: it has other characters than letters, digits, `.`, `_` and `-`, starts with `.` or
-      `-`, is empty or longer than 100.
+    ValueError: it has other characters than letters, digits, ``.``, ``_`` and ``-``, starts with
+      ``.`` or ``-``, is empty or longer than 100.
 
   Example:
     >>> check_name("rope-vs-alibi_2")
@@ -41,11 +41,13 @@ def check_name(name: str) -> str:
 
 
 def _explain(error: OSError, path: os.PathLike | str, size: int) -> OSError:
-  text = f"{path}: cannot write {size} bytes: {error.strerror or error}"
+  came = f"a write of {size} bytes that failed: {error.strerror or error}"
   if error.errno in _FULL:
-    mend = "free some space and run the same command again; all finished cells are safe"
-    return StorageFull(f"{text}; {mend}")
-  return CannotWrite(f"{text}; give another output directory or correct its permissions")
+    return StorageFull(explain_fault(
+      f"{path}", came, "room for them",
+      "Free some space and run the same command again: all finished cells are safe"))
+  return CannotWrite(explain_fault(f"{path}", came, "a file that can be written",
+                                   "Give another output directory or correct its permissions"))
 
 
 def make_directory(path: pathlib.Path) -> None:
@@ -57,20 +59,22 @@ def make_directory(path: pathlib.Path) -> None:
   try:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
   except OSError as error:
-    raise CannotWrite(f"{path}: cannot make the output directory: {error.strerror}; "
-                      "give another one") from error
+    raise CannotWrite(explain_fault(
+      f"{path}", f"an output directory that cannot be made: {error.strerror}", "one that can",
+      "Give another output directory")) from error
   effective = os.access in os.supports_effective_ids
   if not os.access(path, os.W_OK | os.X_OK, effective_ids=effective):
-    raise CannotWrite(f"{path}: the output directory is not writable; give another one or "
-                      "correct its permissions")
+    raise CannotWrite(explain_fault(
+      f"{path}", "an output directory that is not writable", "one that is",
+      "Give another output directory or correct its permissions"))
 
 
 def check_space(path: pathlib.Path, needed: int) -> None:
-  """Raises StorageFull if the disk has less than `needed` bytes free."""
+  """Raises StorageFull if the disk has less than ``needed`` bytes free."""
   free = shutil.disk_usage(path).free
   if free < needed:
-    raise StorageFull(f"{path}: {free} bytes free, about {needed} needed; free some space or give "
-                      "another output directory")
+    raise StorageFull(explain_fault(f"{path}", f"a disk with {free} bytes free", f"about {needed}",
+                                    "Free some space or give another output directory"))
 
 
 def sync_directory(path: pathlib.Path) -> None:
@@ -143,7 +147,7 @@ def append(path: pathlib.Path, data: bytes) -> None:
 
 
 def truncate(path: pathlib.Path, size: int) -> None:
-  """Cuts a file to `size` bytes and syncs it; this needs no space, so a full disk does not stop it.
+  """Cuts a file to ``size`` bytes and syncs it, which works on a full disk too.
 
   Raises:
     StorageFull, CannotWrite: it cannot be cut.

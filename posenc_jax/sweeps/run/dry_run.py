@@ -1,0 +1,59 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The plan that ``run`` would follow, for the user to read; finished cells are left out."""
+
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from posenc_jax.sweeps.experiment import Experiment
+from posenc_jax.sweeps.group import Group
+from posenc_jax.sweeps.options import Options, make_options
+from posenc_jax.sweeps.plan import planner
+from posenc_jax.sweeps.store.reading import recorded_groups
+
+
+def plan(
+  experiment: Experiment,
+  cells: Iterable[Mapping[str, Any]],
+  out: str | pathlib.Path | None = None,
+  *,
+  options: Options | None = None,
+  recorded: Sequence[Group] = (),
+  done: Iterable[str] = (),
+  parts: int = 1,
+  **changes: Any,
+) -> planner.Plan:
+  """Packs cells into groups without running anything.
+
+  Args:
+    experiment: an Experiment.
+    cells: the grid.
+    out: the sweep's directory, which is only read; its groups are kept and its finished cells are
+      not planned again. It replaces ``recorded`` and ``done``.
+    options: how to pack; ``changes`` override single fields.
+    recorded: groups of an earlier run.
+    done: ids of finished cells.
+    parts: among how many jobs the groups will be shared.
+    **changes: fields of Options.
+
+  Returns:
+    A Plan.
+
+  Raises:
+    ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment.
+    CorruptStore: the directory's manifest is damaged.
+
+  Example:
+    >>> from posenc_jax import sweeps
+    >>> experiment = sweeps.simple(lambda static: print, static=["n"])
+    >>> found = sweeps.plan(experiment, sweeps.grid(n=[1, 2], x=[0.0, 0.5]))
+    >>> len(found.todo), found.compiles
+    (2, 2)
+  """
+  options = make_options(options, changes)
+  if out is not None:
+    recorded, statuses = recorded_groups(pathlib.Path(out))
+    done = [cell for cell, status in statuses.items() if status not in options.retry]
+  return planner.plan(
+    experiment, cells, options=options, recorded=recorded, done=done, parts=parts)

@@ -1,0 +1,110 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Reading the directory of a sweep, also while a run writes to it; nothing on disk is changed."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from posenc_jax._errors import explain_fault, value_error
+from posenc_jax.sweeps.cells import Cell
+from posenc_jax.sweeps.errors import CorruptStore
+from posenc_jax.sweeps.group import Group
+from posenc_jax.sweeps.records import Record, newest
+from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
+from posenc_jax.sweeps.store import lines, manifest
+
+_MEND = ("With repair=True a run keeps this file under another name and writes a new one; groups "
+         "without results start over")
+
+
+def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
+  """The manifest of a directory, or None if it has none.
+
+  Raises:
+    CorruptStore: it cannot be read or its checksum is wrong.
+  """
+  path = directory / "manifest.json"
+  try:
+    found = json.loads(path.read_bytes())
+  except FileNotFoundError:
+    return None
+  except (OSError, ValueError, RecursionError) as error:
+    raise CorruptStore(explain_fault(f"{path}", f"what cannot be read: {error}",
+                                     "the manifest that a run wrote", _MEND)) from error
+  if not isinstance(found, dict) or found.get("crc32") != manifest.checksum(found):
+    raise CorruptStore(explain_fault(
+      f"{path}", "a checksum that does not match, so the file was damaged or changed by hand",
+      "the manifest that a run wrote", _MEND))
+  return found
+
+
+def result_files(directory: pathlib.Path) -> list[pathlib.Path]:
+  """The results files of a directory: the single one, then the shares'."""
+  shares = directory.glob("results-*-of-*.jsonl")
+  return [p for p in [directory / "results.jsonl", *sorted(shares)] if p.is_file()]
+
+
+def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
+  """All whole records of a directory, and what was wrong with the rest; changes nothing."""
+  records, notes = [], []
+  for path in result_files(directory):
+    found = lines.scan(path)
+    records += found.records
+    notes += [f"{path}: line {bad.number}: {bad.reason}" for bad in found.bad]
+    if found.torn:
+      notes.append(f"{path}: the last line is torn ({found.torn} bytes), its cell is not counted")
+  return records, notes
+
+
+def groups_of(found: Mapping[str, Any]) -> list[Group]:
+  """The packing of a manifest; raises CorruptStore if it does not match the grid."""
+  cells = {i: Cell(settings) for i, settings in found["cells"].items()}
+  wrong = [i for i, cell in cells.items() if cell.id != i]
+  if wrong:
+    raise CorruptStore(explain_fault(
+      "manifest: cells", f"cell {wrong[0]} with settings of another id", "the id of its settings",
+      "Read it with the version that wrote it, or start in another output directory"))
+  return [Group.from_json(data, cells) for data in found["groups"]]
+
+
+def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str]]:
+  """The packing a directory records, and the status of each finished cell; it need not exist."""
+  found = read_manifest(directory)
+  if found is None:
+    return [], {}
+  records = newest(read_records(directory)[0])
+  return groups_of(found), {i: record["status"] for i, record in records.items()}
+
+
+def load(*directories: str | pathlib.Path) -> Results:
+  """Reads the results of one or more directories, finished or not, without changing anything.
+
+  Args:
+    *directories: of one sweep, or of its shares if they ran without a common disk. For different
+      sweeps load each by itself.
+
+  Returns:
+    Results in the order of the grid, with what was wrong with the files in ``notes``.
+
+  Raises:
+    ValueError: a directory holds no sweep.
+    CorruptStore: a manifest is damaged.
+  """
+  records, notes, cells, first = [], [], {}, None
+  for directory in map(pathlib.Path, directories):
+    manifest = read_manifest(directory)
+    if manifest is None:
+      raise value_error("load: directory", str(directory), "one with a manifest.json",
+                        "Give the directory a sweep was run in")
+    first = first or manifest
+    cells |= {i: Cell(settings) for i, settings in manifest["cells"].items()}
+    found, why = read_records(directory)
+    records += found
+    notes += why
+  if first is None:
+    raise value_error("load: directories", "none", "at least one", "Name the sweep's directory")
+  damaged = any("torn" not in note for note in notes)
+  return collect(list(cells.values()), newest(records), manifest=first, notes=tuple(notes),
+                 directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0)
