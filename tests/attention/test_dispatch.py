@@ -16,7 +16,7 @@ import pytest
 
 import posenc_jax as px
 from posenc_jax.attention import explain
-from posenc_jax.attention.api import _ready
+from posenc_jax.attention.api import make_call
 from posenc_jax.attention.fused import cudnn, splash
 from posenc_jax.attention.fused import strip as tpu_strip
 
@@ -154,20 +154,21 @@ def _near(got, wanted, tolerance):
 
 @pytest.mark.parametrize("encoding, options", [
   *WIRED, (None, {"lengths": np.array([128, 77])}),
+  (None, {"lengths": (np.array([128, 5]), np.array([9, 100]))}),
   (px.Alibi(slopes=SLOPES), {"causal": True, "lengths": (np.array([5, 128]), np.array([9, 128]))}),
 ])
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-5), ("bfloat16", 0.04)])
 def test_what_cudnn_is_given(rng, encoding, options, dtype, tolerance):
   q, k, v = _numbers(rng, dtype)
-  call = _ready(q, k, v, encoding, **options).one_batch()
-  got = cudnn.cudnn(call, _plain)
+  call = make_call(q, k, v, encoding, **options)
+  got = cudnn.run(call, _plain)
   assert got.dtype == q.dtype
   _near(got, px.attend(q, k, v, encoding, implementation="reference", **options), tolerance)
 
 
 def _served(run, encoding, options):
   def total(q, k, v, encoding):
-    call = _ready(q, k, v, encoding, **options).one_batch()
+    call = make_call(q, k, v, encoding, **options)
     out = px.attend(q, k, v, encoding, implementation="reference", **options) if run is None \
         else run(call)
     return jnp.sum(jnp.sin(out.astype(jnp.float32)))
@@ -179,8 +180,8 @@ def _served(run, encoding, options):
 ])
 def test_splash_in_its_interpreter(rng, encoding, options):
   q, k, v = _numbers(rng, "float32")
-  assert splash.obstacle(_ready(q, k, v, encoding, **options).one_batch()) is None
-  run = functools.partial(splash.splash, interpret=True)
+  assert splash.obstacle(make_call(q, k, v, encoding, **options)) is None
+  run = functools.partial(splash.run, interpret=True)
   wanted, got = (jax.jit(jax.value_and_grad(_served(f, encoding, options), argnums=(0, 1, 2)))(
       q, k, v, encoding) for f in (None, run))
   jax.tree.map(lambda w, g: _near(g, w, 1e-4), wanted, got)
@@ -195,14 +196,14 @@ def test_splash_in_its_interpreter(rng, encoding, options):
 ])
 def test_strip_in_its_interpreter(rng, encoding, options):
   q, k, v = _numbers(rng, "float32")
-  assert tpu_strip.obstacle(_ready(q, k, v, encoding, **options).one_batch()) is None
-  run = functools.partial(tpu_strip.strip, interpret=True)
+  assert tpu_strip.obstacle(make_call(q, k, v, encoding, **options)) is None
+  run = functools.partial(tpu_strip.run, interpret=True)
   wanted, got = (jax.jit(jax.value_and_grad(_served(f, encoding, options), argnums=(0, 1, 2, 3)))(
       q, k, v, encoding) for f in (None, run))
   jax.tree.map(lambda w, g: _near(g, w, 2e-4), wanted, got)
 
 
-@pytest.mark.parametrize("run", [splash.splash, tpu_strip.strip], ids=["splash", "strip"])
+@pytest.mark.parametrize("run", [splash.run, tpu_strip.run], ids=["splash", "strip"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_tpu_kernels_lower_for_tpus(rng, run, dtype):
   q, k, v = (x.astype(dtype) for x in _numbers(rng, "float32", t=256))
