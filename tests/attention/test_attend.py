@@ -151,10 +151,10 @@ def _call(q=Q, k=K, v=K, e=None, **kwargs):
   (_call(e=px.Alibi(4), q_positions=ARANGE[0]), r"q_positions, k_positions: got one of them"),
   (_call(q_order=ARANGE[0]), r"q_order, k_order: got one of them"),
   (_call(segments=ARANGE[0]), r"segments: got one array, wanted a pair, as T=3 and S=5"),
-  (_call(segments=(ARANGE[0], ARANGE[0])), r"k_segments: got shape \(3,\), wanted .* 5 positions"),
+  (_call(segments=(ARANGE[0], ARANGE[0])), r"k_segments: got shape \(3,\), wanted .* T = 5"),
   (_call(mask=jnp.ones((3, 5), bool)), r"mask: got shape \(3, 5\), wanted .*1 or 4, 3, 5\]"),
   (_call(mask=jnp.ones((2, 1, 3, 4), bool)), r"mask: got shape \(2, 1, 3, 4\)"),
-  (_call(window=-1), r"window: got -1, wanted None, an int >= 0 or a pair"),
+  (_call(window=-1), r"window: got -1, wanted None, an integer >= 0 or a pair"),
   (_call(window=(1, 2, 3)), r"window: got \(1, 2, 3\)"),
   (_call(implementation="row"), r"implementation: got 'row'.*Did you mean 'rows'"),
 ])
@@ -166,8 +166,8 @@ def test_values_that_do_not_fit(call, message):
 @pytest.mark.parametrize("call, message", [
   (_call(mask=jnp.ones((2, 1, 3, 5))), r"mask: got float32, wanted bool"),
   (_call(q=Q.astype(jnp.bfloat16)), r"q, k, v: got bfloat16, float32, float32, wanted one"),
-  (_call(e="rope"), r"encoding: got str, wanted an encoding"),
-  (_call(segments=(jnp.ones(3), jnp.ones(5))), r"q_segments: got float32, wanted integer ids"),
+  (_call(e="rope"), r"encoding: got 'rope', wanted an encoding"),
+  (_call(segments=(jnp.ones(3), jnp.ones(5))), r"q_segments: got float32, wanted integers"),
 ])
 def test_types_that_do_not_fit(call, message):
   with pytest.raises(TypeError, match=message):

@@ -62,14 +62,14 @@ def test_few_scores_are_dense(t, encoding, chosen):
   ("cudnn", "gpu", {"dtype": "float32"}, None, {}, "takes bfloat16 and float16, not float32"),
   ("cudnn", "gpu", {"h": 136}, None, {}, "head dims up to 128 here, and this needs 136"),
   ("cudnn", "gpu", {"h": 124}, px.Alibi(8), {"causal": True}, "this needs 136"),
-  ("cudnn", "gpu", {}, T5, {"causal": True}, "takes no bias, and the encoding's has no low_rank"),
-  ("cudnn", "gpu", {}, px.Alibi(8), {}, "a low_rank one needs causal=True"),
+  ("cudnn", "gpu", {}, T5, {"causal": True}, "takes no bias, and the encoding's has no bias_columns"),
+  ("cudnn", "gpu", {}, px.Alibi(8), {}, "columns need causal=True"),
   ("cudnn", "gpu", {"dtype": "float16"}, px.Alibi(8), {"causal": True}, "range of bfloat16"),
   ("cudnn", "gpu", {}, None, {"segments": np.zeros(512, int)}, "knows no segments; lengths="),
   ("cudnn", "gpu", {}, None, {"window": 3}, "windows under a causal mask only"),
   ("cudnn", "gpu", {}, None, {"mask": np.ones((1, 1, 512), bool)}, "mask= as a T x S array"),
   ("cudnn", "gpu", {"t": 0}, None, {}, "no empty arrays"),
-  ("cudnn", "gpu", {}, px.Shaw.init(jax.random.key(0), 64), {}, "mix hook needs whole rows"),
+  ("cudnn", "gpu", {}, px.Shaw.init(jax.random.key(0), 64), {}, "value_bias hook needs whole rows"),
   ("cudnn", "gpu", {}, None, {"causal": True, "q_order": np.arange(5, 517),
                               "k_order": np.arange(512)}, "stand 5 tokens further than keys"),
   ("splash", "gpu", {}, None, {}, "runs on TPUs, and this is a gpu"),
@@ -105,10 +105,11 @@ def test_grouped_heads_that_need_different_columns():
   q, k = _shape(), _shape(n=2)
   c = jax.ShapeDtypeStruct((512, 2, 8), jnp.float32)
   fox = px.Fox(np.ones((5, 8), np.float32), np.ones(8, np.float32))
-  found = explain(q, k, k, fox, q_positions=c, k_positions=c, causal=True, platform="gpu")
+  found = explain(q, k, k, fox, q_positions=c, k_positions=c, causal=True, platform="gpu",
+                  applied="layer")
   assert "need different columns" in found.obstacles["cudnn"]
   assert explain(q, q, q, fox, q_positions=c, k_positions=c, causal=True,
-                 platform="gpu").chosen == "cudnn"
+                 platform="gpu", applied="layer").chosen == "cudnn"
 
 
 def test_attend_refuses_as_explain_does():
