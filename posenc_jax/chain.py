@@ -50,12 +50,12 @@ class Chain(Encoding):
   members: tuple[Encoding, ...]
 
   def __post_init__(self):
-    axes = {type(m).__name__: m.position_axes for m in self.members
-            if m.position_axes is not None and not getattr(m, "one_axis", False)}
-    if len(set(axes.values())) > 1:
+    axes = [(type(m).__name__, m.position_axes) for m in self.members
+            if m.position_axes is not None and not getattr(m, "one_axis", False)]
+    if len({count for _, count in axes}) > 1:
       raise _errors.value_error(
           "chain", "members of different position axes: "
-          + ", ".join(f"{n} {a}" for n, a in axes.items()), "one number of axes",
+          + ", ".join(f"{n} {a}" for n, a in axes), "one number of axes",
           "To let a member read one of several axes, wrap it: px.along(axis, encoding)")
     weighing = [type(m).__name__ for m in self.members if m.has("weights")]
     if len(weighing) > 1:

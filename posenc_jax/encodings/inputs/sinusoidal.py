@@ -221,21 +221,19 @@ class Sinusoidal(Encoding):
   scale: jax.Array
   dim: int = static()
   layout: str = static("interleaved")
+  divisor: str = static("dim")
 
   def __init__(self, dim: int, *, base: Any = 10_000.0, scale: Any = 1.0,
                layout: str = "interleaved", divisor: str = "dim"):
     _errors.check_choice("layout", layout, LAYOUTS)
     scale = _checks.floats("scale", scale, "[]", "The paper has 1.0", stacked=True)
     self.set_fields(frequencies=sinusoidal_frequencies(dim, base=base, divisor=divisor),
-                    scale=scale, dim=int(dim), layout=layout)
+                    scale=scale, dim=int(dim), layout=layout, divisor=divisor)
 
   def _repr_fields(self):
-    shown = {"frequencies": self.frequencies}
-    bases = {d: _bases.base_of(self.frequencies, _exponents(self.dim, d)) for d in DIVISORS}
-    bases = {d: base for d, base in bases.items() if base is not None}
-    if bases:  # either exponent may do, with a base of its own: the rounder one was meant
-      divisor = min(bases, key=lambda d: len(repr(bases[d])))
-      shown = {"base": bases[divisor]} | ({} if divisor == "dim" else {"divisor": divisor})
+    base = _bases.base_of(self.frequencies, _exponents(self.dim, self.divisor))
+    shown = {"frequencies": self.frequencies} if base is None else {"base": base}
+    shown |= {} if self.divisor == "dim" else {"divisor": self.divisor}
     scale = {} if _bases.is_one(self.scale) else {"scale": self.scale}
     layout = {} if self.layout == "interleaved" else {"layout": self.layout}
     return {"dim": self.dim} | shown | scale | layout
