@@ -205,7 +205,7 @@ def test_encodings_of_different_kinds_are_refused():
 
 @px.encoding
 class _Half(px.Encoding):
-  """The first half of the heads sees nothing but its own token: it depends on how many there are."""
+  """The first half of the heads sees its own token alone, so it depends on their number."""
 
   position_axes = None
 
