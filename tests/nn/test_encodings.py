@@ -66,6 +66,17 @@ def test_what_is_learned_on_request():
       nn.HeldEncoding(chained, learn=(wrong,))
 
 
+def test_only_the_named_fields_are_learned():
+  """Names replace what the encoding says; they do not add to it."""
+  both = px.chain(px.T5Bias(jnp.zeros((8, N)), True, 16), px.Alibi(N))
+  assert _kinds(nn.HeldEncoding(both, learn="slopes"))[0] == {"members_1_slopes"}
+  assert _kinds(nn.HeldEncoding(both, learn=("slopes", "table")))[1] == set()
+  assert _kinds(nn.HeldEncoding(both, learn=()))[0] == set()
+  assert _kinds(nn.HeldEncoding(both))[0] == {"members_0_table"}
+  held = nn.HeldEncoding(both, learn="slopes").encoding
+  assert px.is_parameter(held).members[1].slopes and not px.is_parameter(held).members[0].table
+
+
 def test_python_numbers_and_numpy_leaves_are_not_lost():
   """A field given as a Python float must not become static, and methods must stay reachable."""
   @px.encoding

@@ -40,6 +40,16 @@ def test_attention_equals_loops(rng):
   _close(call(module, jnp.asarray(x, jnp.float32)), wanted)
 
 
+def test_a_scale_of_ones_own(rng):
+  """T5 multiplies q k^T by 1."""
+  x = rng.normal(size=(T, D))
+  module = build(nn.MultiHeadAttention, D, N, scale=1.0)
+  q, k, v = (np.einsum("td,dnh->tnh", x, number(w)) for w in
+             (module.query, module.key, module.value))
+  wanted = np.einsum("tnh,nhd->td", oracles.attention(q * H**0.5, k, v), number(module.out))
+  _close(call(module, jnp.asarray(x, jnp.float32)), wanted)
+
+
 def test_cross_attention_equals_loops(rng):
   """T and S differ, real positions, a pair of segments and rotary on both sides."""
   x, memory = rng.normal(size=(3, D)), rng.normal(size=(T, D))

@@ -7,6 +7,7 @@ The functions ``plain``, ``equinox``, ``linen`` and ``flax_nnx`` are the recipes
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,8 +64,6 @@ def plain(e):
 
 def equinox(e):
   """A module with an encoding as a field: ``is_parameter`` is the filter."""
-  eqx = pytest.importorskip("equinox")
-
   class Attention(eqx.Module):
     weight: jax.Array
     e: px.Encoding

@@ -9,6 +9,7 @@ of its own, added below); `fault.Fault` says what an entry holds. Then run
 """
 
 from tests.support.planted_experiments import EXPERIMENTS
+from tests.support.planted_nn import NN
 from tests.support.planted_sweeps import SWEEPS
 
-PLANTED = [*SWEEPS, *EXPERIMENTS]
+PLANTED = [*SWEEPS, *EXPERIMENTS, *NN]
