@@ -52,6 +52,12 @@ def memory_limit(devices: Sequence[jax.Device]) -> float:
     return 4e9
 
 
+def out_of_memory(error: BaseException) -> bool:
+  """Whether an error says that the host or a device has no memory left."""
+  text = str(error).lower()
+  return isinstance(error, MemoryError) or "resource_exhausted" in text or "out of memory" in text
+
+
 class Lanes:
   """Maps functions of one lane over all lanes of a group, on all its devices.
 

@@ -241,6 +241,7 @@ def test_a_grown_grid_keeps_its_groups_and_makes_new_ones():
   kept, new = grown.todo
   assert kept.group == recorded[0] and kept.recorded and kept.static == ("rope", 16)
   assert {c["width"] for c in new.group.cells} == {32} and not new.recorded
+  assert (kept.group.order, new.group.order) == (0, 1)  # Shares are dealt by the order.
   assert grown.done == 1 and "packed as before" in grown.describe()
   finished = sweeps.plan(Sized(), old, recorded=recorded, done=[c.id for c in old])
   assert not finished.todo and finished.compiles == 0 and finished.done == 4

@@ -216,7 +216,7 @@ class _Run:
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
       if self.listener.signum is not None and "KeyboardInterrupt" in str(error):
         raise KeyboardInterrupt from error  # It struck inside a callback of the program.
-      if not _out_of_memory(error):
+      if not devices.out_of_memory(error):
         raise
       return str(error)
 
@@ -296,8 +296,3 @@ class _Run:
 
 def _now() -> str:
   return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _out_of_memory(error: BaseException) -> bool:
-  text = str(error).lower()
-  return isinstance(error, MemoryError) or "resource_exhausted" in text or "out of memory" in text

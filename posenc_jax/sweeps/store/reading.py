@@ -83,7 +83,7 @@ def load(*directories: str | pathlib.Path) -> Results:
 
   Args:
     *directories: of one sweep, or of its shares if they ran without a common disk. For different
-      sweeps load each by itself.
+      sweeps call ``load`` for each.
 
   Returns:
     Results in the order of the grid, with what was wrong with the files in ``notes``.
