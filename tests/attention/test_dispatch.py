@@ -62,7 +62,7 @@ def test_few_scores_are_dense(t, encoding, chosen):
   ("cudnn", "gpu", {"dtype": "float32"}, None, {}, "takes bfloat16 and float16, not float32"),
   ("cudnn", "gpu", {"h": 136}, None, {}, "head dims up to 128 here, and this needs 136"),
   ("cudnn", "gpu", {"h": 124}, px.Alibi(8), {"causal": True}, "this needs 136"),
-  ("cudnn", "gpu", {}, T5, {"causal": True}, "takes no bias, and the encoding's has no bias_columns"),
+  ("cudnn", "gpu", {}, T5, {"causal": True}, "takes no bias, and the encoding's has no bias_col"),
   ("cudnn", "gpu", {}, px.Alibi(8), {}, "columns need causal=True"),
   ("cudnn", "gpu", {"dtype": "float16"}, px.Alibi(8), {"causal": True}, "range of bfloat16"),
   ("cudnn", "gpu", {}, None, {"segments": np.zeros(512, int)}, "knows no segments; lengths="),
