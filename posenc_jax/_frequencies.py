@@ -164,16 +164,17 @@ _exact = frequencies  # for functions with an argument of that name
 def _check_radians(radians: Any, argument: str = "frequencies") -> Any:
   """``radians`` as NumPy or a ``jax.Array``, of floats where they are known."""
   wanted = "[r // 2] radians per position, or Frequencies"
+  given = radians
   if not isinstance(radians, jax.Array):
     try:
       radians = np.asarray(radians)
     except ValueError:
       radians = np.asarray("ragged lists")
     if radians.dtype.kind not in "iuf" and radians.dtype.name != "bfloat16":
-      raise _errors.type_error(argument, _errors.describe(radians), wanted,
+      raise _errors.type_error(argument, _errors.describe(given), wanted,
                                "Build them with px.rotary_frequencies(dim)")
   if not radians.ndim:
-    came = _errors.describe(radians) if isinstance(radians, jax.Array) else radians.item()
+    came = given.item() if isinstance(given, np.generic) else _errors.describe(given)
     raise _errors.value_error(argument, came, wanted,
                               "For a rotary dimension: px.rotary_frequencies(dim)")
   known = None if isinstance(radians, jax.Array) else radians.astype(np.float64)

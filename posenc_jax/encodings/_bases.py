@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _numerics, phases
+from posenc_jax import _errors, _numerics, phases
 
 
 def powers(base: Any, exponents: list[fractions.Fraction]) -> Any:
@@ -25,6 +25,7 @@ def powers(base: Any, exponents: list[fractions.Fraction]) -> Any:
     >>> powers(100.0, [fractions.Fraction(1, 2)]).tolist()
     [0.1]
   """
+  _errors.check_positive("base", base, "The paper's value is 10000.0")
   known = _numerics.known(base)
   if known is not None:
     return phases.geometric_frequencies(known, exponents)

@@ -114,3 +114,99 @@ def test_float64(x64):
   cos, sin = phases.cos_sin(jnp.array([10**6]), np.array([1.0]), dtype=jnp.float64)
   assert cos.dtype == jnp.float64
   np.testing.assert_allclose([cos[0, 0], sin[0, 0]], [math.cos(1e6), math.sin(1e6)], atol=1e-8)
+
+
+SIZES = [1e-4, -1e-4, 1e-2, -1e-2, 1.0, -1.0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_frequencies_of_either_sign(known):
+  """Learned directions are negative half of the time: their words must not lose the low bits."""
+  positions = np.array([0, 1, -1, 1000, 12_345, 10**6, -(10**6)])
+  single = np.asarray(SIZES, np.float32)
+  cos, sin = phases.cos_sin(jnp.asarray(positions), single if known else jnp.asarray(single))
+  exact = positions[:, None] * single.astype(np.float64)
+  error = np.angle(np.exp(1j * (np.arctan2(np.asarray(sin, np.float64), cos) - exact)))
+  bound = 2e-7 + (0 if known else 1.3e-7 * np.abs(exact))
+  assert (np.abs(error) <= bound).all(), np.abs(error).max(0)
+
+
+def test_frequencies_of_either_sign_in_float64(x64):
+  positions = np.array([1, -1, 10**6, -(10**6)])
+  cos, sin = phases.cos_sin(jnp.asarray(positions, jnp.int32), jnp.asarray(SIZES),
+                            dtype=jnp.float64)
+  exact = positions[:, None] * np.asarray(SIZES)
+  error = np.angle(np.exp(1j * (np.arctan2(np.asarray(sin), cos) - exact)))
+  assert np.abs(error).max() <= 6e-9  # 3 units of 2^-32 turns
+
+
+def test_negative_frequencies_have_gradients_and_real_positions():
+  p, f = jnp.array([2.5, -7.25]), jnp.array([-0.3, 1e-3])
+  total = lambda p, f: jnp.sum(phases.cos_sin(p, f)[1])
+  dp, df = jax.grad(total, argnums=(0, 1))(p, f)
+  angle = np.asarray(p, np.float64)[:, None] * np.asarray(f, np.float64)
+  np.testing.assert_allclose(dp, (np.cos(angle) * np.asarray(f)).sum(1), rtol=1e-5)
+  np.testing.assert_allclose(df, (np.cos(angle) * np.asarray(p)[:, None]).sum(0), rtol=1e-5)
+  exact = phases.frequencies(np.asarray(f, np.float64))
+  np.testing.assert_allclose(exact.float32(), f, rtol=1e-7)
+  np.testing.assert_allclose(jax.jit(lambda t: t.radians)(exact), f, rtol=1e-7)
+  np.testing.assert_allclose(jax.grad(lambda p: total(p, exact))(p), dp, rtol=1e-5)
+
+
+def test_frequencies_are_no_array_and_say_so():
+  f = px.rotary_frequencies(8)
+  assert f.shape == (4,) and len(f) == 4
+  np.testing.assert_allclose(f.tolist(), [1, 0.1, 0.01, 0.001], rtol=1e-15)
+  for use in (np.asarray, jnp.asarray, lambda f: f * 2, lambda f: 2 / f, lambda f: f[0],
+              lambda f: np.ones(4) * f):
+    with pytest.raises(TypeError, match=r"Frequencies: got an exact object.*f\.radians"):
+      use(f)
+  through = jax.jit(lambda x, f: px.rotate(x, jnp.array([1_000_003]), f))
+  x = jax.random.normal(jax.random.key(0), (1, 1, 8))
+  wanted = oracles.rotate(np.asarray(x), [1_000_003], oracles.rotary_frequencies(8))
+  np.testing.assert_allclose(through(x, f), wanted, atol=1e-6)  # off by 0.1 as float32
+
+
+@pytest.mark.parametrize("frequencies, error, message", [
+  (16, ValueError, r"frequencies: got 16, wanted \[r // 2\] radians.*px\.rotary_frequencies\("),
+  (np.float64(0.5), ValueError, r"frequencies: got 0.5, wanted"),
+  ("geometric", TypeError, r"frequencies: got 'geometric'"),
+  (None, TypeError, r"frequencies: got None"),
+  ([True, False], TypeError, r"frequencies: got list"),
+  ([1.0, np.nan], ValueError, r"frequencies: got NaN, infinity"),
+  ([1.0, np.inf], ValueError, r"frequencies: got NaN, infinity"),
+  ([[1.0], [1.0, 2.0]], TypeError, r"frequencies: got list"),
+])
+@pytest.mark.parametrize("function", ["cos_sin", "rotate"])
+def test_frequencies_that_are_none(frequencies, error, message, function):
+  x = jnp.ones((2, 1, 4))
+  with pytest.raises(error, match=message):
+    if function == "rotate":
+      px.rotate(x, jnp.arange(2), frequencies)
+    else:
+      phases.cos_sin(jnp.arange(2), frequencies)
+
+
+def test_traced_radians_cannot_become_exact():
+  with pytest.raises(TypeError, match="radians: got values that are traced"):
+    jax.jit(lambda f: phases.frequencies(f).hi)(jnp.ones(2))
+
+
+@pytest.mark.parametrize("bad, error, message", [
+  ([0.0, np.nan], ValueError, "positions: got NaN or infinity"),
+  (np.array([np.inf], np.float32), ValueError, "positions: got NaN or infinity"),
+  (jnp.array([3e9]), ValueError, r"positions: got 3000000000.0, wanted positions below 2\^31"),
+  (np.array([2**31]), ValueError, "positions: got 2147483648, wanted numbers of int32"),
+  (np.array([1.7e9 + 0.123]), ValueError, "float32 moves by more than 0.001"),
+  (["a"], TypeError, "positions: got list of str"),
+  ([True], TypeError, "positions: got list of bool"),
+  (None, TypeError, "positions: got NoneType"),
+])
+@pytest.mark.parametrize("use", ["cos_sin", "sinusoidal", "rotate", "log_n"])
+def test_positions_that_are_none(bad, error, message, use):
+  call = {"cos_sin": lambda p: phases.cos_sin(p, [1.0]),
+          "sinusoidal": lambda p: px.sinusoidal(p, 4),
+          "rotate": lambda p: px.rotate(jnp.ones((1, 1, 2)), p, [1.0]),
+          "log_n": lambda p: px.log_n_temperature(p, 8)}[use]
+  with pytest.raises(error, match=message):
+    call(bad)

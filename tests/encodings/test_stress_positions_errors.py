@@ -71,7 +71,7 @@ def test_wrong_values(build, message):
 
 @pytest.mark.parametrize("build, message", [
   (lambda: _attend(Shaw.init(KEY, 4), jnp.arange(3.0)),
-   r"q_positions, k_positions: got float32, wanted int32\. The tables have rows for whole"),
+   r"q_positions, k_positions: got float32, wanted int32\. The tables have rows for whole dist"),
   (lambda: _attend(MRotary((1, 1)), jnp.zeros((3, 2), jnp.bfloat16)),
    r"q_positions: got bfloat16, wanted int32"),
 ])

@@ -15,6 +15,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from posenc_jax import _errors
 from posenc_jax.base import HOOKS, Encoding, encoding, parameter, static
@@ -132,7 +133,7 @@ class Dape(Encoding):
     if self.left is not None:
       self.set_fields(left=_errors.check_int("left", self.left, "None or an int, at least 0",
                                              "left=taps - 1 looks to the left only"))
-    w, b, o = self.hidden_weight.shape, self.hidden_bias.shape, self.out_weight.shape
+    w, b, o = (np.shape(x) for x in (self.hidden_weight, self.hidden_bias, self.out_weight))
     if len(w) != 3 or len(o) != 3 or not (w[2],) == b == (o[1],):
       raise _errors.value_error("hidden_weight, hidden_bias, out_weight", f"shapes {w}, {b}, {o}",
                                 "[taps, C, W], [W] and [taps, W, N]",
