@@ -71,8 +71,8 @@ class MultiHeadAttention(nnx.Module):
     self.scale, self.implementation = scale, implementation
     self.active_width = None if active_width is None else Hyper(
         jnp.asarray(active_width, jnp.int32))
-    held = isinstance(encoding, HeldEncoding) or encoding is None
-    self.encoding = encoding if held else HeldEncoding(encoding)
+    done = isinstance(encoding, HeldEncoding | None)
+    self.encoding = encoding if done else HeldEncoding(encoding)
 
     def project(heads, used):
       return nnx.Param(width_lib.draw(
@@ -267,7 +267,7 @@ class MultiHeadAttention(nnx.Module):
     return x.astype(self.dtype)
 
   def _project(self, x):
-    return tuple(self._heads(x, w) for w in (self.query, self.key, self.value))
+    return self._heads(x, self.query), self._heads(x, self.key), self._heads(x, self.value)
 
   def _heads(self, x, kernel):
     return jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))

@@ -7,6 +7,8 @@ default norms stand inside the residual branches (Xiong et al. 2020, arXiv 2002.
 ``norm="post"`` is the paper's.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -35,9 +37,10 @@ class Block(nnx.Module):
                active_width=None, rngs: nnx.Rngs):
     s, active = settings, settings.active(active_width)
     self.pre, self.rate = s.norm == "pre", s.dropout
-    shared = dict(head_dim=s.head_dim, kv_heads=s.kv_heads, scale=s.scale, dtype=s.dtype,
-                  param_dtype=s.param_dtype, implementation=s.implementation,
-                  active_width=active_width, rngs=rngs)
+    shared: dict[str, Any] = dict(
+        head_dim=s.head_dim, kv_heads=s.kv_heads, scale=s.scale, dtype=s.dtype,
+        param_dtype=s.param_dtype, implementation=s.implementation, active_width=active_width,
+        rngs=rngs)
     self.attention = MultiHeadAttention(s.d_model, s.num_heads, causal=causal, window=s.window,
                                         **shared)
     self.attention_norm = layers_lib.LayerNorm(s, active)
@@ -61,6 +64,7 @@ class Block(nnx.Module):
       return out
 
     def attend_memory(y):
+      assert self.cross is not None
       return self.cross(y, memory, positions=cross_positions, segments=cross_segments,
                         encoding=cross_encoding)
 
@@ -101,7 +105,7 @@ class Stack(nnx.Module):
         for _ in range(count)])
     self.encodings = LayerEncodings(encoding, count, rngs=rngs)
     self.cross_encodings = LayerEncodings(cross_encoding, count, rngs=rngs) if cross else None
-    if cross:
+    if self.cross_encodings is not None:
       _check_cross(self.cross_encodings)
     self.norm = layers_lib.LayerNorm(settings, active) if settings.norm == "pre" else None
 
@@ -153,6 +157,7 @@ class Stack(nnx.Module):
 
   def remember(self, memory: jax.Array, positions, segments) -> tuple[Cache, ...]:
     """Each layer's keys and values of a memory ``[..., S, D]``."""
+    assert self.cross_encodings is not None, "built with cross=True"
     crossing = self.cross_encodings.by_layer(self.cross_encodings.encodings())
     return tuple(layer.cross.remember(memory, positions, segments=segments, encoding=encoding)
                  for layer, encoding in zip(self.layers, crossing, strict=True))

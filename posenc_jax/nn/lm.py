@@ -91,7 +91,8 @@ class TransformerLM(nnx.Module):
     shape = tokens_lib.token_shape(tokens)
     segments, mask = tokens_lib.check_tokens(shape, segments, mask)
     if positions is None:
-      positions = tokens_lib.count_positions(shape, segments, mask, cache and cache[0])
+      first = None if cache is None else cache[0]
+      positions = tokens_lib.count_positions(shape, segments, mask, first)
     x, cache = self.stack(
         self.embedding(tokens, self.stack.count), positions,
         segments=tokens_lib.visible_segments(shape, segments, mask), mask=mask, caches=cache,

@@ -84,23 +84,21 @@ class Seq2SeqTransformer(nnx.Module):
   def __init__(self, vocabulary: int, d_model: int, num_layers: int, num_heads: int | None = None,
                *, target_vocabulary: int | None = None, encoding: EncodingLike = None,
                decoder_encoding: EncodingLike = None, cross_encoding: EncodingLike = None,
-               tied: bool = True, active_width=None,
-               rngs: nnx.Rngs, **settings):
+               tied: bool = True, active_width=None, rngs: nnx.Rngs, **settings):
     s = make_settings("Seq2SeqTransformer", d_model, num_layers, num_heads, settings)
     active = s.active(active_width)
     vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = layers_lib.Embedding(vocabulary, s, active, rngs=rngs)
-    shared = target_vocabulary is None
-    if not shared:
-      target_vocabulary = check_size("target_vocabulary", target_vocabulary)
-    self.target_embedding = None if shared else layers_lib.Embedding(
-        target_vocabulary, s, active, rngs=rngs)
+    written = vocabulary
+    self.target_embedding = None
+    if target_vocabulary is not None:
+      written = check_size("target_vocabulary", target_vocabulary)
+      self.target_embedding = layers_lib.Embedding(written, s, active, rngs=rngs)
     self.encoder = Stack(s, causal=False, encoding=encoding, active_width=active_width, rngs=rngs)
     decoder_encoding = encoding if decoder_encoding is None else decoder_encoding
     self.decoder = Stack(s, causal=True, cross=True, encoding=decoder_encoding,
                          cross_encoding=cross_encoding, active_width=active_width, rngs=rngs)
-    self.head = None if tied else layers_lib.Head(
-        vocabulary if shared else target_vocabulary, s, active, rngs=rngs)
+    self.head = None if tied else layers_lib.Head(written, s, active, rngs=rngs)
 
   def __call__(self, source: jax.Array, target: jax.Array, *, source_positions=None,
                target_positions=None, source_segments=None, target_segments=None,
@@ -145,7 +143,7 @@ class Seq2SeqTransformer(nnx.Module):
 
   def decode(self, target: jax.Array, memory: Memory | None = None, positions=None, *,
              segments=None, mask=None, cache: DecoderCache | None = None,
-             deterministic: bool = True, rngs: nnx.Rngs | None = None):
+             deterministic: bool = True, rngs: nnx.Rngs | None = None) -> Any:
     """Logits for the target int ``[..., T]``, given what ``encode`` or ``init_cache`` returned.
 
     Args:
@@ -163,15 +161,16 @@ class Seq2SeqTransformer(nnx.Module):
     shape = tokens_lib.token_shape(target, "target")
     segments, mask = tokens_lib.check_tokens(shape, segments, mask,
                                              ("target_segments", "target_mask"))
-    packed = (cache or memory).packed
+    source: Any = memory if cache is None else cache
+    packed = source.packed
     if packed != (segments is not None):
       raise _errors.value_error(
           "target_segments", "none" if packed else "some", "segments of both sides or of neither",
           "A target sees the part of the source that has its segment id")
     if positions is None:
       positions = tokens_lib.count_positions(shape, segments, mask, cache and cache.layers[0])
-    memories = cache.memories if cache else self.decoder.remember(
-        memory.states, memory.positions, memory.segments)
+    memories = source.memories if cache else self.decoder.remember(
+        source.states, source.positions, source.segments)
     embedding = self.embedding if self.target_embedding is None else self.target_embedding
     x, layers = self.decoder(
         embedding(target, self.decoder.count), positions,

@@ -59,10 +59,11 @@ class Settings:
 
   d_model: int
   num_layers: int
-  num_heads: int | None = None
-  head_dim: int | None = None
-  kv_heads: int | None = None
-  d_ff: int | None = None
+  # Ints after __post_init__.
+  num_heads: int = None  # type: ignore[assignment]
+  head_dim: int = None  # type: ignore[assignment]
+  kv_heads: int = None  # type: ignore[assignment]
+  d_ff: int = None  # type: ignore[assignment]
   norm: str = "pre"
   activation: str = "gelu"
   dropout: float = 0.0

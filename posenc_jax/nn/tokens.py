@@ -106,9 +106,9 @@ def of_keys(segments: Any) -> Any:
 def both_segments(segments: Any, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
   """(of the queries, of the keys), int32 ``[..., T]``; zeros where none are given."""
   pair = segments if isinstance(segments, tuple) else (segments, segments)
-  zeros = jnp.zeros(shape, jnp.int32)
-  return tuple(zeros if s is None else jnp.broadcast_to(
+  q, k = (jnp.zeros(shape, jnp.int32) if s is None else jnp.broadcast_to(
       jnp.asarray(_align.numbers(s, "segments")), shape) for s in pair)
+  return q, k
 
 
 def count_positions(shape: tuple[int, ...], segments, mask, cache: Cache | None = None):
@@ -139,6 +139,7 @@ def count_positions(shape: tuple[int, ...], segments, mask, cache: Cache | None 
   start = jax.lax.cummax(jnp.where(first, before, 0), axis=len(shape) - 1)
   positions = before - start
   if cache is not None:
+    assert cache.segments is not None, "a cache of init_cache"
     same = cache.segments[..., None, :] == segments[..., :, None]
     positions = positions + jnp.sum(same, axis=-1, dtype=jnp.int32)
   return positions

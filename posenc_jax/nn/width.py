@@ -26,7 +26,7 @@ from posenc_jax.attention import attend
 from posenc_jax.base import MODEL_HOOKS, WHOLE_ROWS, Encoding
 
 
-def draw(key: jax.Array, shape: tuple[int, ...], *, scale=1.0, active=None, rows: int = 1,
+def draw(key: jax.Array, shape: tuple[int, ...], *, scale: Any = 1.0, active=None, rows: int = 1,
          dtype=jnp.float32) -> jax.Array:
   """scale * N(0, 1) for each element, zero outside the active block.
 

@@ -46,7 +46,7 @@ def test_a_scale_of_ones_own(rng):
   module = build(nn.MultiHeadAttention, D, N, scale=1.0)
   q, k, v = (np.einsum("td,dnh->tnh", x, number(w)) for w in
              (module.query, module.key, module.value))
-  wanted = np.einsum("tnh,nhd->td", oracles.attention(q * H**0.5, k, v), number(module.out))
+  wanted = np.einsum("tnh,nhd->td", oracles.attention(q, k, v, scale=1.0), number(module.out))
   _close(call(module, jnp.asarray(x, jnp.float32)), wanted)
 
 

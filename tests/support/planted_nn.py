@@ -54,7 +54,7 @@ NN = [
     "        mapped",
     "    if mask is None:\n"
     "        mapped",
-    "tests/nn/test_errors.py -k nothing"),
+    "tests/nn/test_models.py::test_explicit_positions_and_padding_on_the_right"),
   Fault(
     "mha-ignores-hooks", "posenc_jax/nn/attention.py",
     'check_applied(encoding, (*applied, "layer"))',
