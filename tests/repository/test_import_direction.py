@@ -19,16 +19,20 @@ from tests.support.repository import python_sources
 # A module may import what stands on its own level or below. "posenc_jax" alone is the package's
 # __init__, which gathers the public names.
 LEVELS = {
-  **dict.fromkeys(["posenc_jax._version", "posenc_jax._compat", "posenc_jax._errors"], 0),
-  "posenc_jax.base": 1,
-  **dict.fromkeys(["posenc_jax.positions", "posenc_jax.phases"], 2),
-  "posenc_jax.encodings": 3,
-  "posenc_jax.attention": 4,
-  **dict.fromkeys(["posenc_jax.interop", "posenc_jax.precision"], 5),
-  "posenc_jax": 6,
-  **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 7),
-  **dict.fromkeys(["experiments", "benchmarks"], 8),
-  "tests": 9,
+  **dict.fromkeys([f"posenc_jax.{name}" for name in ("_version", "_compat", "_numerics")], 0),
+  "posenc_jax._errors": 1,
+  **dict.fromkeys(["posenc_jax._tree", "posenc_jax._align"], 2),
+  **dict.fromkeys(["posenc_jax.base", "posenc_jax._frequencies"], 3),
+  **dict.fromkeys(
+    [f"posenc_jax.{name}" for name in ("chain", "combinators", "positions", "phases")], 4
+  ),
+  "posenc_jax.encodings": 5,
+  "posenc_jax.attention": 6,
+  **dict.fromkeys([f"posenc_jax.{name}" for name in ("functions", "interop", "precision")], 7),
+  "posenc_jax": 8,
+  **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 9),
+  **dict.fromkeys(["experiments", "benchmarks"], 10),
+  "tests": 11,
 }
 
 
@@ -136,18 +140,18 @@ def test_imports_the_wrong_way_are_found(sources, fault):
 ROOMS = {
   "posenc_jax.sweeps": {"landing": 0, "plan": 1, "store": 1, "show": 1, "run": 2},
   "posenc_jax.attention": {
-    **dict.fromkeys(["semantics", "visibility"], 0),
-    "call": 1,
-    **dict.fromkeys(["bias", "strip", "reference"], 2),
-    "tiles": 3,
-    "fused": 4,
-    "dispatch": 5,
-    "api": 6,
-    "context": 7,
+    "visibility": 0,
+    **dict.fromkeys(["call", "arguments", "strip"], 1),
+    **dict.fromkeys(["semantics", "bias"], 2),
+    **dict.fromkeys(["reference", "tiles", "fused"], 3),
+    "dispatch": 4,
+    "api": 5,
+    "context": 6,
   },
-  "posenc_jax.encodings": dict.fromkeys(
-    ["inputs", "rotations", "biases", "content", "softmax", "positions"], 0
-  ),
+  "posenc_jax.encodings": {
+    "landing": 0,
+    **dict.fromkeys(["inputs", "rotations", "biases", "content", "softmax", "positions"], 1),
+  },
 }
 # Modules that every room of their package may import, whatever its level.
 SHARED = {"posenc_jax.encodings.rotations.rotary"}
@@ -215,6 +219,7 @@ def test_rooms_import_lower_rooms_only():
     ("attention/dispatch.py", "from posenc_jax.attention import api", "api is not below dispatch"),
     ("attention/strip/forward.py", "from ..bias import columns", "bias is not below strip"),
     ("encodings/biases/t5.py", "from ..rotations import pope", "rotations is not below biases"),
+    ("encodings/_checks.py", "from .biases import t5", "biases is not below landing"),
     ("encodings/rotations/rotary.py", "from ..biases.t5 import t5_bucket", "biases is not below"),
   ],
 )
