@@ -90,3 +90,55 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
   spec = dict(enumerate(sharding.spec if typed else (None,) * like.ndim)) | cut
   return jax.sharding.auto_axes(
       f, out_sharding=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec.values())))
+
+
+def vary_as(x: jax.Array, like: jax.Array) -> jax.Array:
+  """x as a value that may differ between the devices between which ``like`` may.
+
+  Inside `jax.shard_map` a loop's carry must begin with the type with which it ends, and what is
+  made of constants is taken to be the same on every device.
+
+  Args:
+    x, like: arrays.
+
+  Returns:
+    x.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> vary_as(jnp.zeros(2), jnp.ones(3)).tolist()
+    [0.0, 0.0]
+  """
+  return _vary(x, _varying(like))
+
+
+def vary_together(tree):
+  """Arrays that may differ between the same devices: those between which any of them may.
+
+  Args:
+    tree: any PyTree of arrays.
+
+  Returns:
+    The same tree.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> [x.tolist() for x in vary_together((jnp.ones(1), jnp.ones(2)))]
+    [[1.0], [1.0, 1.0]]
+  """
+  axes = frozenset().union(*map(_varying, jax.tree.leaves(tree)))
+  return jax.tree.map(lambda x: _vary(x, axes), tree) if axes else tree
+
+
+def _varying(x) -> frozenset:
+  """Names of the mesh axes along which x may differ."""
+  return getattr(jax.typeof(x), "vma", frozenset())
+
+
+def _vary(x, axes):
+  axes = tuple(sorted(axes - _varying(x)))
+  if not axes:
+    return x
+  if hasattr(jax.lax, "pcast"):  # `pvary` until JAX 0.8
+    return jax.lax.pcast(x, axes, to="varying")
+  return jax.lax.pvary(x, axes)
