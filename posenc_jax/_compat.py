@@ -61,7 +61,8 @@ def shard_map(f, *, mesh, axis: str, in_specs, out_specs):
                                axis_names={axis}, check_vma=False))
 
 
-def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
+def without_explicit_axes(f, like: jax.Array, cut: dict[int, str] | None = None, *,
+                          last: jax.Array | None = None):
   """Lets ``f`` run where no mesh axis is explicit, whatever mesh its arrays live on.
 
   `jax.make_mesh` makes explicit axes in newer releases and automatic ones in older releases. Under
@@ -71,6 +72,7 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
     f: any function of PyTrees of arrays.
     like: the array that says which mesh is in use, and how the result is cut.
     cut: mesh axes of those dimensions of the result that are cut otherwise.
+    last: an array whose last dimension is that of the result; None if ``like`` has it.
 
   Returns:
     ``f``, or ``f`` under `jax.sharding.auto_axes`.
@@ -78,7 +80,7 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
   Example:
     >>> import jax.numpy as jnp
     >>> x = jnp.arange(2)
-    >>> without_explicit_axes(lambda x: 2 * x, x, {})(x).tolist()
+    >>> without_explicit_axes(lambda x: 2 * x, x)(x).tolist()
     [0, 2]
   """
   explicit = jax.sharding.AxisType.Explicit
@@ -87,7 +89,11 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
   mesh = sharding.mesh if typed else jax.sharding.get_abstract_mesh()
   if explicit not in mesh.axis_types:
     return f
-  spec = dict(enumerate(sharding.spec if typed else (None,) * like.ndim)) | cut
+  spec = dict(enumerate(sharding.spec if typed else (None,) * like.ndim)) | (cut or {})
+  if typed and last is not None:
+    *_, own = jax.typeof(last).sharding.spec
+    others = [axis for i, axis in spec.items() if i < like.ndim - 1]
+    spec[like.ndim - 1] = None if own in others else own
   return jax.sharding.auto_axes(
       f, out_sharding=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec.values())))
 

@@ -244,5 +244,5 @@ class General(NoBias):
 
 def _as_given(ds, bias):
   """The gradient of scores as one of the bias, summed over axes that the bias shares."""
-  shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] > 1]
+  shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] != 1]
   return jnp.sum(ds, axis=shared, keepdims=True).astype(bias.dtype)

@@ -28,8 +28,10 @@ NAME, PLATFORM = "rows", None
 
 
 def obstacle(call: Call) -> str | None:
-  """None: tiles of rows serve every call."""
-  del call
+  """Why tiles of rows cannot serve this call, or None."""
+  if not all(isinstance(n, int) for n in call.sizes):
+    t, s, n, k = call.sizes
+    return f"it plans tiles on the host, and T={t}, S={s}, N={n}, K={k} are not all known there"
   return None
 
 

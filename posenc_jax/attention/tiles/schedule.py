@@ -102,7 +102,7 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   """Examples and key heads in one step: as many as keep a step's scores within the budget.
 
   Args:
-    batch, heads: B and K, which the results divide.
+    batch, heads: B and K, which the results divide. A symbolic B (of ``jax.export``) stays whole.
     size: scores of one example and key head.
     whole_heads: take all heads whatever they need.
     budget: scores of one step, about.
@@ -116,6 +116,8 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   """
   divisor = lambda n, most: max(d for d in range(1, n + 1) if n % d == 0 and d <= max(most, 1))
   many = heads if whole_heads else divisor(heads, budget // size)
+  if not isinstance(batch, int):
+    return batch, many
   return divisor(batch, budget // (size * many)) if many == heads else 1, many
 
 
