@@ -61,7 +61,8 @@ def shard_map(f, *, mesh, axis: str, in_specs, out_specs):
                                axis_names={axis}, check_vma=False))
 
 
-def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
+def without_explicit_axes(f, like: jax.Array, cut: dict[int, str] | None = None, *,
+                          last: jax.Array | None = None):
   """Lets ``f`` run where no mesh axis is explicit, whatever mesh its arrays live on.
 
   `jax.make_mesh` makes explicit axes in newer releases and automatic ones in older releases. Under
@@ -71,6 +72,7 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
     f: any function of PyTrees of arrays.
     like: the array that says which mesh is in use, and how the result is cut.
     cut: mesh axes of those dimensions of the result that are cut otherwise.
+    last: an array whose last dimension is that of the result; None if ``like`` has it.
 
   Returns:
     ``f``, or ``f`` under `jax.sharding.auto_axes`.
@@ -78,7 +80,7 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
   Example:
     >>> import jax.numpy as jnp
     >>> x = jnp.arange(2)
-    >>> without_explicit_axes(lambda x: 2 * x, x, {})(x).tolist()
+    >>> without_explicit_axes(lambda x: 2 * x, x)(x).tolist()
     [0, 2]
   """
   explicit = jax.sharding.AxisType.Explicit
@@ -87,6 +89,62 @@ def without_explicit_axes(f, like: jax.Array, cut: dict[int, str]):
   mesh = sharding.mesh if typed else jax.sharding.get_abstract_mesh()
   if explicit not in mesh.axis_types:
     return f
-  spec = dict(enumerate(sharding.spec if typed else (None,) * like.ndim)) | cut
+  spec = dict(enumerate(sharding.spec if typed else (None,) * like.ndim)) | (cut or {})
+  if typed and last is not None:
+    *_, own = jax.typeof(last).sharding.spec
+    others = [axis for i, axis in spec.items() if i < like.ndim - 1]
+    spec[like.ndim - 1] = None if own in others else own
   return jax.sharding.auto_axes(
       f, out_sharding=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec.values())))
+
+
+def vary_as(x: jax.Array, like: jax.Array) -> jax.Array:
+  """x as a value that may differ between the devices between which ``like`` may.
+
+  Inside `jax.shard_map` a loop's carry must begin with the type with which it ends, and what is
+  made of constants is taken to be the same on every device.
+
+  Args:
+    x, like: arrays.
+
+  Returns:
+    x.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> vary_as(jnp.zeros(2), jnp.ones(3)).tolist()
+    [0.0, 0.0]
+  """
+  return _vary(x, _varying(like))
+
+
+def vary_together(tree):
+  """Arrays that may differ between the same devices: those between which any of them may.
+
+  Args:
+    tree: any PyTree of arrays.
+
+  Returns:
+    The same tree.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> [x.tolist() for x in vary_together((jnp.ones(1), jnp.ones(2)))]
+    [[1.0], [1.0, 1.0]]
+  """
+  axes = frozenset().union(*map(_varying, jax.tree.leaves(tree)))
+  return jax.tree.map(lambda x: _vary(x, axes), tree) if axes else tree
+
+
+def _varying(x) -> frozenset:
+  """Names of the mesh axes along which x may differ."""
+  return getattr(jax.typeof(x), "vma", frozenset())
+
+
+def _vary(x, axes):
+  axes = tuple(sorted(axes - _varying(x)))
+  if not axes:
+    return x
+  if hasattr(jax.lax, "pcast"):  # `pvary` until JAX 0.8
+    return jax.lax.pcast(x, axes, to="varying")
+  return jax.lax.pvary(x, axes)

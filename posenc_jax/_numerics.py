@@ -71,9 +71,11 @@ def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
     >>> masked_softmax(jnp.zeros((1, 2)), jnp.array([[True, False]])).tolist()
     [[1.0, 0.0]]
   """
-  if mask is not None:
-    scores = jnp.where(mask, scores, -jnp.inf)
-  top = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True, initial=-jnp.inf))
-  e = jnp.exp(scores - jnp.where(jnp.isfinite(top), top, 0))
+  # The lowest number in place of -inf: nothing infinite is made, so debug_infs finds the user's own.
+  lowest = jnp.asarray(jnp.finfo(scores.dtype).min, scores.dtype)
+  seen = scores if mask is None else jnp.where(mask, scores, lowest)
+  top = jax.lax.stop_gradient(jnp.max(seen, axis=-1, keepdims=True, initial=lowest))
+  e = jnp.exp(seen - top)
+  e = e if mask is None else jnp.where(mask, e, 0)
   total = jnp.sum(e, axis=-1, keepdims=True)
   return e / jnp.where(total == 0, 1, total)

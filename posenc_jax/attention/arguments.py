@@ -125,7 +125,8 @@ def _check_pair(names, one, other):
 
 
 def _index(batch, length):
-  return np.arange(length, dtype=np.int32).reshape((1,) * batch + (length,))
+  xp = np if isinstance(length, int) else jnp  # a symbolic length is not known on the host
+  return xp.arange(length, dtype=np.int32).reshape((1,) * batch + (length,))
 
 
 def _default_positions(encoding, batch, t, s):

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import jax
 
-from posenc_jax import _errors
+from posenc_jax import _compat, _errors
 from posenc_jax.attention import semantics
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.fused import cudnn, splash
@@ -125,5 +125,19 @@ def _dense_scores(call, platform):
 
 
 def run(name: str, call: Call) -> jax.Array:
-  """Runs an implementation that ``decide`` returned: ``[..., T, N, H']``."""
-  return _BY_NAME[name].run(call)
+  """Runs an implementation that ``decide`` returned: ``[..., T, N, H']``, cut over devices as q is.
+
+  Where the axes of a mesh are explicit, they are automatic inside: no implementation has to say how
+  each of its steps is cut.
+  """
+  leaves, tree = jax.tree.flatten(call)
+  at = [i for i, x in enumerate(leaves) if isinstance(x, jax.Array)]
+
+  def of_arrays(*arrays):
+    new = list(leaves)
+    for i, x in zip(at, arrays, strict=True):
+      new[i] = x
+    return _BY_NAME[name].run(jax.tree.unflatten(tree, new))
+
+  return _compat.without_explicit_axes(of_arrays, call.queries.x, last=call.v)(
+      *(leaves[i] for i in at))

@@ -211,10 +211,10 @@ def test_a_bias_from_q_k_and_float_positions(rng):
   class Mixed(px.Encoding):
     weight: jax.Array
 
-    def bias(self, q, k, q_positions, k_positions):
-      row = jnp.einsum("...tnh,h->...nt", q, self.weight)[..., :, None]
-      column = jnp.repeat(jnp.einsum("...snh,h->...ns", k, self.weight), N // K, axis=-2)
-      apart = jnp.sin(q_positions[..., :, None] - k_positions[..., None, :])
+    def bias(self, tile):
+      row = jnp.einsum("...tnh,h->...nt", tile.q, self.weight)[..., :, None]
+      column = jnp.repeat(jnp.einsum("...snh,h->...ns", tile.k, self.weight), N // K, axis=-2)
+      apart = jnp.sin(tile.distance())
       return row * column[..., None, :] * apart[..., None, :, :]
 
   q, k, v, g = map(jnp.asarray, _numbers(rng, 21, 13))
@@ -235,9 +235,9 @@ def test_driven_positions_get_gradients(rng):
   fox = px.Fox.init(jax.random.key(0), 5, N, stddev=1.0)
 
   def total(name, q, k, v, x, encoding):
-    at, _ = encoding.drive(x, jnp.arange(21))
+    _, at, _ = encoding.layer(x, jnp.arange(21))
     return jnp.vdot(px.attend(q, k, v, encoding, q_positions=at, k_positions=at, causal=True,
-                              tile=TILE, implementation=name), g)
+                              applied="layer", tile=TILE, implementation=name), g)
 
   wanted, got = _reference_and_rows(total, q, k, v, x, fox)
   _same(wanted, got)
@@ -283,7 +283,8 @@ def test_each_bias_takes_its_cheapest_form(monkeypatch, encoding, options, form)
     if name in options:
       options |= dict.fromkeys(both, options.pop(name))
   x = jnp.ones((21, N, H))
-  jax.eval_shape(lambda q: px.attend(q, x, x, encoding, implementation="rows", **options), x)
+  jax.eval_shape(lambda q: px.attend(q, x, x, encoding, implementation="rows", applied="layer",
+                                     **options), x)
   assert [type(f) for f in seen] == [form]
 
 
@@ -397,6 +398,6 @@ def test_memory_beside_dense_scores(name, length):
   def theirs(q, k, v, encoding):
     at = jnp.arange(length)
     return jnp.sum(jax.nn.dot_product_attention(
-        q, k, v, bias=encoding.bias(None, None, at, at)[None], is_causal=True))
+        q, k, v, bias=encoding.bias(px.Tile(q_positions=at, k_positions=at))[None], is_causal=True))
 
   assert _memory(ours, x, x, x, encoding) * 16 <= _memory(theirs, x, x, x, encoding)

@@ -10,7 +10,7 @@ import pytest
 import posenc_jax as px
 from posenc_jax.attention.bias.distances import contiguous, distances
 from posenc_jax.attention.tiles.schedule import chunk, schedule, tile_rows
-from posenc_jax.attention.visibility import Visibility
+from posenc_jax.attention.visibility import Rule, Side, matrix
 from tests.support.dense_gradients import dense
 
 
@@ -56,8 +56,8 @@ def test_lengths_of_queries_and_keys_differ(rng):
 
 @pytest.mark.parametrize("lengths, error, message", [
   (np.array([1.0, 2.0]), TypeError, r"lengths: got float64, wanted integers"),
-  (np.ones((2, 1), int), ValueError, r"lengths: got shape \(2, 1\), wanted at most 1 batch axes"),
-  ((1, 2, 3), ValueError, r"lengths: got 3 arrays, wanted one array or a pair"),
+  (np.ones((2, 1), int), ValueError, r"lengths: got shape \(2, 1\), wanted one number an example, \[2\]"),
+  ((1, 2, 3), ValueError, r"lengths: got a tuple of 3, wanted one array or a pair"),
 ])
 def test_lengths_that_do_not_fit(rng, lengths, error, message):
   q, k, v, _ = _numbers(rng)
@@ -66,16 +66,20 @@ def test_lengths_that_do_not_fit(rng, lengths, error, message):
 
 
 def _seen(t, s, *, causal=False, window=None, segments=None, host=True):
-  q_order, k_order = (np.arange(n)[None] for n in (t, s))
-  if not host:
-    q_order, k_order = jnp.asarray(q_order), jnp.asarray(k_order)
+  """(rule, queries, keys)."""
   ids = None if segments is None else np.asarray(segments)[None]
-  return Visibility(causal, window, q_order, k_order, ids, ids, None)
+
+  def side(length):
+    order = np.arange(length)[None]
+    return Side(np.zeros((1, length, 1, 1)), order=order if host else jnp.asarray(order),
+                segments=ids)
+
+  return Rule(causal, window), side(t), side(s)
 
 
 def _check(groups, seen, t, s):
   """Each row is in exactly one tile, whose keys hold all that the row can see."""
-  mask = seen.matrix()
+  mask = matrix(*seen)
   mask = np.ones((t, s), bool) if mask is None else np.asarray(mask).reshape(t, s)
   times = np.zeros(t, int)
   scores = 0
@@ -105,7 +109,7 @@ def _check(groups, seen, t, s):
 @pytest.mark.parametrize("groups", [1, 3, 16])
 def test_tiles_cover_what_is_seen_and_little_more(t, s, options, most, groups):
   seen = _seen(t, s, **options)
-  planned = schedule(seen, t, s, rows=8, groups=groups)
+  planned = schedule(*seen, rows=8, groups=groups)
   assert len(planned) <= groups + 1
   share = _check(planned, seen, t, s) / (t * s)
   if groups == 16:
@@ -113,9 +117,10 @@ def test_tiles_cover_what_is_seen_and_little_more(t, s, options, most, groups):
 
 
 def test_rows_that_see_nothing_are_in_no_tile():
-  order = np.arange(8)[None]
-  seen = Visibility(True, None, order, order + 4, None, None, None)
-  assert [g.row_starts.tolist() for g in schedule(seen, 8, 8, rows=4, groups=4)] == [[4]]
+  rule, queries, keys = _seen(8, 8, causal=True)
+  keys = keys._replace(order=keys.order + 4)
+  groups = schedule(rule, queries, keys, rows=4, groups=4)
+  assert [g.row_starts for g in groups] == [(4,)]
 
 
 def test_sizes_of_tiles_and_chunks():

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Compares sharded with unsharded attention on 8 devices; run by test_attention_context.py.
+"""Compares sharded with unsharded attention on 8 devices; run by tests/attention/test_context.py.
 
     JAX_NUM_CPU_DEVICES=8 python -W error -m tests.support.context_script [every]
 
@@ -99,7 +99,7 @@ def work(layout):
 
   @px.encoding
   class Counting(px.Encoding):
-    def bias(self, q, k, q_positions, k_positions):
+    def bias(self, tile):
       def count(device):
         done[device] += 1
       jax.debug.callback(count, jax.lax.axis_index("sequence"))
@@ -130,11 +130,12 @@ def cases():
   yield "longer keys at given positions", go(
       compare, t5, dict(causal=True), s=2 * T,
       positions=(np.arange(T, dtype=np.int32) + T, np.arange(2 * T, dtype=np.int32)))
-  fox = px.Fox.init(jax.random.key(1), width=6, num_heads=N, stddev=1.0)
-  driven, _ = fox.drive(draw(B, T, 6), None)
+  fox = px.Fox.init(jax.random.key(1), 6, N, stddev=1.0)
+  _, driven, _ = fox.layer(draw(B, T, 6), None)
   for layout in ("contiguous", "zigzag"):
-    yield f"driven positions {layout}", go(compare, fox, dict(causal=True), layout=layout,
-                                           positions=(driven, driven))
+    yield f"driven positions {layout}", go(
+        compare, fox, dict(causal=True, applied="layer"), layout=layout,
+        positions=(driven, driven))
   cope = px.Cope.init(jax.random.key(2), num_positions=16, head_dim=H)
   yield "whole rows", go(compare, cope, dict(causal=True), layout="zigzag")
   mask = jnp.asarray(RNG.random((B, N, T, T)) < 0.5)
@@ -161,8 +162,9 @@ def every():
   for name, make in CASES.items():
     case = make()
     index = jnp.broadcast_to(jnp.arange(T, dtype=jnp.int32), (B, T))
-    positions, _ = case.encoding.drive(draw(B, T, case.width), case.make_positions(index))
-    yield name, functools.partial(compare, case.encoding, dict(causal=case.causal),
+    _, positions, _ = case.encoding.layer(draw(B, T, case.width), case.make_positions(index))
+    yield name, functools.partial(compare, case.encoding,
+                                  dict(causal=case.causal, applied=px.base.MODEL_HOOKS),
                                   layout="zigzag", positions=(positions, positions))
 
 

@@ -247,7 +247,7 @@ def _even(length, most):
 
 def _reorder(x, order, axis):
   x = jnp.asarray(x)
-  return _compat.without_explicit_axes(lambda x: jnp.take(x, order, axis=axis), x, {})(x)
+  return _compat.without_explicit_axes(lambda x: jnp.take(x, order, axis=axis), x)(x)
 
 
 def _check_mesh(mesh, axis) -> int:

@@ -7,32 +7,15 @@ tile, ``back`` takes the gradient of that part into a running ``state``, ``close
 ``result`` turns the state into the gradient of ``data``. All sums run in a fixed order.
 """
 
+import dataclasses
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from posenc_jax import _numerics
+from posenc_jax.attention.tiles.work import put, take, zeros
 from posenc_jax.base import Tile, check_heads
-
-
-def take(x, starts: dict, sizes: dict):
-  """x[start : start + size] along some axes; an axis of size 1 is shared and stays whole."""
-  shape = [sizes.get(a, n) if n > 1 else n for a, n in enumerate(x.shape)]
-  if tuple(shape) == x.shape:
-    return jnp.asarray(x)
-  return jax.lax.dynamic_slice(jnp.asarray(x), _begin(x, starts), shape)
-
-
-def put(x, part, starts: dict, *, add: bool = False):
-  """x with ``part`` written, or added, at ``starts``; shared axes take the sum of the part."""
-  at = _begin(x, starts)
-  if add:
-    shared = [a for a, n in enumerate(x.shape) if n == 1 and part.shape[a] > 1]
-    part = jnp.sum(part, axis=shared, keepdims=True) if shared else part
-    part = part.astype(x.dtype) + jax.lax.dynamic_slice(x, at, part.shape)
-  return jax.lax.dynamic_update_slice(x, part.astype(x.dtype), at)
 
 
 def flat(x, at):
@@ -52,13 +35,16 @@ def same_rank(x, y):
   return x[None] if x.ndim < y.ndim else x, y[None] if y.ndim < x.ndim else y
 
 
-def _begin(x, starts):
-  """All start indices, of one dtype: a loop counts in 64 bits where those are enabled."""
-  return [jnp.asarray(starts.get(a, 0) if n > 1 else 0, jnp.int32) for a, n in enumerate(x.shape)]
-
-
-class NoBias(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class NoBias:
   """Scores as they are; ``data`` is ()."""
+
+  def reaching(self, data, starts, rows, keys):
+    """The form, and its data, for tiles of another size that hold no other visible pairs.
+
+    starts is int ``[tiles, 3]``: the first row, the first key, and ``At.last`` of each.
+    """
+    return self, data
 
   def open(self, data, at):
     """What a chunk of heads needs of ``data``."""
@@ -92,26 +78,26 @@ class NoBias(NamedTuple):
     return (), dk, None
 
 
-class _KnownColumns(NamedTuple):
-  a_known: bool
-  b_known: bool
-
-
-class Columns(_KnownColumns, NoBias):
+@dataclasses.dataclass(frozen=True)
+class Columns(NoBias):
   """sum_r a_ir b_jr; ``data`` is a ``[1|B, 1|T, 1|N, R]`` and b ``[1|B, S, 1|N, R]``.
 
   What is constant along a row does not matter to a softmax, so b is taken relative to the last key
-  of a tile: under a causal mask that is near the diagonal, where the bias must be exact.
+  of a tile (or ``At.last``): under a causal mask that is near the diagonal, where the bias must be
+  exact.
 
   Attributes:
     a_known, b_known: no gradient is wanted for a, for b.
   """
 
+  a_known: bool
+  b_known: bool
+
   def _parts(self, data, at):
     a, b = data
     a = take(a, {0: at.b, 1: at.row, 2: at.head}, {0: at.batch, 1: at.rows, 2: at.heads})
     b = take(b, {0: at.b, 1: at.key, 2: at.head}, {0: at.batch, 1: at.keys, 2: at.heads})
-    b = b - b[:, -1:]
+    b = b - (b[:, -1:] if at.last is None else take(b, {1: at.last}, {1: 1}))
     return ([flat(x, at)[..., :, None] for x in jnp.transpose(a, (3, 0, 2, 1))],
             [flat(x, at)[..., None, :] for x in jnp.transpose(b, (3, 0, 2, 1))])
 
@@ -121,7 +107,7 @@ class Columns(_KnownColumns, NoBias):
     return functools.reduce(jnp.add, products)
 
   def zeros(self, data, qk):
-    return tuple(jnp.zeros(x.shape, _numerics.wide(qk[0])) for x in data)
+    return tuple(zeros(x.shape, _numerics.wide(qk[0]), qk[0]) for x in data)
 
   def back(self, state, context, data, ds, at, qk, dq, scale):
     a, b = self._parts(data, at)
@@ -140,13 +126,8 @@ class Columns(_KnownColumns, NoBias):
     return tuple(g.astype(x.dtype) for g, x in zip(state, data, strict=True)), dk, None
 
 
-class _StripShape(NamedTuple):
-  base: int
-  rows: int
-  width: int
-
-
-class Strip(_StripShape, NoBias):
+@dataclasses.dataclass(frozen=True)
+class Strip(NoBias):
   """w[n, (j - i) - base + rows - 1]; ``data`` is w ``[1 or N, width + rows - 1]``.
 
   For each head, w is skewed once to a strip ``[rows, width]`` of which every tile is a rectangle,
@@ -157,6 +138,18 @@ class Strip(_StripShape, NoBias):
     rows: of the tallest tile.
     width: so many keys does a tile reach over at most, counted from ``base``.
   """
+
+  base: int
+  rows: int
+  width: int
+
+  def reaching(self, data, starts, rows, keys):
+    ahead = starts[:, 1] - starts[:, 0]
+    base, end = int(ahead.min()), int(ahead.max()) + keys
+    more = base - rows - (self.base - self.rows), self.base + self.width - end
+    # Distances that no visible pair has are zero, not asked for.
+    data = jax.lax.pad(data, jnp.zeros((), data.dtype), [(0, 0, 0), (-more[0], -more[1], 0)])
+    return Strip(base, rows, end - base), data
 
   def open(self, data, at):
     w = take(data, {0: at.head}, {0: at.heads})
@@ -172,10 +165,10 @@ class Strip(_StripShape, NoBias):
     return flat(take(context, {2: self._column(at)}, sizes)[None], at)
 
   def zeros(self, data, qk):
-    return jnp.zeros(data.shape, _numerics.wide(qk[0])), None
+    return zeros(data.shape, _numerics.wide(qk[0]), qk[0]), None
 
   def begin(self, state, context):
-    return state[0], jnp.zeros(context.shape, state[0].dtype)
+    return state[0], zeros(context.shape, state[0].dtype, state[0])
 
   def back(self, state, context, data, ds, at, qk, dq, scale):
     ds = jnp.sum(ds.reshape(at.batch, at.heads, at.rows, at.keys), axis=0)
@@ -195,6 +188,7 @@ class Strip(_StripShape, NoBias):
     return state[0].astype(data.dtype), dk, None
 
 
+@dataclasses.dataclass(frozen=True)
 class General(NoBias):
   """Whatever ``encoding.bias`` gives for a tile of all heads.
 
@@ -219,8 +213,8 @@ class General(NoBias):
 
   def zeros(self, data, qk):
     acc = _numerics.wide(qk[0])
-    zeros = lambda x: jnp.zeros(jnp.shape(x), acc)
-    return jax.tree.map(zeros, _numerics.split_floats(data)[0]), zeros(qk[1]), jnp.zeros((), acc)
+    empty = lambda x: zeros(jnp.shape(x), acc, qk[0])
+    return jax.tree.map(empty, _numerics.split_floats(data)[0]), empty(qk[1]), empty(0.0)
 
   def back(self, state, context, data, ds, at, qk, dq, scale):
     floats, rest = _numerics.split_floats(self._arguments(data, at, qk, scale))
@@ -250,5 +244,5 @@ class General(NoBias):
 
 def _as_given(ds, bias):
   """The gradient of scores as one of the bias, summed over axes that the bias shares."""
-  shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] > 1]
+  shared = [i for i in range(4) if bias.shape[i] == 1 and ds.shape[i] != 1]
   return jnp.sum(ds, axis=shared, keepdims=True).astype(bias.dtype)

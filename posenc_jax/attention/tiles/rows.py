@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention by tiles of query rows over whole key rows: any encoding, O(tile * S) memory.
 
-An encoding whose scores are q k^T plus a bias goes through ``flash``, which has a gradient of its
+An encoding whose scores are q k^T plus a bias goes through ``flash``, which has derivatives of its
 own; the bias takes the cheapest form that is exact (see ``forms``). One that maps whole rows of
 scores or weights (``scores``, ``weights``, ``value_bias``) goes through ``whole``. Neither keeps
 anything of size T x S.
@@ -12,23 +12,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _numerics
+from posenc_jax import _compat, _numerics
 from posenc_jax.attention import semantics
 from posenc_jax.attention.bias.columns import columns
 from posenc_jax.attention.bias.distances import contiguous, distances, vector
 from posenc_jax.attention.call import Call
-from posenc_jax.attention.tiles.flash import Masking, Work, flash
+from posenc_jax.attention.tiles.flash import flash
 from posenc_jax.attention.tiles.forms import Columns, General, NoBias, Strip
 from posenc_jax.attention.tiles.schedule import budget, chunk, schedule, tile_rows
 from posenc_jax.attention.tiles.whole import whole
+from posenc_jax.attention.tiles.work import Masking, Work
 from posenc_jax.attention.visibility import Side
 
 NAME, PLATFORM = "rows", None
 
 
 def obstacle(call: Call) -> str | None:
-  """None: tiles of rows serve every call."""
-  del call
+  """Why tiles of rows cannot serve this call, or None."""
+  if not all(isinstance(n, int) for n in call.sizes):
+    t, s, n, k = call.sizes
+    return f"it plans tiles on the host, and T={t}, S={s}, N={n}, K={k} are not all known there"
   return None
 
 
@@ -68,7 +71,7 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
                        budget=budget(jax.default_backend()))
   work = Work(tiles, batch, heads, call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
-  return flash(work, q, k, call.v, scale, data, masking)
+  return flash(work, *_compat.vary_together((q, k, call.v, scale, data, masking)))
 
 
 def _masking(call):
@@ -97,8 +100,9 @@ def _form(call, tiles):
   if offset is None:
     return General(), (encoding, call.queries.positions, call.keys.positions)
   rows = max(g.rows for g in tiles)
-  base = min(int((g.key_starts - g.row_starts).min()) for g in tiles)
-  end = max(int((g.key_starts - g.row_starts).max()) + g.keys for g in tiles)
+  ahead = [[j - i for i, j in zip(g.row_starts, g.key_starts, strict=True)] for g in tiles]
+  base = min(map(min, ahead))
+  end = max(max(some) + g.keys for some, g in zip(ahead, tiles, strict=True))
   form = Strip(base, rows, end - base)
   reach = distances(base - rows + 1, end - base + rows - 1, offset, *call.sizes[:2])
   return form, vector(encoding, reach, call.sizes[2])

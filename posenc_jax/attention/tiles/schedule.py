@@ -10,8 +10,6 @@ left out rather than masked. Tiles that see about as many keys form a group, whi
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from posenc_jax.attention.visibility import Rule, Side, key_range
 
 
@@ -20,13 +18,14 @@ class Group(NamedTuple):
 
   Attributes:
     rows, keys: the shape of a tile.
-    row_starts, key_starts: int32 ``[n]``, where each tile begins.
+    row_starts, key_starts: where each of the n tiles begins. Tuples, as a group is a part of what
+      names a compiled program.
   """
 
   rows: int
   keys: int
-  row_starts: np.ndarray
-  key_starts: np.ndarray
+  row_starts: tuple[int, ...]
+  key_starts: tuple[int, ...]
 
 
 def schedule(rule: Rule, queries: Side, keys: Side, *, rows: int,
@@ -42,10 +41,11 @@ def schedule(rule: Rule, queries: Side, keys: Side, *, rows: int,
     Groups; rows that see no key at all are in none of them.
 
   Example:
+    >>> import numpy as np
     >>> side = Side(np.ones((1, 4, 1, 2)), order=np.arange(4)[None])
     >>> groups = schedule(Rule(causal=True), side, side, rows=2, groups=8)
-    >>> [(g.rows, g.keys, g.row_starts.tolist()) for g in groups]
-    [(2, 2, [0]), (2, 4, [2])]
+    >>> [(g.rows, g.keys, g.row_starts) for g in groups]
+    [(2, 2, (0,)), (2, 4, (2,))]
   """
   t, s = queries.x.shape[1], keys.x.shape[1]
   ends = [(i, min(i + rows, t)) for i in range(0, t, rows)]
@@ -70,8 +70,8 @@ def _by_size(tiles, groups):
 
 def _group(tiles, s):
   keys = max(high - low for _, _, low, high in tiles)
-  starts = [(i, min(low, s - keys)) for i, _, low, _ in tiles]
-  row_starts, key_starts = np.asarray(starts, np.int32).T
+  row_starts = tuple(i for i, _, _, _ in tiles)
+  key_starts = tuple(min(low, s - keys) for _, _, low, _ in tiles)
   return Group(tiles[0][1] - tiles[0][0], keys, row_starts, key_starts)
 
 
@@ -102,7 +102,7 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   """Examples and key heads in one step: as many as keep a step's scores within the budget.
 
   Args:
-    batch, heads: B and K, which the results divide.
+    batch, heads: B and K, which the results divide. A symbolic B (of ``jax.export``) stays whole.
     size: scores of one example and key head.
     whole_heads: take all heads whatever they need.
     budget: scores of one step, about.
@@ -116,6 +116,8 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   """
   divisor = lambda n, most: max(d for d in range(1, n + 1) if n % d == 0 and d <= max(most, 1))
   many = heads if whole_heads else divisor(heads, budget // size)
+  if not isinstance(batch, int):
+    return batch, many
   return divisor(batch, budget // (size * many)) if many == heads else 1, many
 
 

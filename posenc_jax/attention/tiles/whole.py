@@ -12,8 +12,8 @@ import numpy as np
 
 from posenc_jax.attention import semantics
 from posenc_jax.attention.call import Call
-from posenc_jax.attention.tiles.forms import put, take
 from posenc_jax.attention.tiles.schedule import schedule, tile_rows
+from posenc_jax.attention.tiles.work import put, take
 
 
 def whole(call: Call, groups: int | None = None) -> jax.Array:

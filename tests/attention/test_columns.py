@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
-from posenc_jax.attention.api import _ready
+from posenc_jax.attention.api import make_call
 from posenc_jax.attention.bias.columns import columns, split, widen
 from tests import oracles
 
@@ -35,8 +35,8 @@ def test_alibi_columns_give_the_causal_bias_up_to_a_term_of_the_row(offset):
   slopes = np.asarray([0.5, 1 / 3, 0.7, 2**-8], np.float32)
   at = np.arange(offset, offset + 300, 7, dtype=np.int32)
   x = jnp.zeros((1, len(at), 4, 8), jnp.bfloat16)
-  call = _ready(x, x, x, px.Alibi(slopes=slopes), q_positions=at, k_positions=at, causal=True)
-  q, k = widen(call.q, call.k, *columns(call.one_batch()), 0.25)
+  call = make_call(x, x, x, px.Alibi(slopes=slopes), q_positions=at, k_positions=at, causal=True)
+  q, k = widen(call.queries.x, call.keys.x, *columns(call.one_batch()), 0.25)
   assert q.dtype == k.dtype == jnp.bfloat16 and q.shape[-1] == 8 + 6
   scores = 0.25 * _product(q, k)[0]
   scores -= np.diagonal(scores, axis1=1, axis2=2)[..., None]
@@ -48,7 +48,7 @@ def test_fox_columns_are_the_cumulated_gates(rng):
   gates = -rng.random((9, 3))
   c = px.forget_positions(jnp.asarray(gates, jnp.float32))
   fox = px.Fox(jnp.ones((5, 3)), jnp.ones(3))
-  a, b = fox.low_rank(c[None], c[None])
+  a, b = fox.bias_columns(c[None], c[None])
   product = np.einsum("btnr,bsnr->bnts", np.broadcast_to(a, b.shape), b)[0]
   product -= np.diagonal(product, axis1=1, axis2=2)[..., None]
   np.testing.assert_allclose(product, oracles.fox_bias(gates, 9), atol=1e-6)
@@ -70,7 +70,7 @@ def test_gradients_come_back_through_the_columns(rng):
     if kind == "attend":
       out = px.attend(q, k, v, encoding, causal=True, implementation="reference", scale=0.3)
     else:
-      call = _ready(q, k, v, encoding, causal=True)
+      call = make_call(q, k, v, encoding, causal=True)
       out = _attention(*widen(q, k, *columns(call.one_batch()), 0.3), v, 0.3)
     return jnp.vdot(out, g)
 
@@ -84,13 +84,13 @@ def test_chains_join_columns(rng):
   at = jnp.arange(6)[None]
   slopes = jnp.asarray([0.5, 0.1])
   both = px.chain(px.Alibi(slopes=slopes), px.Rotary(4), px.Alibi(slopes=2 * slopes))
-  assert both.has("low_rank")
-  assert not px.chain(px.Alibi(2), px.T5Bias(jnp.ones((8, 2)), False, 16)).has("low_rank")
-  a, b = both.low_rank(at, at)
+  assert both.has("bias_columns")
+  assert not px.chain(px.Alibi(2), px.T5Bias(jnp.ones((8, 2)), False, 16)).has("bias_columns")
+  a, b = both.bias_columns(at, at)
   assert a.shape == (1, 1, 2, 2) and b.shape == (1, 6, 1, 2)
   product = np.einsum("nr,sr->ns", a[0, 0], b[0, :, 0])
-  np.testing.assert_allclose(product, 3 * np.asarray(slopes)[:, None] * np.arange(6), rtol=1e-6)
-  assert px.Encoding().low_rank(at, at) is None
+  np.testing.assert_allclose(product, 3 * np.asarray(slopes)[:, None] * np.arange(-5, 1), rtol=1e-6)
+  assert px.Encoding().bias_columns(at, at) is None
 
 
 @pytest.mark.parametrize("options", [
@@ -107,7 +107,7 @@ def test_columns_are_refused_where_they_would_be_wrong(options):
     if "positions" in options:
       kwargs |= {n: options["positions"] for n in ("q_positions", "k_positions")}
     order = order if options.get("traced") else np.arange(5)
-    call = _ready(x, x, x, px.Alibi(2), q_order=order, k_order=order, **kwargs)
+    call = make_call(x, x, x, px.Alibi(2), q_order=order, k_order=order, **kwargs)
     found.append(columns(call.one_batch()))
 
   x = jnp.zeros((1, 5, 2, 4))
