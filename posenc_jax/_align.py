@@ -53,8 +53,11 @@ def _from_container(x, argument, wanted):
     array = np.asarray(x)
   except Exception:  # ragged lists, or lists of tracers
     array = None
-  if array is None or array.dtype.kind not in "iuf" or (array.size == 0 and array.ndim == 0):
-    came = type(x).__name__ if array is None else f"{type(x).__name__} of {array.dtype.name}"
+  if array is None or array.dtype.kind not in "iuf":
+    if array is not None and array.size and all(type(n) is int for n in array.flat):
+      raise _outside(argument, max(array.flat, key=abs))
+    several = array is not None and isinstance(x, list | tuple)
+    came = f"{type(x).__name__} of {array.dtype.name}" if several else _errors.describe(x)
     raise _errors.type_error(argument, came, f"an array of {wanted}",
                              "Convert with jnp.asarray(.., jnp.int32)")
   return array.astype(np.int32) if array.size == 0 else array
@@ -68,10 +71,13 @@ def _int32(x, argument):
     if value is not None and value.size:
       low, high = int(value.min()), int(value.max())
       if low < _LEAST or high > _MOST:
-        raise _errors.value_error(argument, low if low < _LEAST else high,
-                                  "numbers of int32, -2^31 to 2^31 - 1",
-                                  "Subtract a common origin, as only differences are compared")
+        raise _outside(argument, low if low < _LEAST else high)
   return x.astype(np.int32)
+
+
+def _outside(argument, value):
+  return _errors.value_error(argument, value, "numbers of int32, -2^31 to 2^31 - 1",
+                             "Subtract a common origin, as only differences are compared")
 
 
 def _real(x, argument):

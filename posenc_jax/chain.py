@@ -216,7 +216,15 @@ def _reduce(join, parts) -> Any:
 def _add_biases(found, axis: int, heads: int | None = None) -> Any:
   """The sum of the members' biases, none of which may have fewer heads without a word."""
   found = [(m, b) for m, b in found if b is not None]
-  heads = heads or max((b.shape[axis] for _, b in found), default=1)
+  if heads is None:  # of a distance, which knows no queries: the members must agree
+    heads = max((b.shape[axis] for _, b in found), default=1)
+    several = {type(m).__name__: b.shape[axis] for m, b in found
+               if b.shape[axis] != 1 or not m.shared_heads}
+    if len(set(several.values())) > 1:
+      raise _errors.value_error(
+          "chain", "biases of " + ", ".join(f"{n} heads ({m})" for m, n in several.items()),
+          "as many heads as q has in each", "Build every member with num_heads=N, or say that one "
+          "head is for all: px.share_heads(encoding)")
   for m, b in found:
     check_heads(m, "bias", b.shape[axis], heads)
   return _reduce(_add_wide, [b for _, b in found])

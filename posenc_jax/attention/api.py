@@ -46,7 +46,8 @@ def attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None =
     lengths: int ``[...]`` or a pair of them: so many tokens of each right-padded example (of q and
       of k) are real. Padded keys are hidden, rows of padded queries are zero.
     prefix: int ``[...]``: the first so many keys in order are visible to every query, whatever
-      ``causal`` and ``window`` say (a prefix-LM); padding and other documents stay hidden.
+      ``causal`` and ``window`` say (a prefix-LM); padding and other documents stay hidden. Keys of
+      one order count as one.
     mask: bool ``[..., 1 or N, T, S]``, True where visible; combined with all of the above.
     scale: a number that multiplies q k^T; None is 1 / sqrt(H).
     applied: hooks that the caller has run: of "positions", "inputs", "layer" (a model's affair,
@@ -101,7 +102,8 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     platform: "cpu", "gpu" or "tpu"; None is the current one.
 
   Returns:
-    An ``Explanation``: chosen, why, obstacles; ``str`` of it is readable.
+    An ``Explanation``: chosen, why, obstacles, and the hooks that are not run; ``str`` of it is
+    readable.
 
   Raises:
     ValueError, TypeError: as ``attend``; a platform that is none of the three.
@@ -126,7 +128,10 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     for i, x in zip(at, arrays, strict=True):
       new[i] = x
     q, k, v, encoding, options = jax.tree.unflatten(tree, new)
-    found.append(dispatch.decide(make_call(q, k, v, encoding, **options), implementation, platform))
+    call = make_call(q, k, v, encoding, **options)
+    applied = arguments.check_applied(call.encoding, options.get("applied", ()))
+    found.append(dispatch.decide(call, implementation, platform)._replace(
+        not_run=tuple(hook for hook in applied if call.encoding.has(hook))))
 
   jax.eval_shape(trace, *(leaves[i] for i in at))
   return found[0]
@@ -191,6 +196,9 @@ def prepare(q, k, v, encoding: Encoding, q_positions, k_positions):
   batch = jnp.ndim(q) - 3
   q_positions = encoding.align(q_positions, batch, q.shape[-3], "q_positions")
   k_positions = encoding.align(k_positions, batch, k.shape[-3], "k_positions")
+  if encoding.position_axes is not None:
+    arguments.check_lead(q_positions, q.shape[:-3], "q_positions")
+    arguments.check_lead(k_positions, k.shape[:-3], "k_positions")
   return _written(q, k, v, encoding, q_positions, k_positions)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from posenc_jax import _align, _errors, _numerics
 from posenc_jax.attention import visibility
 from posenc_jax.attention.visibility import Rule, Side
-from posenc_jax.base import MODEL_HOOKS, PREPARED, Each, Encoding
+from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding
 
 _MENDS = {
     "positions": "positions = encoding.positions(positions, key=key) once a model call",
@@ -89,6 +89,9 @@ def check_scale(scale, q):
     raise _errors.type_error("scale", _errors.describe(scale), "a number", mend)
   if jnp.ndim(scale) != 0:
     raise _errors.value_error("scale", f"shape {jnp.shape(scale)}", "a single number", mend)
+  if known is not None and not np.isfinite(known):
+    raise _errors.value_error("scale", known.item(), "a finite number",
+                              "None takes 1 / sqrt(H); mask= hides keys")
   return scale
 
 
@@ -100,22 +103,48 @@ def check_mask(mask, q, k):
 def positions_and_order(encoding: Encoding, rule: Rule, q, k, q_positions, k_positions, q_order,
                         k_order) -> tuple[Side, Side]:
   """The two sides of a call with aligned positions, and the order if the rule asks for one."""
-  batch, t, s = q.ndim - 3, q.shape[-3], k.shape[-3]
+  batch, lead, t, s = q.ndim - 3, q.shape[:-3], q.shape[-3], k.shape[-3]
   _check_pair("q_positions, k_positions", q_positions, k_positions)
   _check_pair("q_order, k_order", q_order, k_order)
-  pairs = ((q_positions, t, "q_positions"), (k_positions, s, "k_positions"))
   if q_positions is None:
     at = _default_positions(encoding, batch, t, s)
-    plain = (at, at) if at is not None and not isinstance(at, tuple) else (None, None)
+    plain = (at, at)
     aligned = (() if at is None else at,) * 2
   else:
-    aligned = tuple(encoding.align(p, batch, n, name) for p, n, name in pairs)
-    plain = tuple(_plain(p, batch, n) for p, n, _ in pairs)
-  _check_span(*plain)
-  orders = _orders(rule, batch, t, s, q_order, k_order, plain)
-  if encoding.position_axes is None and encoding.layer_axes is None:
+    given = ((q_positions, t, "q_positions"), (k_positions, s, "k_positions"))
+    aligned, plain = zip(*(_aligned(encoding, p, lead, n, name) for p, n, name in given),
+                         strict=True)
+    if encoding.layer_axes is None:
+      _check_together("q_positions, k_positions", *aligned)
+      _check_span(encoding, *aligned)
+  orders = _orders(rule, lead, t, s, q_order, k_order, plain)
+  if _reads_nothing(encoding):
     aligned = ((), ())
   return Side(None, aligned[0], orders[0]), Side(None, aligned[1], orders[1])
+
+
+def _reads_nothing(encoding) -> bool:
+  return encoding.position_axes is None and encoding.layer_axes is None
+
+
+def _aligned(encoding, positions, lead, length, name):
+  """Positions with all batch axes, and the same as one number a token ``[..., T]``, or None."""
+  if _reads_nothing(encoding):
+    plain = _of_tokens(positions, lead, length, name)
+    return (() if plain is None else plain), plain
+  at = encoding.align(positions, len(lead), length, name)
+  check_lead(at, lead, name)
+  plain = encoding.position_axes == 0 and encoding.layer_axes is None and hasattr(at, "ndim")
+  return at, at if plain else None
+
+
+def check_lead(tree: Any, lead: tuple[int, ...], argument: str) -> None:
+  """Raises unless the batch axes of every array are those of q, or 1: nothing else broadcasts."""
+  for x in jax.tree.leaves(tree):
+    if any(a not in (1, b) for a, b in zip(x.shape, lead, strict=False)):
+      raise _errors.value_error(
+          argument, f"shape {tuple(x.shape)}", f"the batch axes {tuple(lead)} of q, or 1 instead",
+          "Give every example of the batch its own, or leave the axis out to share them")
 
 
 def _check_pair(names, one, other):
@@ -149,40 +178,69 @@ def _default_positions(encoding, batch, t, s):
   return _index(batch, t)
 
 
-def _plain(positions, batch, length):
-  """Positions as one number a token ``[..., T]``, or None."""
-  if isinstance(positions, Each) or jax.tree.structure(positions).num_leaves > 1 and not isinstance(
-      positions, list | tuple):
+def _of_tokens(positions, lead, length, name):
+  """What an encoding without positions got, as one number a token ``[..., T]``, or None.
+
+  Positions of several axes and those that a layer drives are let through, as another encoding may
+  read them, if they have the tokens of this call.
+  """
+  if isinstance(positions, tuple) and not positions:  # a model's word for none
     return None
-  positions = _align.numbers(positions, "positions", real=True)
-  if not 1 <= positions.ndim <= batch + 1 or positions.shape[-1] != length:
+  if type(positions) not in (list, tuple, range) and not hasattr(positions, "dtype"):
+    leaves = jax.tree.leaves(positions)
+    if len(leaves) != 1 or leaves[0] is not positions:
+      return None
+  x = _align.numbers(positions, name, real=True)
+  shape, batch = tuple(x.shape), len(lead)
+  front = shape[:-1]
+  if shape[-1:] == (length,) and len(front) <= batch and all(
+      a in (1, b) for a, b in zip(front[::-1], lead[::-1], strict=False)):
+    return x.reshape((1,) * (batch - len(front)) + shape)
+  if len(shape) > 1 and length in shape[:-1][:batch + 1]:
     return None
-  return positions.reshape((1,) * (batch + 1 - positions.ndim) + tuple(positions.shape))
+  _align.align_array(x, batch, length, 0, name)
+  check_lead(x.reshape((1,) * (batch + 1 - len(shape)) + shape), lead, name)
+  return None
 
 
-def _check_span(q, k):
+def _check_together(names, q, k):
+  """Refuses integers on one side and floats on the other."""
+  for a, b in zip(jax.tree.leaves(q), jax.tree.leaves(k), strict=False):
+    if a.dtype != b.dtype:
+      raise _errors.type_error(names, f"{a.dtype.name} and {b.dtype.name}", "one dtype",
+                               "Convert both to int32, or both to float32")
+
+
+def _check_span(encoding, q, k):
   """Refuses known integer positions whose differences do not fit into int32."""
-  if isinstance(q, np.ndarray) and isinstance(k, np.ndarray) and q.size and k.size:
-    low, high = (f(np.asarray([f(q), f(k)], np.float64)) for f in (np.min, np.max))
-    if high - low >= 2.0**31:
-      raise _errors.value_error("q_positions, k_positions", f"from {low:.0f} to {high:.0f}",
+  for a, b in zip(jax.tree.leaves(q), jax.tree.leaves(k), strict=False):
+    a, b = _numerics.known(a), _numerics.known(b)
+    if a is None or b is None or a.dtype.kind not in "iu" or not a.size or not b.size:
+      continue
+    axis = tuple(range(a.ndim - 1)) if encoding.position_axes else None
+    both = [x.astype(np.int64) for x in (a, b)]
+    low = np.minimum(*(x.min(axis=axis) for x in both))
+    high = np.maximum(*(x.max(axis=axis) for x in both))
+    if np.max(high - low) >= 2**31:
+      raise _errors.value_error("q_positions, k_positions", f"from {np.min(low)} to {np.max(high)}",
                                 "positions less than 2^31 apart",
                                 "Distances are int32: restart positions in each document")
 
 
-def _orders(rule, batch, t, s, q_order, k_order, plain):
-  if not rule.uses_order:
-    if q_order is not None:  # checked all the same
-      _align.align_array(q_order, batch, t, 0, "q_order")
-      _align.align_array(k_order, batch, s, 0, "k_order")
-    return None, None
+def _orders(rule, lead, t, s, q_order, k_order, plain):
   if q_order is not None:
-    return (_align.align_array(q_order, batch, t, 0, "q_order"),
-            _align.align_array(k_order, batch, s, 0, "k_order"))
+    orders = []
+    for order, n, name in ((q_order, t, "q_order"), (k_order, s, "k_order")):
+      orders.append(_align.align_array(order, len(lead), n, 0, name))
+      check_lead(orders[-1], lead, name)
+    _check_together("q_order, k_order", *orders)
+    return tuple(orders) if rule.uses_order else (None, None)
+  if not rule.uses_order:
+    return None, None
   if plain[0] is not None and plain[1] is not None:
     return plain
   if t == s:
-    return _index(batch, t), _index(batch, t)
+    return _index(len(lead), t), _index(len(lead), t)
   raise _errors.value_error(
       "q_order, k_order", f"None with T={t}, S={s}", "the order of tokens for causal or window",
       "Pass both: for decoding, the index of the new tokens and of those in the cache")
@@ -197,6 +255,8 @@ def hide(queries: Side, keys: Side, rule: Rule, q, k, segments, lengths, prefix)
   lead, t, s = q.shape[:-3], q.shape[-3], k.shape[-3]
   kind = "none" if segments is None else "pair" if isinstance(segments, tuple) else "same"
   ids = visibility.check_segments(segments, len(lead), t, s)
+  for one, name in zip(ids, ("q_segments", "k_segments"), strict=True):
+    check_lead(one, lead, name)
   if lengths is not None:
     kind = "lengths" if segments is None else "pair"
     lengths = visibility.check_lengths(lengths, lead, t, s)

@@ -49,16 +49,20 @@ class Explanation(NamedTuple):
     chosen: the implementation that runs.
     why: a sentence.
     obstacles: for every implementation None if it can serve the call, else the reason.
+    not_run: hooks of the encoding that ``applied`` says the caller runs, so attention does not.
   """
 
   chosen: str
   why: str
   obstacles: dict[str, str | None]
+  not_run: tuple[str, ...] = ()
 
   def __str__(self) -> str:
     lines = [f"{self.chosen}: {self.why}"]
     for name, obstacle in self.obstacles.items():
       lines.append(f"  {name}: {'can serve this call' if obstacle is None else obstacle}")
+    if self.not_run:
+      lines.append(f"  not run here, as applied= says: {', '.join(self.not_run)}")
     return "\n".join(lines)
 
 

@@ -168,6 +168,9 @@ def check_window(window) -> tuple[int, int] | None:
   pair = tuple(window) if isinstance(window, tuple | list) else (window, window)
   if len(pair) != 2:
     raise _errors.value_error("window", window, wanted, mend)
+  if any(w is None for w in pair):
+    raise _errors.type_error("window", window, "an integer >= 0 for each side",
+                             "For a side without a limit pass 2**31 - 1")
   left, right = (_errors.check_int("window", w, wanted, mend, least=0) for w in pair)
   return left, right
 
@@ -237,20 +240,21 @@ def check_lengths(lengths, lead: tuple[int, ...], t: int, s: int):
     raise _errors.value_error(
         "lengths", f"{lengths} for two examples", "an array with one length an example, or a pair",
         "Pass jnp.asarray([a, b]) for two examples; ([a, a], [b, b]) for queries and keys")
-  return tuple(_per_example(x, lead, size, "lengths") for x, size in zip(pair, (t, s), strict=True))
+  mend = "Count the real tokens of each example"
+  return tuple(_per_example(x, lead, size, "lengths", mend)
+               for x, size in zip(pair, (t, s), strict=True))
 
 
-def _per_example(x, lead, size, argument):
+def _per_example(x, lead, size, argument, mend):
   """int32 ``[...]`` between 0 and ``size``, with all batch axes."""
   x = _align.numbers(x, argument)
   if x.ndim > len(lead) or any(a not in (1, b) for a, b in zip(
       x.shape[::-1], lead[::-1], strict=False)):
-    raise _errors.value_error(argument, f"shape {x.shape}", f"one number an example, {list(lead)}",
-                              "Positions of padding are not needed: give the counts")
+    raise _errors.value_error(argument, f"shape {tuple(x.shape)}",
+                              f"one number an example, shape {lead}", mend)
   known = _numerics.known(x)
   if known is not None and known.size and not (0 <= known.min() and known.max() <= size):
-    raise _errors.value_error(argument, known.tolist(), f"numbers from 0 to {size}",
-                              "Count the real tokens of each example")
+    raise _errors.value_error(argument, known.tolist(), f"numbers from 0 to {size}", mend)
   return x.reshape((1,) * (len(lead) - x.ndim) + tuple(x.shape))
 
 
@@ -287,11 +291,22 @@ def _small(ids):
 
 
 def check_prefix(prefix, lead: tuple[int, ...], k_order, s: int):
-  """bool ``[..., S]``: the first ``prefix`` keys in order of each example; None for none."""
+  """bool ``[..., S]``: the first ``prefix`` keys in order of each example; None for none.
+
+  Orders may begin anywhere and have gaps: what counts is how many smaller ones there are. Keys of
+  one order count once.
+  """
   if prefix is None:
     return None
-  prefix = _per_example(prefix, lead, s, "prefix")[..., None]
-  first = k_order.min(axis=-1, keepdims=True) if isinstance(k_order, np.ndarray) else jnp.min(
-      k_order, axis=-1, keepdims=True)
+  mend = "Count the tokens of each prefix: its keys are visible to every query"
+  prefix = _per_example(prefix, lead, s, "prefix", mend)[..., None]
   xp = np if _known(prefix, k_order) else jnp
-  return xp.asarray(k_order) - xp.asarray(first) < xp.asarray(prefix)
+  prefix, k_order = xp.asarray(prefix), xp.asarray(k_order)
+  ranked = xp.sort(k_order, axis=-1)
+  grows = ranked[..., 1:] != ranked[..., :-1]
+  smaller = xp.concatenate([xp.zeros_like(grows[..., :1]), grows], axis=-1)[..., :s]
+  inside = xp.cumsum(smaller.astype(np.int32), axis=-1) < prefix
+  last = xp.sum(inside.astype(np.int32), axis=-1, keepdims=True) - 1
+  ranked = xp.broadcast_to(ranked, inside.shape)
+  limit = xp.take_along_axis(ranked, xp.maximum(last, 0), axis=-1) if s else ranked
+  return (k_order <= limit) & (prefix > 0)

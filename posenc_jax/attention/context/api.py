@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _compat, _errors, _numerics
+from posenc_jax import _align, _compat, _errors, _numerics
 from posenc_jax.attention import api, arguments
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.context.online import Cut, Keys, Shared
@@ -154,8 +154,10 @@ def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding 
   whole = _whole(encoding, mask, collective)
   scale = arguments.check_scale(scale, q)
   at = _in_layout(encoding, q, k, layout, route.shards,
-                  *(np.asarray(x) if isinstance(x, list | range) else x
-                    for x in (q_positions, k_positions, q_order, k_order)))
+                  *(_align.numbers(x, name, real=True) if type(x) in (list, tuple, range) and x
+                    else x for x, name in (
+                        (q_positions, "q_positions"), (k_positions, "k_positions"),
+                        (q_order, "q_order"), (k_order, "k_order"))))
 
   def run(q, k, v, encoding, at, segments, prefix, mask, scale):
     call = api.make_call(q, k, v, encoding, **at, causal=causal, window=window, segments=segments,
