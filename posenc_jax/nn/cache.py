@@ -97,11 +97,14 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
     wrong, and ``poison_overflow`` makes the output NaN.
 
   Raises:
-    ValueError: more tokens than free slots, where the index is known; another batch.
+    ValueError: more tokens than free slots, where the index is known; another batch; a cache of
+      another encoding.
     TypeError: real-valued positions in a cache of integers.
   """
   batch, t = cache.keys.shape[:-3], keys.shape[-3]
   check_batch(cache, keys.shape[:-3])
+  _check_kind("positions", cache.positions, positions, len(batch) + 1)
+  _check_kind("carry", cache.carry, carry, len(batch))
   known = _numerics.known(cache.index)
   if t > cache.length or (known is not None and int(known) + t > cache.length):
     filled = "" if known is None else f" of which {int(known)} are filled"
@@ -120,6 +123,14 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
                positions=jax.tree.map(write, cache.positions, positions),
                segments=write(cache.segments, segments), index=cache.index + jnp.int32(t),
                carry=jax.tree.map(lambda old, new: new.astype(old.dtype), cache.carry, carry))
+
+
+def _check_kind(name, old, new, lead):
+  """Raises unless two trees have one structure and the same sizes after ``lead`` axes."""
+  kind = lambda tree: (jax.tree.structure(tree), [x.shape[lead:] for x in jax.tree.leaves(tree)])
+  if kind(old) != kind(new):
+    raise _errors.value_error("cache", f"{name} of another encoding", "a cache of this encoding",
+                              "Make it with init_cache(batch, length, encoding=encoding)")
 
 
 def poison_overflow(cache: Cache, out: jax.Array) -> jax.Array:

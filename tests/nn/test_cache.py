@@ -263,6 +263,13 @@ def test_wrong_caches(attention):
     attention(x, x, cache=cache)
   with pytest.raises(ValueError, match="length: got 0"):
     attention.init_cache(B, 0)
+  with pytest.raises(TypeError, match="batch: got 2.0, wanted ints"):
+    attention.init_cache(2.0, 4)
+  assert attention.init_cache(np.int64(B), np.int32(4)).keys.shape == (B, 4, N, H)
+  fox = Fox(_normal(3, D, N), _normal(4, N))
+  for made_for, used in ((None, px.Cope(_normal(5, 4, H))), (None, fox), (fox, None)):
+    with pytest.raises(ValueError, match="cache: got .* of another encoding, wanted a cache of th"):
+      shapes(x, cache=attention.init_cache(B, 4, encoding=made_for), encoding=used)
 
 
 def test_one_token_more_than_there_are_slots_is_nan(attention):

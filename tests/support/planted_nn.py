@@ -22,6 +22,10 @@ NN = [
     "if made_for != tuple(batch):", "if len(made_for) != len(batch):",
     "tests/nn/test_hooks.py::test_one_mistake_about_the_batch_has_one_message"),
   Fault(
+    "cache-any-encoding", "posenc_jax/nn/cache.py",
+    "if kind(old) != kind(new):", "if kind(old)[0] != kind(new)[0]:",
+    "tests/nn/test_cache.py::test_wrong_caches"),
+  Fault(
     "held-learns-by-name", "posenc_jax/nn/held.py",
     "(nnx.Param if learned else Hyper)",
     '(nnx.Param if hasattr(type(encoding), "init") else Hyper)',
