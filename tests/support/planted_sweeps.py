@@ -179,7 +179,7 @@ SWEEPS = [
   Fault(
     "padding-lanes-saved", "posenc_jax/sweeps/store/checkpoint.py",
     "np.asarray(_words(x))[:width]", "np.asarray(_words(x))",
-    "tests/sweeps/test_devices.py::test_uneven_lanes_spread_over_eight_devices"),
+    "tests/sweeps/test_store.py::test_a_checkpoint_holds_no_padding_lanes"),
   Fault(
     "other-data-taken-over", "posenc_jax/sweeps/store/manifest.py",
     '"settings", "data")', '"settings")',
@@ -191,7 +191,7 @@ SWEEPS = [
   Fault(
     "newline-not-mended", "posenc_jax/sweeps/store/directory.py",
     'files.append(self.results, b"\\n")', 'files.append(self.results, b"")',
-    "tests/sweeps/test_faults.py::test_a_torn_tail_is_cut_and_its_cells_run_again"),
+    "tests/sweeps/test_store.py::test_a_line_without_its_newline_is_not_joined_to_the_next"),
   Fault(
     "halved-group-kept", "posenc_jax/sweeps/store/directory.py",
     'if instead_of is None or g["id"] != instead_of.id]', "if True]",

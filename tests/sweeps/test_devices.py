@@ -80,6 +80,7 @@ def test_uneven_lanes_spread_over_eight_devices(tmp_path, one_device):
   assert list((tmp_path / "eight" / "checkpoints").iterdir())
   said = json.loads(end(start(*argv, "go", 0, JAX_NUM_CPU_DEVICES="8")))
   assert said["devices"] == 8 and said["used"] == [6, 7]
+  assert said["chunks"] < 2 * Line().steps  # It went on from the checkpoint.
   found = sweeps.load(tmp_path / "eight")
   assert found.manifest["devices"]["count"] == 8
   check_equal(found, one_device)

@@ -252,6 +252,13 @@ def test_a_checkpoint_gives_back_every_bit(tmp_path):
     assert a.dtype == b.dtype and np.asarray(raw(a)).tobytes() == np.asarray(raw(b)).tobytes()
 
 
+def test_a_checkpoint_holds_no_padding_lanes():
+  """So that another number of devices, which pads otherwise, can go on from it."""
+  padded = jax.tree.map(lambda x: jnp.concatenate([x, x[:1]]), state())
+  wanted, found = (checkpoint.to_host(tree, 3) for tree in (state(), padded))
+  assert [x.tobytes() for x in found] == [x.tobytes() for x in wanted]
+
+
 def test_a_damaged_or_foreign_checkpoint_is_none(tmp_path):
   path = tmp_path / "checkpoints" / "group.npz"
   kinds = saved(path)
@@ -299,6 +306,17 @@ def test_a_checkpoint_of_another_state_does_not_fit(tmp_path):
 def open_store(directory, steps=3, cells=2, **kwargs):
   new = manifest.describe(Line(steps), None, None)
   return Store.open(directory, new, cells=sweep_toy.cells(cells), log=lambda text: None, **kwargs)
+
+
+def test_a_line_without_its_newline_is_not_joined_to_the_next(tmp_path):
+  records = [{"id": c.id, "cell": dict(c), "metrics": {}} for c in sweep_toy.cells(2)]
+  path = tmp_path / "results.jsonl"
+  with open_store(tmp_path) as store:
+    store.add(records[:1])
+  path.write_bytes(path.read_bytes()[:-1])
+  with open_store(tmp_path) as store:
+    store.add(records[1:])
+  assert list(lines.scan(path).records) == records and not lines.scan(path).bad
 
 
 def test_a_changed_setting_is_refused_field_by_field(tmp_path):
