@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import numbers
 from collections.abc import Callable
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Self, TypeVar, dataclass_transform
 
 import jax
 import numpy as np
@@ -73,7 +73,7 @@ class Tree:
     for name, value in values.items():
       object.__setattr__(self, name, value)
 
-  def replace(self: _T, **changes: Any) -> _T:
+  def replace(self, **changes: Any) -> Self:
     """A copy with some fields changed; the constructor's checks and conversions do not run.
 
     Raises:

@@ -105,8 +105,8 @@ class Fire(Encoding):
   b1: jax.Array = parameter(None)
   w2: jax.Array = parameter(None)
   b2: jax.Array | None = parameter(None)
-  c: jax.Array = parameter(0.1)
-  multiplier: jax.Array = parameter(1.0)
+  c: jax.typing.ArrayLike = parameter(0.1)
+  multiplier: jax.typing.ArrayLike = parameter(1.0)
   threshold: float = static(512.0)
   eps: float = static(1e-6)
 
