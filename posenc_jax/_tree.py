@@ -23,12 +23,14 @@ _T = TypeVar("_T")
 def static(default: Any = dataclasses.MISSING, **kwargs: Any) -> Any:
   """A dataclass field that shapes the program: hashable, never an array, a change retraces.
 
+  Write a default by its name, as below: type checkers see no other.
+
   Example:
     >>> import posenc_jax as px
     >>> @px.encoding
     ... class Slope(px.Encoding):
     ...   slope: float
-    ...   sign: int = px.static(-1)
+    ...   sign: int = px.static(default=-1)
     ...   def distance_bias(self, distance):
     ...     return self.sign * self.slope * abs(distance)[None]
     >>> jax.tree.leaves(Slope(0.5))

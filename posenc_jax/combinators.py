@@ -262,8 +262,8 @@ class OnHeads(_Wrapper):
   """Some heads; build it with ``on_heads``."""
 
   inner: Encoding
-  start: int = static(0)
-  stop: int | None = static(None)
+  start: int = static(default=0)
+  stop: int | None = static(default=None)
 
   def has(self, hook):
     return hook not in CLAIMS and self.inner.has(hook)
@@ -366,8 +366,8 @@ class OnDims(_Wrapper):
   """Some dims of each head; build it with ``on_dims``."""
 
   inner: Encoding
-  start: int = static(0)
-  stop: int | None = static(None)
+  start: int = static(default=0)
+  stop: int | None = static(default=None)
 
   def _dims(self, width: int) -> slice:
     start, stop, _ = slice(self.start, self.stop).indices(width)

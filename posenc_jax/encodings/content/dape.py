@@ -125,7 +125,7 @@ class Dape(Encoding):
   hidden_weight: jax.Array = parameter()
   hidden_bias: jax.Array = parameter()
   out_weight: jax.Array = parameter()
-  left: int | None = static(None)
+  left: int | None = static(default=None)
 
   def __post_init__(self):
     _check_inner(self.inner)

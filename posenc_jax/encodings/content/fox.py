@@ -177,7 +177,7 @@ class Fox(Encoding):
   """
 
   gate_weight: jax.Array = parameter()
-  gate_bias: jax.Array = parameter(None)
+  gate_bias: jax.Array = parameter(None)  # None, so that a missing one gets the message below
 
   relative = True
   position_axes = None

@@ -152,8 +152,8 @@ class Shaw(Encoding):
     ((33, 4), 16)
   """
 
-  key_table: jax.Array | None = parameter(None)
-  value_table: jax.Array | None = parameter(None)
+  key_table: jax.Array | None = parameter(default=None)
+  value_table: jax.Array | None = parameter(default=None)
 
   relative = True
 

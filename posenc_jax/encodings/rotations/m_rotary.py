@@ -167,7 +167,7 @@ class MRotary(Encoding):
 
   frequencies: phases.Frequencies | jax.Array
   axes: tuple[int, ...] = static()
-  pairing: str = static("half")
+  pairing: str = static(default="half")
 
   relative = True
 

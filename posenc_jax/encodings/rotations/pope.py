@@ -110,7 +110,7 @@ class Pope(Encoding):
 
   delta: jax.Array = parameter()
   frequencies: phases.Frequencies | jax.Array
-  clamp: bool = static(False)
+  clamp: bool = static(default=False)
 
   relative = True
 
