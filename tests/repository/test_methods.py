@@ -128,7 +128,7 @@ assert isinstance(CASES["kerple"]().encoding, px.Kerple) and "Kerple" in px.__al
 assert "kerple" in encodings.ENCODINGS and "``kerple_bias``" in functions.__doc__
 assert "| KERPLE, log (2022) | `Kerple` | `kerple_bias` | scores |" in test_readme.README
 page = test_docs.HOOKS_PAGE
-assert "| KERPLE, log (2022) | `distance_bias` | | 2205.09921 | yes: `Kerple` |" in page
+assert "| KERPLE, log (2022) | `distance_bias` | acts on scores | 2205.09921 | yes: `Kerple` |" in page
 assert test_docs.hook_faults(page, test_docs.exported()) == []
 assert test_docs.form_faults(page) == []
 ours = functions.kerple_bias(np.int32(3), np.float32([1, 2]))
