@@ -1,59 +1,17 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The encodings that scripts know by name: one line each."""
+"""The encodings that scripts know by name: those of the table in ``posenc_jax.methods``."""
 
-import dataclasses
 import difflib
-from collections.abc import Callable
-from typing import Any
 
 import jax
 
 import posenc_jax as px
+from posenc_jax import methods
 from posenc_jax._errors import explain_fault
+from posenc_jax.methods import Sizes as Sizes
 
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-  """What an encoding is built for.
-
-  Attributes:
-    d_model: D; heads: N; head_dim: H.
-    length: the longest sequence it will ever see, evaluation included.
-    train_length: the longest sequence it is trained on.
-    base: of rotary and sinusoidal frequencies; may be traced.
-  """
-
-  d_model: int
-  heads: int
-  head_dim: int
-  length: int
-  train_length: int
-  base: Any = 10_000.0
-
-
-ENCODINGS: dict[str, Callable[[Sizes, jax.Array], px.Encoding]] = {
-    "none": lambda s, key: px.Encoding(),
-    "sinusoidal": lambda s, key: px.Sinusoidal(s.d_model, base=s.base),
-    # As large as a token's embedding: from 0.02, as in BERT, short runs hardly learn the table.
-    "learned": lambda s, key: px.Learned.init(key, s.length, s.d_model, stddev=0.5),
-    "rotary": lambda s, key: px.Rotary(s.head_dim, base=s.base),
-    "alibi": lambda s, key: px.Alibi(s.heads),
-    "t5": lambda s, key: px.T5Bias.init(key, s.heads),
-    "shaw": lambda s, key: px.Shaw.init(key, s.head_dim),
-    "transformer-xl": lambda s, key: px.TransformerXL.init(key, s.heads, s.head_dim, base=s.base),
-    "fire": lambda s, key: px.Fire.init(key, s.heads, threshold=s.train_length / 4),
-    "cope": lambda s, key: px.Cope.init(key, s.train_length, s.head_dim),
-    "fox": lambda s, key: px.Fox.init(key, s.d_model, s.heads),
-    "dape": lambda s, key: px.Dape.init(key, s.heads, px.Alibi(s.heads)),
-    "dape-v2": lambda s, key: px.Dape.init(key, s.heads, px.Alibi(s.heads), taps=3),
-    "pope": lambda s, key: px.Pope.init(key, s.heads, s.head_dim, base=s.base),
-    "vo-rotary": lambda s, key: px.chain(px.Rotary(s.head_dim, base=s.base),
-                                         px.VORotary(s.head_dim, base=s.base)),
-    "log-n": lambda s, key: px.LogNTemperature(s.train_length),
-    "ssmax": lambda s, key: px.SSMax.init(key, s.heads),
-    "randomized": lambda s, key: px.Randomized(s.length, maximum=4 * s.length),
-}
+ENCODINGS: dict[str, methods.Build] = methods.builders()
 
 
 def build(name: str, sizes: Sizes, key: jax.Array) -> px.Encoding:

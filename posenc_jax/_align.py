@@ -97,7 +97,8 @@ def _real(x, argument):
 
 def _single(value, argument):
   """float64 NumPy positions, as what JAX will make of them."""
-  if jax.config.jax_enable_x64:
+  config: Any = jax.config  # gets its attributes while JAX is imported
+  if config.jax_enable_x64:
     return value
   single = value.astype(np.float32)
   if np.abs(single.astype(np.float64) - value).max() > 1e-3:

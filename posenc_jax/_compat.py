@@ -3,6 +3,9 @@
 """The few JAX names that moved between the oldest and the newest supported release."""
 
 import contextlib
+import importlib
+from collections.abc import Callable
+from typing import Any
 
 import jax
 
@@ -26,9 +29,7 @@ def enable_x64(enabled: bool = True) -> contextlib.AbstractContextManager:
   """
   if hasattr(jax, "enable_x64"):
     return jax.enable_x64(enabled)
-  from jax.experimental import enable_x64 as experimental_enable_x64
-
-  return experimental_enable_x64(enabled)
+  return importlib.import_module("jax.experimental").enable_x64(enabled)
 
 
 def shard_map(f, *, mesh, axis: str, in_specs, out_specs):
@@ -61,8 +62,9 @@ def shard_map(f, *, mesh, axis: str, in_specs, out_specs):
                                axis_names={axis}, check_vma=False))
 
 
-def without_explicit_axes(f, like: jax.Array, cut: dict[int, str] | None = None, *,
-                          last: jax.Array | None = None):
+def without_explicit_axes(f: Callable[..., Any], like: jax.Array,
+                          cut: dict[int, str] | None = None, *, last: jax.Array | None = None
+                          ) -> Callable[..., Any]:
   """Lets ``f`` run where no mesh axis is explicit, whatever mesh its arrays live on.
 
   `jax.make_mesh` makes explicit axes in newer releases and automatic ones in older releases. Under

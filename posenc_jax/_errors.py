@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 
 from posenc_jax import _numerics

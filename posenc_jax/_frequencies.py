@@ -37,16 +37,17 @@ class Frequencies(_tree.Tree):
     ((2,), 2, [1.0, 0.01])
   """
 
-  whole: jax.Array
-  hi: jax.Array
-  lo: jax.Array
+  whole: jax.Array | np.ndarray
+  hi: jax.Array | np.ndarray
+  lo: jax.Array | np.ndarray
 
   @property
   def radians(self) -> Any:
     """Radians per position: float64 NumPy where the words are known, float32 under a trace."""
     check_words(self)
-    known = [_numerics.known(x) for x in (self.whole, self.hi, self.lo)]
-    if any(x is None for x in known):
+    words = [_numerics.known(x) for x in (self.whole, self.hi, self.lo)]
+    known = [x for x in words if x is not None]
+    if len(known) < 3:
       return self.float32()
     words = [(int(w) << 64) + (int(h) << 32) + int(o)
              for w, h, o in zip(*(x.reshape(-1) for x in known), strict=True)]

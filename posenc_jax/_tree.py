@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import numbers
 from collections.abc import Callable
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Self, TypeVar, dataclass_transform
 
 import jax
 import numpy as np
@@ -23,12 +23,14 @@ _T = TypeVar("_T")
 def static(default: Any = dataclasses.MISSING, **kwargs: Any) -> Any:
   """A dataclass field that shapes the program: hashable, never an array, a change retraces.
 
+  Write a default by its name, as below: type checkers see no other.
+
   Example:
     >>> import posenc_jax as px
     >>> @px.encoding
     ... class Slope(px.Encoding):
     ...   slope: float
-    ...   sign: int = px.static(-1)
+    ...   sign: int = px.static(default=-1)
     ...   def distance_bias(self, distance):
     ...     return self.sign * self.slope * abs(distance)[None]
     >>> jax.tree.leaves(Slope(0.5))
@@ -73,7 +75,7 @@ class Tree:
     for name, value in values.items():
       object.__setattr__(self, name, value)
 
-  def replace(self: _T, **changes: Any) -> _T:
+  def replace(self, **changes: Any) -> Self:
     """A copy with some fields changed; the constructor's checks and conversions do not run.
 
     Raises:

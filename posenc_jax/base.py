@@ -211,10 +211,10 @@ class Encoding(_Base):
     shared_heads: a claim that a bias of one head is meant for all query heads.
   """
 
-  relative = False
-  position_axes = None
-  layer_axes = None
-  shared_heads = False
+  relative: ClassVar[bool] = False
+  position_axes: ClassVar[int | None] = None
+  layer_axes: ClassVar[int | None] = None
+  shared_heads: ClassVar[bool] = False
 
   def has(self, hook: str) -> bool:
     """Whether this encoding answers ``hook``: a fact of its type, so dispatch is static."""
@@ -286,7 +286,7 @@ class Encoding(_Base):
     del q_positions, k_positions
     return q, k
 
-  def visible(self, tile: Tile):
+  def visible(self, tile: Tile) -> Any:
     """Which keys a query may see: None, or bool ``[..., 1 or N, T, S]``, for any rectangle.
 
     It joins the mask of the call, so that what counts keys does not count these and work on them
@@ -295,7 +295,7 @@ class Encoding(_Base):
     del tile
     return None
 
-  def bias(self, tile: Tile):
+  def bias(self, tile: Tile) -> Any:
     """Adds to the scaled scores: None or ``[..., N, T, S]``, for any rectangle.
 
     An encoding whose bias depends only on the distance q - k defines ``distance_bias`` instead,
@@ -335,7 +335,7 @@ class Encoding(_Base):
     """
     return _numerics.masked_softmax(scores, tile.mask)
 
-  def value_bias(self, weights, tile: Tile):
+  def value_bias(self, weights, tile: Tile) -> Any:
     """Adds to the output: None or ``[..., T, N, H']`` from the weights ``[..., N, T, S]``."""
     del weights, tile
     return None

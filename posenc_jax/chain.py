@@ -67,11 +67,11 @@ class Chain(Encoding):
 
   # Claims are asked of the members.
   @property
-  def relative(self) -> bool:  # type: ignore[override]
+  def relative(self) -> bool:
     return all(m.relative for m in self.members)
 
   @property
-  def position_axes(self) -> int | None:  # type: ignore[override]
+  def position_axes(self) -> int | None:
     return max((m.position_axes for m in self.members if m.position_axes is not None),
                default=None)
 
@@ -81,11 +81,11 @@ class Chain(Encoding):
     return all(getattr(m, "one_axis", False) for m in self.members if m.position_axes is not None)
 
   @property
-  def layer_axes(self) -> int | None:  # type: ignore[override]
+  def layer_axes(self) -> int | None:
     return max((m.layer_axes for m in self.members if m.layer_axes is not None), default=None)
 
   @property
-  def shared_heads(self) -> bool:  # type: ignore[override]
+  def shared_heads(self) -> bool:
     return all(m.shared_heads for m in self.members if m.has("bias"))
 
   def has(self, hook):

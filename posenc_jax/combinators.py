@@ -109,20 +109,22 @@ def share_heads(e: Encoding) -> Encoding:
 class _Wrapper(Encoding):
   """Hands every hook to ``inner``; subclasses change what it sees."""
 
+  inner: Encoding
+
   @property
-  def relative(self) -> bool:  # type: ignore[override]
+  def relative(self) -> bool:
     return self.inner.relative
 
   @property
-  def position_axes(self) -> int | None:  # type: ignore[override]
+  def position_axes(self) -> int | None:
     return self.inner.position_axes
 
   @property
-  def layer_axes(self) -> int | None:  # type: ignore[override]
+  def layer_axes(self) -> int | None:
     return self.inner.layer_axes
 
   @property
-  def shared_heads(self) -> bool:  # type: ignore[override]
+  def shared_heads(self) -> bool:
     return self.inner.shared_heads
 
   @property
@@ -184,10 +186,12 @@ class Along(_Wrapper):
   axis: int = static()
 
   @property
-  def position_axes(self) -> int:  # type: ignore[override]
+  def position_axes(self) -> int:
     return self.axis + 1
 
-  one_axis = True  # type: ignore[assignment]
+  @property
+  def one_axis(self) -> bool:
+    return True
 
   def has(self, hook):
     return hook != "bias_columns" and self.inner.has(hook)
@@ -258,8 +262,8 @@ class OnHeads(_Wrapper):
   """Some heads; build it with ``on_heads``."""
 
   inner: Encoding
-  start: int = static(0)
-  stop: int | None = static(None)
+  start: int = static(default=0)
+  stop: int | None = static(default=None)
 
   def has(self, hook):
     return hook not in CLAIMS and self.inner.has(hook)
@@ -362,8 +366,8 @@ class OnDims(_Wrapper):
   """Some dims of each head; build it with ``on_dims``."""
 
   inner: Encoding
-  start: int = static(0)
-  stop: int | None = static(None)
+  start: int = static(default=0)
+  stop: int | None = static(default=None)
 
   def _dims(self, width: int) -> slice:
     start, stop, _ = slice(self.start, self.stop).indices(width)
@@ -419,7 +423,9 @@ class Shared(_Wrapper):
 
   inner: Encoding
 
-  shared_heads = True  # type: ignore[assignment]
+  @property
+  def shared_heads(self) -> bool:
+    return True
 
 
 def _put_back(x, part, where: slice, axis: int):

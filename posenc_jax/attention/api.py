@@ -22,7 +22,7 @@ def attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None =
            q_positions: Any = None, k_positions: Any = None, q_order: Any = None,
            k_order: Any = None, causal: bool = False,
            window: int | tuple[int, int] | None = None, segments: Any = None,
-           lengths: Any = None, prefix: Any = None, mask: jax.Array | None = None,
+           lengths: Any = None, prefix: Any = None, mask: Any = None,
            scale: float | jax.Array | None = None, applied: str | Collection[str] = (),
            implementation: str = "auto", tile: int | None = None, **unknown: Any) -> jax.Array:
   """softmax(scale * q k^T + bias) v, with everything the encoding adds.

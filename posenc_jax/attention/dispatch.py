@@ -22,8 +22,11 @@ class Implementation(Protocol):
     PLATFORM: "gpu" or "tpu" if it runs nowhere else, or None.
   """
 
-  NAME: str
-  PLATFORM: str | None
+  @property
+  def NAME(self) -> str: ...
+
+  @property
+  def PLATFORM(self) -> str | None: ...
 
   def obstacle(self, call: Call) -> str | None:
     """Why it cannot serve this call, or None."""

@@ -5,6 +5,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _align, _errors, _numerics
@@ -63,7 +64,7 @@ def _as_array(x):
 def key(value: Any) -> Any:
   """A PRNG key, typed or raw; a TypeError for a seed."""
   kind = getattr(value, "dtype", None)
-  typed = kind is not None and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key)
+  typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
   raw = kind == np.uint32 and len(getattr(value, "shape", ())) >= 1
   if not typed and not raw:
     seed = value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -44,11 +44,11 @@ def canonical_json(settings: Mapping[str, Scalar]) -> str:
     >>> canonical_json({"lr": 1.0, "encoding": "rope"})
     '{"encoding":"rope","lr":1}'
   """
-  def whole(value: Scalar) -> bool:
-    return isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+  def canonical(v: Scalar) -> Scalar:
+    return int(v) if isinstance(v, float) and v.is_integer() and abs(v) < 2**53 else v
 
-  canonical = {name: int(v) if whole(v) else v for name, v in settings.items()}
-  return json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
+  settings = {name: canonical(v) for name, v in settings.items()}
+  return json.dumps(settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def cell_id(settings: Mapping[str, Scalar]) -> str:

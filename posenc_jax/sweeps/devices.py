@@ -16,12 +16,14 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from posenc_jax._errors import value_error
 
+Device = Any  # A jax.Device, which JAX makes at import, where no type checker sees it.
+
 # Floating-point operations a second that small models reach, far below the data sheets; they only
 # weigh padding against compiling and give the first guess of the time.
 _FLOPS = {"cpu": 5e10, "gpu": 2e13, "tpu": 2e13}
 
 
-def local_devices(count: int | None = None) -> list[jax.Device]:
+def local_devices(count: int | None = None) -> list[Device]:
   """This process's first ``count`` devices, or all.
 
   Raises:
@@ -34,18 +36,19 @@ def local_devices(count: int | None = None) -> list[jax.Device]:
   return found[:count]
 
 
-def flops_per_second(devices: Sequence[jax.Device]) -> float:
+def flops_per_second(devices: Sequence[Device]) -> float:
   """A rough guess of what these devices reach, for the planner."""
   platform = devices[0].platform
   # Virtual CPU devices share the one machine.
   return _FLOPS.get(platform, 2e13) * (1 if platform == "cpu" else len(devices))
 
 
-def memory_limit(devices: Sequence[jax.Device]) -> float:
+def memory_limit(devices: Sequence[Device]) -> float:
   """Bytes that lanes may fill: 80 percent of the devices' memory, or half of the host's free."""
   stats = [d.memory_stats() if d.platform != "cpu" else None for d in devices]
-  if all(s and "bytes_limit" in s for s in stats):
-    return 0.8 * sum(s["bytes_limit"] for s in stats)
+  limits = [s["bytes_limit"] for s in stats if s and "bytes_limit" in s]
+  if len(limits) == len(stats):
+    return 0.8 * sum(limits)
   try:
     return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
   except (ValueError, OSError, AttributeError):
@@ -66,7 +69,7 @@ class Lanes:
     devices: where they go; the count of lanes is padded to a multiple of theirs.
   """
 
-  def __init__(self, width: int, devices: Sequence[jax.Device]):
+  def __init__(self, width: int, devices: Sequence[Device]):
     count = min(len(devices), width)
     self.devices = list(devices)[:count]
     self.padded = -(-width // count) * count

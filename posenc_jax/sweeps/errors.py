@@ -72,8 +72,9 @@ def exit_code(error: BaseException) -> int:
     >>> exit_code(DirectoryInUse("in use")), exit_code(ValueError("steps"))
     (75, 2)
   """
-  if hasattr(error, "exit_code"):
-    return error.exit_code
+  code = getattr(error, "exit_code", None)
+  if code is not None:
+    return code
   if isinstance(error, KeyboardInterrupt):
     return 130
   return 2 if isinstance(error, (TypeError, ValueError)) else 1

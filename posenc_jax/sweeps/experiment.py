@@ -78,12 +78,14 @@ class Experiment(Protocol):
 
   def split(self, cell: Cell) -> tuple[Hashable, Traced]:
     """Divides a cell into its static part and its traced numbers."""
+    ...
 
   def make_train(self, static: Hashable) -> Train | Callable[[Traced, jax.Array], Any]:
     """Returns one lane's training for these static settings.
 
     It is called while planning too, so it should not read data each time.
     """
+    ...
 
 
 def split_by_name(cell: Cell, static: tuple[str, ...] = ()) -> tuple[Cell, Traced]:
@@ -176,7 +178,7 @@ def as_train(experiment: Experiment, static: Hashable) -> Train:
                finish=lambda key, traced: train(traced, key))
 
 
-def traced_arrays(cell: Cell, traced: Traced) -> dict[str, np.ndarray]:
+def traced_arrays(cell: Cell, traced: Mapping[str, Any]) -> dict[str, np.ndarray]:
   """The lane's traced settings as NumPy arrays of the widths JAX will use: int32, float32, bool.
 
   Raises:

@@ -48,7 +48,8 @@ class Group:
     middle = (len(self.cells) + 1) // 2
     why = f"half of {self.id}, which ran out of memory"
     first, second = self.cells[:middle], self.cells[middle:]
-    return tuple(dataclasses.replace(self, cells=c, width=middle, why=why) for c in (first, second))
+    half = lambda cells: dataclasses.replace(self, cells=cells, width=middle, why=why)
+    return half(first), half(second)
 
   def to_json(self) -> dict[str, Any]:
     """The packing as the manifest keeps it."""

@@ -44,9 +44,9 @@ def summarize(values: Sequence[float | None], settings: Cell) -> Summary:
   """
   finite = [v for v in values if v is not None]
   n = len(finite)
-  mean = math.fsum(finite) / n if n else None
+  mean = math.fsum(finite) / n if n else math.nan
   error = math.sqrt(math.fsum((v - mean) ** 2 for v in finite) / (n - 1) / n) if n > 1 else None
-  return Summary(settings, n, len(values) - n, mean, error)
+  return Summary(settings, n, len(values) - n, mean if n else None, error)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Case:
   kv_heads: int = 2
   head_dim: int = 8
   d_model: int = 16
-  make_positions: Callable[[jax.Array], Any] = _same
+  make_positions: Callable[[Any], Any] = _same
   key: jax.Array | None = None
   causal: bool = True
   tolerance: float = 1e-5
@@ -119,7 +119,7 @@ def index_of(case: Case, rows: int | None = None, length: int | None = None) -> 
 def full(case: Case, encoding=None, x=None, **options) -> jax.Array:
   """The layer over whole sequences, dense unless told otherwise: what other runs must equal."""
   x = case.inputs() if x is None else x
-  options = {"implementation": "reference"} | options
+  options.setdefault("implementation", "reference")
   encoding = case.encoding if encoding is None else encoding
   return layer(case, encoding, case.weights(), x, index_of(case, x.shape[0]), **options)
 

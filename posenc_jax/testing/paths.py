@@ -7,6 +7,7 @@ other lengths. These checks run those forms against the dense definition.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -169,11 +170,10 @@ def check_integers(case: Case) -> None:
   @jax.jit
   def run(e, q, k, v):
     outs = []
+    order: Any = {} if e.position_axes in (None, 0) else {"q_order": index, "k_order": index}
     for at in variants:
       outs.append(attend(q, k, v, e, q_positions=at, k_positions=at, causal=case.causal,
-                         applied=MODEL_HOOKS, implementation="reference",
-                         **({} if e.position_axes in (None, 0) else
-                            {"q_order": index, "k_order": index})))
+                         applied=MODEL_HOOKS, implementation="reference", **order))
     return outs
 
   variants = [positions]

@@ -17,7 +17,7 @@ class _Scale(px.Encoding):
   """Multiplies queries; checks its value where it is built."""
 
   factor: jax.Array
-  twice: bool = px.static(False)
+  twice: bool = px.static(default=False)
 
   def __post_init__(self):
     if isinstance(self.factor, float) and self.factor <= 0:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
-from posenc_jax import testing
+from posenc_jax import methods, testing
 from tests.support.made_up import Fading
 
 KEY = jax.random.key(0)
@@ -18,50 +18,26 @@ def case(encoding, **sizes):
   return lambda: testing.Case(encoding(), **sizes)
 
 
-def three_axes(p):
-  """Ids of time, height and width that differ from each other and from the order of tokens."""
-  return jnp.stack([p, p + p % 5, p - p % 4], -1)
-
-
-# One line an encoding; built late, so that collecting tests computes nothing.
-CASES = {
-  "none": case(px.Encoding),
-  "sinusoidal": case(lambda: px.Sinusoidal(16)),
+# Every method of the table, and variants. Built late, so that collecting tests computes nothing.
+CASES = methods.contract_cases(KEY) | {
   "sinusoidal-halves": case(lambda: px.Sinusoidal(16, layout="halves", divisor="last")),
-  "learned": case(lambda: px.Learned.init(KEY, 8, 16), far=False),
-  "rotary": case(lambda: px.Rotary(8)),
   "rotary-partial-interleaved": case(lambda: px.Rotary(4, base=100.0, pairing="interleaved")),
   "rotary-learned": case(lambda: px.Rotary.from_frequencies(jnp.array([1.0, 0.1, 0.01]))),
-  "alibi": case(lambda: px.Alibi(4)),
   "alibi-bidirectional": case(lambda: px.Alibi(4), causal=False),
-  "t5": case(lambda: px.T5Bias.init(KEY, 4, num_buckets=8, max_distance=16, stddev=1.0)),
   "t5-bidirectional": case(
     lambda: px.T5Bias.init(KEY, 4, bidirectional=True, num_buckets=8, max_distance=6, stddev=1.0),
     causal=False),
   "chain": case(lambda: px.chain(px.Sinusoidal(16), px.Rotary(8), px.Alibi(4))),
-  "randomized": case(lambda: px.chain(px.Randomized(8, maximum=64), px.Rotary(8)), key=KEY),
-  "fire": case(lambda: px.Fire.init(KEY, 4, threshold=4.0)),
-  "shaw": case(lambda: px.Shaw.init(KEY, 8, max_distance=3, stddev=1.0)),
   "shaw-keys": case(lambda: px.Shaw.init(KEY, 8, values=False)),
   "shaw-values": case(lambda: px.Shaw.init(KEY, 8, keys=False)),
-  "transformer-xl": case(lambda: px.TransformerXL.init(KEY, 4, 8, stddev=0.3)),
-  "pope": case(lambda: px.Pope.init(KEY, 4, 8, uniform=True)),
-  "vo-rotary": case(lambda: px.VORotary(8)),
   "rotary-and-vo-rotary": case(lambda: px.chain(px.Rotary(8), px.VORotary(8))),
-  "m-rotary": case(lambda: px.MRotary((2, 1, 1)), make_positions=three_axes),
   "m-rotary-interleaved": case(
     lambda: px.MRotary((2, 1, 1), interleaved=True, pairing="interleaved"),
-    make_positions=three_axes),
-  "log-n": case(lambda: px.LogNTemperature(4)),
+    make_positions=methods.three_axes),
   "alibi-log-n": case(lambda: px.chain(px.Alibi(4), px.LogNTemperature(4))),
-  "ssmax": case(lambda: px.chain(px.Alibi(4), px.SSMax.init(KEY, 4, offset=True))),
-  "cope": case(lambda: px.Cope.init(KEY, 8, 8, stddev=1.0)),
   "cope-unscaled-per-head": case(
     lambda: px.Cope.init(KEY, 4, 8, num_heads=4, scaled=False, stddev=0.5)),
-  "fox": case(lambda: px.Fox.init(KEY, 16, 4, stddev=0.5)),
   "rotary-and-fox": case(lambda: px.chain(px.Rotary(8), px.Fox.init(KEY, 16, 4, stddev=0.5))),
-  "dape": case(lambda: px.Dape.init(KEY, 4, px.Alibi(4))),
-  "dape-v2": case(lambda: px.Dape.init(KEY, 4, px.Alibi(4), taps=3)),
   "made-up": case(lambda: Fading(np.linspace(0.5, 2.0, 4, dtype=np.float32))),
 }
 

@@ -16,7 +16,7 @@ class _Broken(px.Encoding):
   """Alibi with one fault, chosen by a static name."""
 
   slopes: jax.Array
-  fault: str = px.static("")
+  fault: str = px.static(default="")
 
   relative = True
 
@@ -77,7 +77,7 @@ class _Claims(px.Encoding):
   """Alibi with claims that are not true of it, or that are, if there is no fault."""
 
   slopes: jax.Array
-  fault: str = px.static("")
+  fault: str = px.static(default="")
 
   relative = True
 

@@ -72,7 +72,7 @@ class Sink(px.Encoding):
 class SameChunk(px.Encoding):
   """Only keys of the query's own pair of positions are visible."""
 
-  size: int = px.static(2)
+  size: int = px.static(default=2)
 
   def visible(self, tile):
     q, k = (at // self.size for at in (tile.q_positions, tile.k_positions))

@@ -265,7 +265,7 @@ def test_flax_serialization_of_a_class_defined_after_the_import():
   @px.encoding
   class Later(px.Encoding):
     slope: jax.Array
-    sign: int = px.static(-1)
+    sign: int = px.static(default=-1)
 
     def distance_bias(self, distance):
       return self.sign * self.slope * abs(distance)[None]

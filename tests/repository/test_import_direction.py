@@ -143,7 +143,7 @@ ROOMS = {
     "visibility": 0,
     **dict.fromkeys(["call", "arguments", "strip"], 1),
     **dict.fromkeys(["semantics", "bias"], 2),
-    **dict.fromkeys(["reference", "tiles", "fused"], 3),
+    **dict.fromkeys(["tiles", "fused"], 3),
     "dispatch": 4,
     "api": 5,
     "context": 6,

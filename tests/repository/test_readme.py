@@ -26,7 +26,7 @@ def test_the_code_runs(capsys):
 
 
 def test_the_made_up_encoding_is_the_tests_own():
-  made_up = (ROOT / "tests" / "made_up.py").read_text(encoding="utf-8")
+  made_up = (ROOT / "tests" / "support" / "made_up.py").read_text(encoding="utf-8")
   assert made_up.split('"""', 2)[2].strip() in README
   assert len(made_up.splitlines()) <= 60
 

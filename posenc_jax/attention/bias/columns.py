@@ -7,6 +7,8 @@ a softmax does not see that term. So one column m of q and one column j of k are
 encoding says so by its ``bias_columns`` claim.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ from posenc_jax.attention.call import Call
 from posenc_jax.base import check_heads
 
 
-def columns(call: Call):
+def columns(call: Call) -> Any:
   """The columns of everything that adds a bias, or None where they do not serve.
 
   They serve under a causal mask, in an order that is known on the host, where no visible key has a

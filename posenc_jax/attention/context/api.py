@@ -97,7 +97,7 @@ def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding 
                    mesh: jax.sharding.Mesh, axis: str, q_positions: Any = None,
                    k_positions: Any = None, q_order: Any = None, k_order: Any = None,
                    causal: bool = False, window: int | tuple[int, int] | None = None,
-                   segments: Any = None, prefix: Any = None, mask: jax.Array | None = None,
+                   segments: Any = None, prefix: Any = None, mask: Any = None,
                    scale: float | jax.Array | None = None, applied: str | Collection[str] = (),
                    layout: str = "contiguous", collective: str = "auto", tile: int | None = None,
                    **unknown: Any) -> jax.Array:

@@ -7,7 +7,7 @@ bias can be asked for any rows and keys. A tile and a chunk that cannot see each
 by what their order and segments say while running, so any layout of tokens profits.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ class Keys(NamedTuple):
   """Keys and values; S is axis ``batch`` of every array."""
 
   side: Side
-  v: jax.Array | None
+  v: Any
 
 
 class Shared(NamedTuple):
@@ -141,7 +141,11 @@ def _push_back(rows, keys, shared, saved, grads, cut):
   """One tile and one chunk: recomputes the weights and adds their gradients to ``grads``."""
   d_out, delta, lse = saved
   floats, rest = _numerics.split_floats((rows, keys._replace(v=None), shared))
-  score = lambda floats: _masked_scores(_call(*_numerics.join(floats, rest), cut))
+
+  def score(floats):
+    rows, keys, shared = _numerics.join(floats, rest)
+    return _masked_scores(_call(rows, keys, shared, cut))
+
   scores, pull_scores = jax.vjp(score, floats)
   first = lambda x: jnp.moveaxis(x, -1, -2)[..., None]
   weights = jnp.exp(scores - first(lse))
@@ -178,7 +182,7 @@ def _over(f, carry, data, size: int, axis: int):
   if length > full * size:
     carry, out = f(carry, cut(full * size, length - full * size))
     outs.append(out)
-  return carry, jax.tree.map(lambda *x: jnp.concatenate(x, axis) if len(x) > 1 else x[0], *outs)
+  return carry, jax.tree.map(lambda *x: jnp.concatenate(x, axis) if x[1:] else x[0], *outs)
 
 
 def _merge(x, axis):

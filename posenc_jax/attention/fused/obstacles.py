@@ -3,6 +3,7 @@
 """What the fused kernels have in common: which calls they cannot serve, and extra columns."""
 
 import contextlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -75,9 +76,9 @@ def bias_obstacle(call: Call) -> str | None:
   return None
 
 
-def widened(call: Call, found):
+def widened(call: Call, found: tuple[Any, Any]):
   """q and k with the columns that ``columns`` found."""
-  return widen(call.queries.x, call.keys.x, *found, float(call.scale))
+  return widen(call.queries.x, call.keys.x, found[0], found[1], float(call.scale))
 
 
 def pad_width(x, width: int):

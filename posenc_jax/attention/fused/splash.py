@@ -6,6 +6,8 @@ It is called with lazy masks, so no T x S array exists. The wiring is tested in 
 lowered for TPUs; it has not run on a TPU.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -58,8 +60,8 @@ def _attend(call, interpret):
   q, kv = block(t), block(s)
   sizes = kernel.BlockSizes(block_q=q, block_kv=kv, block_kv_compute=kv, block_q_dkv=q,
                             block_kv_dkv=kv, block_kv_dkv_compute=kv, block_q_dq=q, block_kv_dq=kv)
-  run = kernel.make_splash_mha(masks.MultiHeadMask([mask] * n), block_sizes=sizes, head_shards=1,
-                               q_seq_shards=1, interpret=interpret)
+  run: Any = kernel.make_splash_mha(masks.MultiHeadMask([mask] * n), block_sizes=sizes,
+                                    head_shards=1, q_seq_shards=1, interpret=interpret)
   biased = call.encoding.has("bias")
   q, k = widened(call, columns(call)) if biased else (call.queries.x, call.keys.x)
   q, k, v = (jnp.moveaxis(x, 2, 1) for x in (q * jnp.asarray(call.scale, q.dtype), k, call.v))

@@ -3,6 +3,7 @@
 """Calls that ``strip_attention``, the TPU kernel with a bias by distance, can serve."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax.attention.bias.distances import contiguous, vector
@@ -44,11 +45,12 @@ def _attend(call, interpret):
   rule = call.rule
   distance = np.arange(1 - s, t, dtype=np.int32)
   if call.encoding.has("bias"):
-    bias = vector(call.encoding, distance + np.int32(_offset(call)), n)
-    bias = jax.numpy.broadcast_to(bias, (n, len(distance)))
+    bias = vector(call.encoding, distance + np.int32(_offset(call) or 0), n)
+    bias = jnp.broadcast_to(bias, (n, len(distance)))
   else:
-    bias = np.zeros((n, len(distance)), np.float32)
-  offset = contiguous(call.queries.order, call.keys.order) if rule.uses_order else 0
+    bias = jnp.zeros((n, len(distance)), jnp.float32)
+  # None in either offset is an obstacle, so that no such call comes here.
+  offset = (contiguous(call.queries.order, call.keys.order) if rule.uses_order else 0) or 0
   return strip_attention(call.queries.x, call.keys.x, call.v, bias, causal=rule.causal,
                          window=rule.window, offset=offset, scale=float(call.scale),
                          interpret=interpret)

@@ -14,6 +14,7 @@ Neither its speed nor the choice of block sizes is measured.
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +86,7 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   plan = Plan(t, s, block_q, block_k, low, high, scale, interpret)
   q = _pad_heads_first(q, plan.rows * block_q)
   k, v = (_pad_heads_first(x, plan.columns * block_k) for x in (k, v))
-  out = _attention(q, k, v, vector, plan)
+  out: Any = _attention(q, k, v, vector, plan)
   return jnp.moveaxis(out[:, :, :t], 1, 2)
 
 

@@ -170,8 +170,9 @@ def vector_gradient(q, k, v, vector, lse, do, delta, plan: Plan) -> jax.Array:
       name="strip_attention_dbias",
   )(q, k, v, do, lse, delta, *[make_strip(vector, plan)] * pieces)
   windows = jnp.moveaxis(windows.reshape(n, plan.diagonals, LANES, pieces, unit), 2, 1)
-  strip = sum(jnp.pad(windows[:, :, :, p], ((0, 0), (0, 0), (p, pieces - 1 - p), (0, 0)))
-              for p in range(pieces))
+  strip = functools.reduce(jnp.add, [
+      jnp.pad(windows[:, :, :, p], ((0, 0), (0, 0), (p, pieces - 1 - p), (0, 0)))
+      for p in range(pieces)])
   unskew = jax.linear_transpose(lambda x: make_strip(x, plan), vector)
   return unskew(strip.reshape(n, LANES, -1))[0]
 

@@ -134,16 +134,16 @@ def make_strip(vector: jax.Array, plan: Plan) -> jax.Array:
   return skewed[:, :, :width]
 
 
-def _floor(x, divisor: int):
+def _floor(x, divisor: int) -> Any:
   """floor(x / divisor), for -1 in place of anything negative."""
   if isinstance(x, int):
     return max(x, -1) // divisor
   return jax.lax.div(jnp.maximum(x, -1) + divisor, jnp.int32(divisor)) - 1
 
 
-def _at_least(x, bound: int):
+def _at_least(x, bound: int) -> Any:
   return max(x, bound) if isinstance(x, int) else jnp.maximum(x, bound)
 
 
-def _at_most(x, bound: int):
+def _at_most(x, bound: int) -> Any:
   return min(x, bound) if isinstance(x, int) else jnp.minimum(x, bound)

@@ -102,13 +102,13 @@ class Fire(Encoding):
   """
 
   w1: jax.Array = parameter()
-  b1: jax.Array = parameter(None)
+  b1: jax.Array = parameter(None)  # None, so that a missing one gets the message below
   w2: jax.Array = parameter(None)
-  b2: jax.Array | None = parameter(None)
-  c: jax.Array = parameter(0.1)
-  multiplier: jax.Array = parameter(1.0)
-  threshold: float = static(512.0)
-  eps: float = static(1e-6)
+  b2: jax.Array | None = parameter(default=None)
+  c: jax.typing.ArrayLike = parameter(default=0.1)
+  multiplier: jax.typing.ArrayLike = parameter(default=1.0)
+  threshold: float = static(default=512.0)
+  eps: float = static(default=1e-6)
 
   def __post_init__(self):
     for name in ("w1", "b1", "w2"):

@@ -160,8 +160,8 @@ class T5Bias(Encoding):
   """
 
   table: jax.Array = parameter()
-  bidirectional: bool = static(False)
-  max_distance: int = static(128)
+  bidirectional: bool = static(default=False)
+  max_distance: int = static(default=128)
 
   relative = True
 

@@ -123,7 +123,7 @@ class Cope(Encoding):
   """
 
   table: jax.Array = parameter()
-  scaled: bool = static(True)
+  scaled: bool = static(default=True)
 
   relative = True
   position_axes = None

@@ -12,6 +12,7 @@ left out: one constant for all scores of a row, which a softmax does not see.
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -124,7 +125,7 @@ class Dape(Encoding):
   hidden_weight: jax.Array = parameter()
   hidden_bias: jax.Array = parameter()
   out_weight: jax.Array = parameter()
-  left: int | None = static(None)
+  left: int | None = static(default=None)
 
   def __post_init__(self):
     _check_inner(self.inner)
@@ -145,11 +146,11 @@ class Dape(Encoding):
                                   "left=taps - 1 looks to the left only, with any number of taps")
 
   @property
-  def relative(self) -> bool:  # type: ignore[override]
+  def relative(self) -> bool:
     return self.inner is None or self.inner.relative
 
   @property
-  def position_axes(self) -> int | None:  # type: ignore[override]
+  def position_axes(self) -> int | None:
     return None if self.inner is None else self.inner.position_axes
 
   @classmethod
@@ -176,7 +177,7 @@ class Dape(Encoding):
   def scores(self, scores, tile):
     bias = None
     if self.inner is not None:
-      bias = self.inner.bias(tile._replace(mask=None))
+      bias: Any = self.inner.bias(tile._replace(mask=None))  # not None: its constructor checks
       if self.inner.shared_heads and bias.shape[-3] == 1:
         bias = jnp.repeat(bias, scores.shape[-3], axis=-3)
       bias = bias.reshape((1,) * (scores.ndim - bias.ndim) + bias.shape)

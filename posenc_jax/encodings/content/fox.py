@@ -95,11 +95,12 @@ def forget_positions(log_gates: jax.Array, *, carry: jax.Array | None = None,
     gates = jnp.where(segments[..., None] < 0, 0, gates)
   total = _sum_pairs(gates, axis=len(batch))
   if carry is not None:
-    carry = _checks.floats("carry", carry, "[..., 2, N]", "Pass c[..., -1, :, :] of the last chunk")
-    if carry.shape != (*batch, 2, heads):
-      raise _errors.value_error("carry", f"shape {carry.shape}", f"{(*batch, 2, heads)}",
+    before = _checks.floats("carry", carry, "[..., 2, N]",
+                            "Pass c[..., -1, :, :] of the last chunk")
+    if before.shape != (*batch, 2, heads):
+      raise _errors.value_error("carry", f"shape {before.shape}", f"{(*batch, 2, heads)}",
                                 "Pass what the previous chunk of the same sequences returned")
-    total = _add_pairs((carry[..., None, 0, :], carry[..., None, 1, :]), total)
+    total = _add_pairs((before[..., None, 0, :], before[..., None, 1, :]), total)
   return jnp.stack(total, axis=-2)
 
 
@@ -176,7 +177,7 @@ class Fox(Encoding):
   """
 
   gate_weight: jax.Array = parameter()
-  gate_bias: jax.Array = parameter(None)
+  gate_bias: jax.Array = parameter(None)  # None, so that a missing one gets the message below
 
   relative = True
   position_axes = None

@@ -152,8 +152,8 @@ class Shaw(Encoding):
     ((33, 4), 16)
   """
 
-  key_table: jax.Array | None = parameter(None)
-  value_table: jax.Array | None = parameter(None)
+  key_table: jax.Array | None = parameter(default=None)
+  value_table: jax.Array | None = parameter(default=None)
 
   relative = True
 
@@ -183,7 +183,7 @@ class Shaw(Encoding):
   @property
   def max_distance(self) -> int:
     """k: all relative positions beyond it share the outermost vectors."""
-    table = self.value_table if self.key_table is None else self.key_table
+    table: Any = self.value_table if self.key_table is None else self.key_table
     return table.shape[-2] // 2
 
   def has(self, hook):

@@ -71,7 +71,7 @@ class Learned(Encoding):
   """
 
   table: jax.Array = parameter()
-  offset: int = static(0)
+  offset: int = static(default=0)
 
   def __post_init__(self):
     _checks.floats("table", self.table, "[L, D]", "Build it with Learned.init(key, length, dim)",

@@ -220,8 +220,8 @@ class Sinusoidal(Encoding):
   frequencies: phases.Frequencies | jax.Array
   scale: jax.Array
   dim: int = static()
-  layout: str = static("interleaved")
-  divisor: str = static("dim")
+  layout: str = static(default="interleaved")
+  divisor: str = static(default="dim")
 
   def __init__(self, dim: int, *, base: Any = 10_000.0, scale: Any = 1.0,
                layout: str = "interleaved", divisor: str = "dim"):

@@ -106,7 +106,7 @@ class Randomized(Encoding):
   """
 
   length: int = static()
-  maximum: int = static(2048)
+  maximum: int = static(default=2048)
 
   def __post_init__(self):
     length, maximum = _check_sizes(self.length, self.maximum)

@@ -89,7 +89,7 @@ def mrotary_positions(*parts: int | tuple[int, ...], axes: int = 3) -> np.ndarra
   axes = _checks.size("axes", axes, "Time, height and width are 3")
   rows, start = [np.zeros((0, axes), np.int32)], 0
   for part in parts:
-    if np.ndim(part) == 0:
+    if isinstance(part, int) or np.ndim(part) == 0:
       part = _checks.size("parts", part, "A number of text tokens; an image is (1, h, w)", least=0)
       index = np.repeat(np.arange(part)[:, None], axes, axis=1)
     elif len(part) == axes:
@@ -167,7 +167,7 @@ class MRotary(Encoding):
 
   frequencies: phases.Frequencies | jax.Array
   axes: tuple[int, ...] = static()
-  pairing: str = static("half")
+  pairing: str = static(default="half")
 
   relative = True
 

@@ -74,10 +74,10 @@ def polar_expand(magnitudes: jax.Array, positions: Any, frequencies: Any,
   c, s = (x[..., None, :] for x in phases.cos_sin(positions, frequencies, dtype=dtype))
   if delta is not None:
     n, h = magnitudes.shape[-2:]
-    delta = _checks.floats("delta", delta, "[N, H]", "One shift for each head and dim",
-                           sizes={"N": n, "H": h})
+    shift = jnp.asarray(_checks.floats("delta", delta, "[N, H]", "One shift for each head and dim",
+                                       sizes={"N": n, "H": h}))
     # cos and sin of a difference: p theta keeps its exact phase, delta its float.
-    turn = jnp.asarray(delta).astype(dtype).reshape((1,) * (c.ndim - 2) + jnp.shape(delta))
+    turn = shift.astype(dtype).reshape((1,) * (c.ndim - 2) + shift.shape)
     cos_d, sin_d = jnp.cos(turn), jnp.sin(turn)
     c, s = c * cos_d + s * sin_d, s * cos_d - c * sin_d
   mu = magnitudes.astype(dtype)
@@ -110,7 +110,7 @@ class Pope(Encoding):
 
   delta: jax.Array = parameter()
   frequencies: phases.Frequencies | jax.Array
-  clamp: bool = static(False)
+  clamp: bool = static(default=False)
 
   relative = True
 

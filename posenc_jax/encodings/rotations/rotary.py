@@ -154,7 +154,7 @@ class Rotary(Encoding):
 
   frequencies: phases.Frequencies | jax.Array
   attention_scaling: jax.Array
-  pairing: str = static("half")
+  pairing: str = static(default="half")
 
   relative = True
 

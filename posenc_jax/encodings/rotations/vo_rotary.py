@@ -75,7 +75,7 @@ class VORotary(Encoding):
   """
 
   frequencies: phases.Frequencies | jax.Array
-  pairing: str = static("half")
+  pairing: str = static(default="half")
 
   relative = True
 

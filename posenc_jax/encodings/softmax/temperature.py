@@ -148,7 +148,7 @@ class SSMax(Encoding):
   """
 
   s: jax.Array = parameter()
-  offset: jax.Array | None = parameter(None)
+  offset: jax.Array | None = parameter(default=None)
 
   relative = True
   position_axes = None

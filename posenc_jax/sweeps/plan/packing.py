@@ -27,7 +27,7 @@ class Costs:
   """Estimates from the experiment's optional methods, each asked once for a static."""
 
   def __init__(self, experiment: Experiment, speed: float, compile_seconds: float | None):
-    self._experiment = experiment
+    self._experiment: Any = experiment  # for the methods that it may have, looked up by name
     self._speed = speed
     self._compile_seconds = compile_seconds
     self._trains: dict[Hashable, Train] = {}

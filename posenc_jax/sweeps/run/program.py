@@ -133,7 +133,8 @@ class Program:
     self._init = jax.jit(lanes.map(self._init_lane, "sweep_init")).lower(words, traced).compile()
     state = self._init(words, traced)
     self.kinds = jax.tree.map(kind_of, state)
-    self._advance = self._finish = None
+    self._advance: Any = None
+    self._finish: Any = None
     if train.step is not None:
       advance = jax.jit(lanes.map(self._advance_lane, "sweep_advance", shared=2), donate_argnums=0)
       self._advance = advance.lower(state, traced, np.int32(0), np.int32(1)).compile()
@@ -147,7 +148,8 @@ class Program:
     return _strong(self.train.init(traced, lane_key(*words)))
 
   def _step_lane(self, state: PyTree, traced: Traced, index: jax.Array) -> PyTree:
-    state, metrics = self.train.step(state, traced, index)
+    step: Any = self.train.step
+    state, metrics = step(state, traced, index)
     return _strong(state), _numbers(metrics, "Train.step: metrics", rank=0)
 
   def _advance_lane(self, state: PyTree, traced: Traced, start: jax.Array, stop: jax.Array):
@@ -164,7 +166,8 @@ class Program:
     return jax.lax.fori_loop(start, stop, body, (state, curves))
 
   def _finish_lane(self, state: PyTree, traced: Traced) -> dict[str, jax.Array]:
-    return _numbers(self.train.finish(state, traced), "results", rank=1)
+    finish: Any = self.train.finish
+    return _numbers(finish(state, traced), "results", rank=1)
 
   def init(self, words: PyTree, traced: PyTree) -> PyTree:
     """The state of all lanes before the first step."""

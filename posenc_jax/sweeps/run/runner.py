@@ -82,7 +82,7 @@ def run(
   if out is None and (name is not None or options.distributed):
     raise value_error("run: out", "None with name or distributed=True", "a directory",
                       "Give the directory that should hold the results")
-  if name is not None:
+  if out is not None and name is not None:
     out = pathlib.Path(out) / files.check_name(name)
   if options.tensorboard:
     extras.check_tensorboard()

@@ -7,10 +7,11 @@ come from cells, which may hold anything: dollar signs are escaped, as matplotli
 mathematics, and a file's name is its number and letters of the title.
 """
 
+import functools
 import io
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from posenc_jax.sweeps import files
@@ -72,7 +73,8 @@ def write_figures(directory: pathlib.Path, charts: Sequence[Chart], heats: Seque
   files.make_directory(directory)
   for path in directory.glob("[0-9][0-9]-*.*"):  # Of an earlier report with other charts.
     path.unlink()
-  drawings = [(c.title, (6.4, 4.0), lambda f, c=c: _draw_chart(f, c)) for c in charts]
+  drawings: list[tuple[str, tuple[float, float], Callable[[Any], None]]] = [
+    (c.title, (6.4, 4.0), functools.partial(_draw_chart, chart=c)) for c in charts]
   if heats:
     drawings.append(("heat maps", (3.2 * len(heats) + 1, 3.2), lambda f: _draw_heats(f, heats)))
   for index, (title, size, draw) in enumerate(drawings, start=1):

@@ -180,7 +180,7 @@ def write_report(
   directory = pathlib.Path(directory)
   files.make_directory(directory)
   name = (results.manifest or {}).get("name")
-  title = title or name or directory.resolve().name
+  title = str(title or name or directory.resolve().name)
   files.write_atomic(directory / "table.csv", to_csv(results).encode())
   files.write_atomic(directory / "report.html", to_html(results, title).encode())
   if figures:

@@ -181,7 +181,7 @@ def heat_maps(results: Results, metric: str) -> list[Heat]:
     return []
   row, column, series = found
   shown = metric if series is None else series
-  across = column if series is None else _axis_label(results, series)
+  across = str(column) if series is None else _axis_label(results, series)
   maps = []
   for value in results.values(by) if by and by != row else [None]:
     records = [record for record in results

@@ -19,6 +19,7 @@ import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax.sweeps import files
@@ -46,7 +47,7 @@ class Kind:
 
 
 def _words(x: jax.Array) -> jax.Array:
-  return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+  return jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
 
 
 def kind_of(x: jax.Array) -> Kind:

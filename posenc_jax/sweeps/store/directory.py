@@ -214,6 +214,8 @@ class Store:
 
   def all_present(self) -> bool:
     """Whether every share has opened this directory."""
+    if self.share is None:
+      return True
     _, count = self.share
     return all((self.directory / f"run-{i}-of-{count}.lock").exists() for i in range(count))
 

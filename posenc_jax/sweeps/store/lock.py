@@ -79,7 +79,7 @@ def _lock(handle: int, path: pathlib.Path, shared: bool, wait: bool) -> bool:
   except OSError as error:
     if error.errno not in _UNSUPPORTED:
       raise
-    _warn(path, error.strerror)
+    _warn(path, str(error.strerror))
     return False
   if not wait:
     about = {"pid": os.getpid(), "host": socket.gethostname(),

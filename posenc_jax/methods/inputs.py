@@ -1,0 +1,27 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of encodings that are added to the embeddings."""
+
+import posenc_jax as px
+from posenc_jax.methods.row import Method
+from posenc_jax.testing import Case
+
+METHODS = (
+  Method(
+    "sinusoidal (Vaswani 2017), both layouts and divisors", "inputs.sinusoidal", "Sinusoidal",
+    "embeddings", {"sinusoidal": ("positions", "``[..., dim]``")},
+    {"sinusoidal_frequencies": ("dim, base", "frequencies")},
+    {"sinusoidal": lambda s, key: px.Sinusoidal(s.d_model, base=s.base)}),
+  Method(
+    "three formulas from tutorials, as they stand, with what each costs", "inputs.sinusoidal", "",
+    "embeddings", {
+      "tutorial_growing_angle": ("a length", "``[T, dim]``"),
+      "tutorial_doubled_exponent": ("a length", "``[T, dim]``"),
+      "tutorial_one_frequency": ("embeddings", "embeddings")}),
+  Method(
+    "learned absolute", "inputs.learned", "Learned", "embeddings",
+    {"lookup": ("table, positions", "``[..., D]``")},
+    # As large as a token's embedding: from 0.02, as in BERT, short runs hardly learn the table.
+    builds={"learned": lambda s, key: px.Learned.init(key, s.length, s.d_model, stddev=0.5)},
+    cases={"learned": lambda key: Case(px.Learned.init(key, 8, 16), far=False)}),
+)

@@ -1,0 +1,63 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of encodings that turn q and k."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import posenc_jax as px
+from posenc_jax.methods.row import Method
+from posenc_jax.testing import Case
+
+
+def three_axes(p: Any) -> jax.Array:
+  """Ids of time, height and width that differ from each other and from the order of tokens.
+
+  Example:
+    >>> three_axes(jnp.arange(3)).tolist()
+    [[0, 0, 0], [1, 2, 0], [2, 4, 0]]
+  """
+  return jnp.stack([p, p + p % 5, p - p % 4], -1)
+
+
+_ANGLES = "q or k, its positions, frequencies"
+
+METHODS = (
+  Method(
+    "rotary (RoFormer 2021), both pairings, any fraction", "rotations.rotary", "Rotary", "q, k", {
+      "rotary_frequencies": ("dim, base", "frequencies"),
+      "rotate": (_ANGLES, "q or k"),
+      "rotate_by": ("q or k, cosines, sines", "q or k")},
+    builds={"rotary": lambda s, key: px.Rotary(s.head_dim, base=s.base)}),
+  Method(
+    "longer contexts: NTK, YaRN, Llama 3, LongRoPE, proportional", "rotations.rope_scaling", "",
+    "frequencies", more={
+      "ntk_base": ("base, factor, dim", "base"),
+      "dynamic_ntk_base": ("base, factor, dim, lengths", "base"),
+      "yarn_frequencies": ("dim, factor, length", "radians, float64"),
+      "yarn_attention_scaling": ("factor", "a number"),
+      "llama3_frequencies": ("dim, factors, length", "radians, float64"),
+      "longrope_frequencies": ("dim, factors", "radians, float64"),
+      "longrope_attention_scaling": ("factor, length", "a number"),
+      "proportional_frequencies": ("dim, proportion", "radians, float64")}),
+  Method(
+    "VO-RoPE", "rotations.vo_rotary", "VORotary", "values, output",
+    {"unrotate": ("outputs, query positions, frequencies", "outputs")},
+    builds={"vo-rotary": lambda s, key: px.chain(
+      px.Rotary(s.head_dim, base=s.base), px.VORotary(s.head_dim, base=s.base))},
+    cases={"vo-rotary": lambda key: Case(px.VORotary(8))}),
+  Method(
+    "M-RoPE, three axes (Qwen2-VL, Qwen3-VL)", "rotations.m_rotary", "MRotary", "q, k", {
+      "mrotary_axes": ("sections", "an axis for each pair"),
+      "mrotary_positions": ("sizes of texts and grids", "positions ``[T, P]``"),
+      "mrotate": (_ANGLES + ", axes", "q or k")},
+    cases={"m-rotary": lambda key: Case(px.MRotary((2, 1, 1)), make_positions=three_axes)}),
+  Method(
+    "PoPE, polar (2025)", "rotations.pope", "Pope", "q, k", {
+      "polar_magnitudes": ("q or k", "magnitudes"),
+      "polar_expand": ("magnitudes, their positions, frequencies", "q or k, ``[..., 2H]``")},
+    builds={"pope": lambda s, key: px.Pope.init(key, s.heads, s.head_dim, base=s.base)},
+    cases={"pope": lambda key: Case(px.Pope.init(key, 4, 8, uniform=True))}),
+)

@@ -1,0 +1,154 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What should follow from the table of methods does: a new one is a file, an oracle and a row."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import pytest
+
+import posenc_jax as px
+from experiments import encodings
+from posenc_jax import functions
+from posenc_jax.methods import METHODS, builders
+from tests.encodings.test_contract import CASES
+from tests.support import follow
+from tests.support.plant import copy_tree
+from tests.support.repository import ROOT, python_sources, repository_files
+
+
+@pytest.mark.parametrize("page", follow.PAGES)
+def test_pages_are_what_the_table_says(page):
+  text = (ROOT / page).read_text(encoding="utf-8")
+  assert text == follow.PAGES[page](text), "run python -m tests.support.follow"
+
+
+@pytest.mark.parametrize("page, old, new", [
+  ("posenc_jax/__init__.py", "``Alibi``, ", ""),
+  ("posenc_jax/__init__.py", "import Alibi, alibi_bias", "import Alibi as A, alibi_bias"),
+  ("posenc_jax/__init__.py", '"Alibi",', '"alibi",'),
+  ("posenc_jax/functions.py", "import alibi_bias, alibi_slopes", "import alibi_bias"),
+  ("posenc_jax/functions.py", "heads                        ", "a head                       "),
+  ("README.md", "| ALiBi (2021) | `Alibi` |", "| ALiBi (2021) | `Ali` |"),
+  ("docs/hooks.md", "yes: `Fire`", "no"),
+])
+def test_a_page_that_says_otherwise_is_found(page, old, new):
+  text = (ROOT / page).read_text(encoding="utf-8")
+  assert old in text
+  changed = text.replace(old, new, 1)
+  assert changed != follow.PAGES[page](changed)
+
+
+def test_every_file_of_a_method_has_a_row():
+  rows = {f"posenc_jax/encodings/{m.module.replace('.', '/')}.py" for m in METHODS}
+  files = [f for f in python_sources("posenc_jax") if f.startswith("posenc_jax/encodings/")]
+  assert sorted(rows) == [f for f in files if not f.split("/")[-1].startswith("_")]
+
+
+def test_every_public_function_of_a_method_has_a_row():
+  """Those that a file defines and does not hide; helpers begin with _."""
+  sources = python_sources("posenc_jax")
+  for module in {m.module for m in METHODS}:
+    told = {n for m in METHODS if m.module == module for n in (*m.functions, *m.more, m.cls)}
+    tree = ast.parse(sources[f"posenc_jax/encodings/{module.replace('.', '/')}.py"])
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert {n for n in defined if not n.startswith("_")} == told - {""}, module
+
+
+def test_names_are_exported_and_methods_are_tried():
+  for method in METHODS:
+    assert all(hasattr(px, name) for name in follow.exported(method))
+    assert all(hasattr(functions, name) for name in (*method.functions, *method.more))
+    assert set(method.cases or method.builds) <= set(CASES)
+    assert not method.cls or method.cases or method.builds
+  assert set(px.__all__) >= {name for m in METHODS for name in follow.exported(m)}
+  assert set(encodings.ENCODINGS) == set(builders())
+
+
+FILE = '''# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Kerple's logarithmic bias, planted by a test."""
+
+import jax
+import jax.numpy as jnp
+
+from posenc_jax.base import Encoding, encoding, parameter
+
+
+def kerple_bias(distance, weight):
+  """-weight_h log(1 + |d|)."""
+  far = jnp.log1p(jnp.abs(distance).astype(jnp.float32))
+  return -weight.reshape(weight.shape + (1,) * far.ndim) * far[None]
+
+
+@encoding
+class Kerple(Encoding):
+  """Adds ``kerple_bias``."""
+
+  weight: jax.Array = parameter()
+
+  relative = True
+
+  @classmethod
+  def init(cls, key, num_heads):
+    """Draws the weights."""
+    return cls(jax.random.uniform(key, (num_heads,), minval=0.5))
+
+  def distance_bias(self, distance):
+    return kerple_bias(distance, self.weight)
+'''
+
+ORACLE = '''
+import math
+
+
+def kerple_bias(d, weight):
+  return [-w * math.log1p(abs(d)) for w in weight]
+'''
+
+ROW = '''  Method(
+    "KERPLE, log (2022)", "biases.kerple", "Kerple", "scores",
+    {"kerple_bias": ("distance, weight", "bias ``[N, ...]``")},
+    builds={"kerple": lambda s, key: px.Kerple.init(key, s.heads)}, arxiv="2205.09921"),
+)
+'''
+
+SCRIPT = '''
+import numpy as np
+import posenc_jax as px
+from experiments import encodings
+from posenc_jax import functions, testing
+from tests.encodings.test_contract import CASES
+from tests.oracles.kerple import kerple_bias
+from tests.repository import test_docs, test_readme
+
+assert isinstance(CASES["kerple"]().encoding, px.Kerple) and "Kerple" in px.__all__
+assert "kerple" in encodings.ENCODINGS and "``kerple_bias``" in functions.__doc__
+assert "| KERPLE, log (2022) | `Kerple` | `kerple_bias` | scores |" in test_readme.README
+page = test_docs.HOOKS_PAGE
+assert "| KERPLE, log (2022) | `distance_bias` | acts on scores | 2205.09921 | yes: `Kerple` |" in page
+assert test_docs.hook_faults(page, test_docs.exported()) == []
+assert test_docs.form_faults(page) == []
+ours = functions.kerple_bias(np.int32(3), np.float32([1, 2]))
+np.testing.assert_allclose(ours, kerple_bias(3, [1, 2]), rtol=1e-6)
+testing.check_encoding(CASES["kerple"](), only=("rows", "decode"))
+'''
+
+
+@pytest.mark.slow
+def test_a_new_method_is_three_edits(tmp_path):
+  copy_tree(ROOT, repository_files(), tmp_path)
+  rows = tmp_path / "posenc_jax/methods/biases.py"
+  (tmp_path / "posenc_jax/encodings/biases/kerple.py").write_text(FILE, encoding="utf-8")
+  (tmp_path / "tests/oracles/kerple.py").write_text(ORACLE, encoding="utf-8")
+  rows.write_text(rows.read_text(encoding="utf-8").removesuffix(")\n") + ROW, encoding="utf-8")
+  environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+  for command in (["-m", "tests.support.follow"], ["-c", SCRIPT],
+                  ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider",
+                   "tests/repository/test_methods.py"],
+                  ["-m", "ruff", "check", "posenc_jax"]):
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,149 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what follows from the table of methods (`posenc_jax/methods`) into the files that show it.
+
+    python -m tests.support.follow
+
+Names of `posenc_jax` and of `posenc_jax.functions` stand in the files as plain imports, since type
+checkers and readers see no others. A test holds each file equal to what this would write.
+"""
+
+import importlib
+import re
+import textwrap
+
+import posenc_jax as px
+from posenc_jax.base import CLAIMS, HOOKS
+from posenc_jax.methods import METHODS, Method
+from tests.support.repository import ROOT
+
+_PACKAGE = "posenc_jax.encodings."
+# Rooms, and the section of docs/hooks.md that lists their methods.
+SECTIONS = {"inputs": "Inputs", "positions": "Inputs", "rotations": "Rotations", "biases": "Biases",
+            "content": "Content", "softmax": "Softmax"}
+
+
+def between(text: str, start: str, end: str, new: str) -> str:
+  """The text with ``new`` in place of what stands between two patterns, which stay.
+
+  Raises:
+    ValueError: the patterns are not there once, one after the other.
+  """
+  found = list(re.finditer(f"({start})(.*?)({end})", text, re.DOTALL | re.MULTILINE))
+  if len(found) != 1:
+    raise ValueError(f"{start!r} .. {end!r}: got {len(found)} places, wanted 1. Restore the text.")
+  place, = found
+  return text[:place.start(2)] + new + text[place.end(2):]
+
+
+def import_lines(names: dict[str, list[str]]) -> str:
+  """One import for each module, in the order and form that ruff wants."""
+  kind = lambda name: (name.islower() or "_" in name, name)
+  lines = []
+  for module in sorted(names):
+    head, sorted_names = f"from {_PACKAGE}{module} import ", sorted(names[module], key=kind)
+    line = head + ", ".join(sorted_names)
+    if len(line) > 100:
+      line = head + "(\n" + "".join(f"    {name},\n" for name in sorted_names) + ")"
+    lines.append(line + "\n")
+  return "".join(lines)
+
+
+def all_lines(names: list[str]) -> str:
+  quoted = ", ".join(f'"{name}"' for name in names) + ","
+  return textwrap.fill(quoted, 100, initial_indent="  ", subsequent_indent="  ",
+                       break_long_words=False) + "\n"
+
+
+def exported(method: Method) -> list[str]:
+  """What ``posenc_jax`` exports of a method."""
+  return ([method.cls] if method.cls else []) + list(method.functions)
+
+
+def by_module(names) -> dict[str, list[str]]:
+  """Names that ``names(method)`` gives, by module."""
+  modules: dict[str, list[str]] = {}
+  for method in METHODS:
+    if names(method):
+      modules.setdefault(method.module, []).extend(names(method))
+  return modules
+
+
+def package(text: str) -> str:
+  """``posenc_jax/__init__.py``: the rooms in its docstring, its imports and its list of names."""
+  rooms: dict[str, list[str]] = {}
+  for method in METHODS:
+    if method.cls:
+      rooms.setdefault(method.module.split(".")[0], []).append(f"``{method.cls}``")
+  lines = [textwrap.fill(f"  {room:<11}{', '.join(names)}", 100, subsequent_indent=" " * 13)
+           for room, names in rooms.items()]
+  text = between(text, r"^Encodings, by what they change:\n\n", r"\n\n", "\n".join(lines))
+  text = between(text, r"(?=^from posenc_jax\.encodings)", r"^from posenc_jax\.interop",
+                 import_lines(by_module(exported)))
+  names = [name for method in METHODS for name in exported(method)]
+  return between(text, r"^__all__ \+= \[  # .*?\n", r"^\]", all_lines(names))
+
+
+def functions(text: str) -> str:
+  """``posenc_jax/functions.py``: the table in its docstring, its imports and its list of names."""
+  both = lambda method: {**method.functions, **method.more}
+  rows = []
+  for name, (goes_in, comes_out) in [row for m in METHODS for row in both(m).items()]:
+    rows.append(f"{f'``{name}``':<27}  {goes_in}".ljust(75) + f"  {comes_out}\n")
+  rule = r"^=+  =+  =+\n"
+  text = between(text, rule + r"function .*?\n" + rule, rule, "".join(rows))
+  text = between(text, r'^"""\n\n(?=from)', r"\n__all__", import_lines(by_module(both)))
+  names = sorted(name for method in METHODS for name in both(method))
+  return between(text, r"^__all__ = \[\n", r"^\]", all_lines(names))
+
+
+def readme(text: str) -> str:
+  """``README.md``: its table of encodings."""
+  tick = lambda names: ", ".join(f"`{name}`" for name in names)
+  rows = ["| none | `None` or `Encoding()` | | |\n"]
+  for method in METHODS:
+    names = list(method.functions) or ["posenc_jax.functions"]
+    cells = [method.title, tick([method.cls] if method.cls else []), tick(names), method.acts_on]
+    rows.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|\n")
+  return between(text, r"^\| encoding \| class .*?\n\|.*?\n", r"^\n", "".join(rows))
+
+
+def hooks(text: str) -> str:
+  """``docs/hooks.md``: a row that says "yes" for each class."""
+  for method in METHODS:
+    if not method.cls or f"yes: `{method.cls}` |" in text:
+      continue
+    name = method.catalogue or method.title
+    cells = ", ".join(f"`{hook}`" for hook in answered(method))
+    rows = [line for line in text.split("\n") if line.startswith(f"| {name} | ")]
+    if rows:
+      remark, arxiv = rows[0].strip("| ").split(" | ")[2:4]
+      row = f"| {name} | {cells} | {remark} | {arxiv} | yes: `{method.cls}` |"
+      text = text.replace(rows[0], row)
+    else:
+      row = f"| {name} | {cells} | acts on {method.acts_on} | {method.arxiv} | yes: `{method.cls}` |\n"
+      section = SECTIONS[method.module.split(".")[0]]
+      text = between(text, rf"^### {section}(?:(?!\n### ).)*?\|\n(?=\n)", r"(?=\n)", row)
+  return text
+
+
+def answered(method: Method) -> list[str]:
+  """The hooks and claims that a method's class answers."""
+  cls = getattr(importlib.import_module(_PACKAGE + method.module), method.cls)
+  return [h for h in HOOKS + CLAIMS if getattr(cls, h) is not getattr(px.Encoding, h)]
+
+
+PAGES = {"posenc_jax/__init__.py": package, "posenc_jax/functions.py": functions,
+         "README.md": readme, "docs/hooks.md": hooks}
+
+
+def main() -> None:
+  for name, follow in PAGES.items():
+    old = (ROOT / name).read_text(encoding="utf-8")
+    new = follow(old)
+    (ROOT / name).write_text(new, encoding="utf-8")
+    print(f"{name}: {'as it was' if new == old else 'written'}")
+
+
+if __name__ == "__main__":
+  main()
