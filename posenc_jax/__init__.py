@@ -56,7 +56,8 @@ Example:
 
 from posenc_jax import functions, phases, positions
 from posenc_jax._frequencies import Frequencies
-from posenc_jax._tree import combine, freeze, is_parameter, learn, parameter, partition, static
+from posenc_jax._kinds import combine, freeze, is_parameter, learn, partition
+from posenc_jax._tree import parameter, static
 from posenc_jax._version import __version__ as __version__
 from posenc_jax.attention import (
     attend,

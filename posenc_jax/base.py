@@ -30,14 +30,13 @@ claims say more of a bias, so that attention can be faster: ``distance_bias`` (i
 alone) and ``bias_columns`` (under a causal mask it is a product of few columns).
 """
 
-import inspect
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _align, _errors, _numerics, _tree
+from posenc_jax import _align, _definition, _errors, _numerics, _tree
 from posenc_jax._tree import parameter as parameter
 from posenc_jax._tree import static as static
 
@@ -119,58 +118,12 @@ def encoding(cls: type[_T]) -> type[_T]:
     >>> Slope(0.5)
     Slope(slope=0.5)
   """
-  fields = set(cls.__dict__.get("__annotations__", {}))
   if cls.__name__ != "Encoding" or cls.__module__ != __name__:
-    _check_names(cls, fields)
+    _definition.check_class(cls, Encoding, HOOKS + CLAIMS, _RENAMED)
   made: Any = _tree.register(cls)
   made._fields_have_kinds = True
   made._made_by = made
   return made
-
-
-def _check_names(cls, fields):
-  """Refuses classes whose hooks nobody would call."""
-  words, where = HOOKS + CLAIMS, f"@encoding: class {cls.__name__}"
-  for name in fields & {*words, *_RENAMED}:
-    raise _errors.type_error(where, f"a field {name!r}", "fields that are not named like hooks",
-                             f"Rename it: {name}_table, or {name}_weight")
-  for name, value in cls.__dict__.items():
-    if name in _RENAMED:
-      raise _errors.type_error(where, repr(name), repr(_RENAMED[name]),
-                               "The hook has a new name and signature; see CHANGELOG.md")
-    if name in words and callable(value):
-      _check_arguments(where, name, value)
-    elif (inspect.isfunction(value) and not name.startswith("_") and name not in fields
-          and not hasattr(Encoding, name)):
-      close = _errors.near(name, words)
-      if close:
-        raise _errors.type_error(where, f"a method {name!r}", f"the hook {close!r}",
-                                 "Rename it, or let its name begin with _ if it is no hook")
-  answered = [n for n in words if getattr(cls, n, None) is not getattr(Encoding, n)]
-  if not answered:
-    raise _errors.type_error(where, "no hook", "at least one of " + ", ".join(words),
-                             "For no encoding at all use Encoding()")
-
-
-def _check_arguments(where, name, value):
-  count = lambda f: [p.kind for p in inspect.signature(f).parameters.values()
-                     if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-  names = [p.name for p in inspect.signature(getattr(Encoding, name)).parameters.values()]
-  try:
-    kinds = inspect.signature(value).parameters.values()
-  except (TypeError, ValueError):
-    return
-  if any(p.kind == p.VAR_POSITIONAL for p in kinds):
-    return
-  if len(count(value)) != len(count(getattr(Encoding, name))):
-    raise _errors.type_error(where, f"{name}({', '.join(p.name for p in kinds)})",
-                             f"{name}({', '.join(names)})",
-                             "The table in posenc_jax/base.py lists every hook's arguments")
-  wanted = {p.name for p in inspect.signature(getattr(Encoding, name)).parameters.values()
-            if p.kind == p.KEYWORD_ONLY}
-  if not any(p.kind == p.VAR_KEYWORD for p in kinds) and wanted - {p.name for p in kinds}:
-    raise _errors.type_error(where, f"{name} without {sorted(wanted - {p.name for p in kinds})}",
-                             f"{name}({', '.join(names)})", "Take it, and ignore it with del")
 
 
 class _Base(_tree.Tree):

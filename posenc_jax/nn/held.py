@@ -17,8 +17,8 @@ import numpy as np
 from flax import nnx
 
 from posenc_jax import _errors
-from posenc_jax._tree import freeze, is_parameter
-from posenc_jax._tree import learn as learn_fields
+from posenc_jax._kinds import freeze, is_parameter
+from posenc_jax._kinds import learn as learn_fields
 from posenc_jax.base import Encoding
 from posenc_jax.nn.tokens import token_positions
 

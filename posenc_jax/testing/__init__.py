@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 
 from posenc_jax import _errors
-from posenc_jax._tree import is_parameter
+from posenc_jax._kinds import is_parameter
 from posenc_jax.base import Encoding
 from posenc_jax.testing import checks, paths
 from posenc_jax.testing.case import Case as Case

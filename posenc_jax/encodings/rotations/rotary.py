@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _align, _errors, _numerics, _tree, phases
+from posenc_jax import _align, _errors, _kinds, _numerics, phases
 from posenc_jax.base import Encoding, encoding, static
 from posenc_jax.encodings import _bases, _checks
 
@@ -194,7 +194,7 @@ class Rotary(Encoding):
       return self.replace(frequencies=exact)
     if isinstance(exact, phases.Frequencies):
       exact = jnp.asarray(exact.radians, jnp.float32)
-    return _tree.learn(self.replace(frequencies=exact), "frequencies")
+    return _kinds.learn(self.replace(frequencies=exact), "frequencies")
 
   def _repr_fields(self):
     scaling = self.attention_scaling
