@@ -132,6 +132,7 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     applied = arguments.check_applied(call.encoding, options.get("applied", ()))
     found.append(dispatch.decide(call, implementation, platform)._replace(
         not_run=tuple(hook for hook in applied if call.encoding.has(hook))))
+    finish(call, dispatch.run("reference", call))  # whose hooks refuse what does not fit them
 
   jax.eval_shape(trace, *(leaves[i] for i in at))
   return found[0]

@@ -87,8 +87,9 @@ def check_scale(scale, q):
   known = _numerics.known(scale)
   if known is not None and known.dtype.kind not in "iuf" and known.dtype.name != "bfloat16":
     raise _errors.type_error("scale", _errors.describe(scale), "a number", mend)
-  if jnp.ndim(scale) != 0:
-    raise _errors.value_error("scale", f"shape {jnp.shape(scale)}", "a single number", mend)
+  shape = tuple(scale.shape) if hasattr(scale, "shape") else np.shape(scale)
+  if shape:
+    raise _errors.value_error("scale", f"shape {shape}", "a single number", mend)
   if known is not None and not np.isfinite(known):
     raise _errors.value_error("scale", known.item(), "a finite number",
                               "None takes 1 / sqrt(H); mask= hides keys")
