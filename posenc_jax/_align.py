@@ -56,8 +56,9 @@ def _from_container(x, argument, wanted):
   if array is None or array.dtype.kind not in "iuf":
     if array is not None and array.size and all(type(n) is int for n in array.flat):
       raise _outside(argument, max(array.flat, key=abs))
-    several = array is not None and isinstance(x, list | tuple)
-    came = f"{type(x).__name__} of {array.dtype.name}" if several else _errors.describe(x)
+    came = _errors.describe(x)
+    if array is not None and isinstance(x, list | tuple):
+      came = f"{type(x).__name__} of {array.dtype.name}"
     raise _errors.type_error(argument, came, f"an array of {wanted}",
                              "Convert with jnp.asarray(.., jnp.int32)")
   return array.astype(np.int32) if array.size == 0 else array

@@ -149,4 +149,5 @@ def _vary(x, axes):
     return x
   if hasattr(jax.lax, "pcast"):  # `pvary` until JAX 0.8
     return jax.lax.pcast(x, axes, to="varying")
-  return jax.lax.pvary(x, axes)
+  lax: Any = jax.lax
+  return lax.pvary(x, axes)

@@ -300,7 +300,7 @@ def check_prefix(prefix, lead: tuple[int, ...], k_order, s: int):
     return None
   mend = "Count the tokens of each prefix: its keys are visible to every query"
   prefix = _per_example(prefix, lead, s, "prefix", mend)[..., None]
-  xp = np if _known(prefix, k_order) else jnp
+  xp: Any = np if _known(prefix, k_order) else jnp
   prefix, k_order = xp.asarray(prefix), xp.asarray(k_order)
   ranked = xp.sort(k_order, axis=-1)
   grows = ranked[..., 1:] != ranked[..., :-1]

@@ -121,7 +121,8 @@ def hooks(text: str) -> str:
       row = f"| {name} | {cells} | {remark} | {arxiv} | yes: `{method.cls}` |"
       text = text.replace(rows[0], row)
     else:
-      row = f"| {name} | {cells} | acts on {method.acts_on} | {method.arxiv} | yes: `{method.cls}` |\n"
+      told = [name, cells, f"acts on {method.acts_on}", method.arxiv, f"yes: `{method.cls}`"]
+      row = f"| {' | '.join(told)} |\n"
       section = SECTIONS[method.module.split(".")[0]]
       text = between(text, rf"^### {section}(?:(?!\n### ).)*?\|\n(?=\n)", r"(?=\n)", row)
   return text

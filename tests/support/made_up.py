@@ -21,7 +21,7 @@ def fading_bias(distance: jax.Array, strength: jax.Array) -> jax.Array:
 class Fading(px.Encoding):
   """Adds ``fading_bias`` of the distance to the scores."""
 
-  strength: jax.Array
+  strength: jax.Array = px.parameter()
 
   relative = True
 

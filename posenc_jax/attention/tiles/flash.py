@@ -96,7 +96,7 @@ def _one(numbers, out):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _forward(work, numbers, masking):
-  return passes.forward(work, *numbers, masking)
+  return passes.forward(work, *numbers, masking=masking)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -108,7 +108,7 @@ def _push(work, moved, numbers, masking, tangents):
     new = list(leaves)
     for i, x in zip(moved, some, strict=True):
       new[i] = x
-    return plain(work, *jax.tree.unflatten(tree, new), masking)
+    return plain(work, *jax.tree.unflatten(tree, new), masking=masking)
 
   return jax.jvp(of_moved, ([leaves[i] for i in moved],), (tangents,))[1]
 
@@ -116,7 +116,7 @@ def _push(work, moved, numbers, masking, tangents):
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _pull(work, moved, numbers, masking, kept, d_out):
   """The transpose of L: gradients of those leaves that move."""
-  gradients = passes.backward(work, *numbers, masking, *kept, d_out)
+  gradients = passes.backward(work, *(*numbers, masking, *kept, d_out))
   # Not its leaves: in place of the gradient of an integer there is None.
   each = jax.tree.structure(numbers).flatten_up_to(gradients)
   return [each[i] for i in moved]

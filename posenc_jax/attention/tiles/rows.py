@@ -8,6 +8,8 @@ scores or weights (``scores``, ``weights``, ``value_bias``) goes through ``whole
 anything of size T x S.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,7 +73,8 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
                        budget=budget(jax.default_backend()))
   work = Work(tiles, batch, heads, call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
-  return flash(work, *_compat.vary_together((q, k, call.v, scale, data, masking)))
+  arrays: Any = _compat.vary_together((q, k, call.v, scale, data, masking))
+  return flash(work, *arrays)
 
 
 def _masking(call):

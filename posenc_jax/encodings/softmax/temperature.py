@@ -118,7 +118,7 @@ class LogNTemperature(Encoding):
     [[[2.0, 2.0]]]
   """
 
-  train_length: jax.Array
+  train_length: jax.typing.ArrayLike
 
   def __post_init__(self):
     _check_length(self.train_length)

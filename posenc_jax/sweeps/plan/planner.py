@@ -67,6 +67,9 @@ class Plan:
   seconds: float | None
   notes: tuple[str, ...]
 
+  def __str__(self) -> str:
+    return self.describe()
+
   def describe(self) -> str:
     """The plan in words: groups, lanes, programs, expected time and memory, and the reasons."""
     lanes = sum(len(p.group.cells) for p in self.todo)
