@@ -140,7 +140,7 @@ def frequencies(radians: Any) -> Frequencies:
 
   Raises:
     TypeError: no numbers, or values that are known only inside a trace.
-    ValueError: a single number in place of n, NaN or infinity, 2^30 turns or more.
+    ValueError: a single number in place of n, NaN or infinity, 2^30 or more.
 
   Example:
     >>> frequencies(np.array([1.0, 0.01])).radians.tolist()
