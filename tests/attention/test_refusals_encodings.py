@@ -9,7 +9,7 @@ import pytest
 
 import posenc_jax as px
 from tests.support.kinds import ShortConvolution, Sink
-from tests.support.refusals import FUNCTIONS, KV, B, H, K, N, Q, T, check, refused
+from tests.support.refusals import KV, B, H, K, N, Q, T, check, refused
 
 KEY = jax.random.key(0)
 WRONG = "hooks that attention can run, or have been run"

@@ -200,7 +200,7 @@ def test_traced_radians_cannot_become_exact():
   (np.array([1.7e9 + 0.123]), ValueError, "float32 moves by more than 0.001"),
   (["a"], TypeError, "positions: got list of str"),
   ([True], TypeError, "positions: got list of bool"),
-  (None, TypeError, "positions: got NoneType"),
+  (None, TypeError, "positions: got None,"),
 ])
 @pytest.mark.parametrize("use", ["cos_sin", "sinusoidal", "rotate", "log_n"])
 def test_positions_that_are_none(bad, error, message, use):

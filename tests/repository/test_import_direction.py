@@ -32,8 +32,9 @@ LEVELS = {
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("functions", "interop", "precision")], 7),
   "posenc_jax": 8,
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 9),
-  **dict.fromkeys(["experiments", "benchmarks"], 10),
-  "tests": 11,
+  "posenc_jax.methods": 10,
+  **dict.fromkeys(["experiments", "benchmarks"], 11),
+  "tests": 12,
 }
 
 
