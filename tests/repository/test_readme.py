@@ -5,6 +5,8 @@
 import pathlib
 import re
 
+import jax
+
 import posenc_jax as px
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -13,13 +15,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_code_runs(capsys):
   blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-  assert len(blocks) >= 8
+  assert len(blocks) >= 12
   scope = {"__name__": "readme"}
   for block in blocks:
     exec(compile(block, "README.md", "exec"), scope)  # noqa: S102
   assert scope["out"].shape == (2, 128, 8, 64)
   assert scope["swept"].shape == (3, 2, 128, 8, 64)
   assert scope["slope_gradient"].shape == (8,) and scope["slope_gradient"].any()
+  assert [x.shape for x in jax.tree.leaves(scope["gradients"])] == [(32, 8)]
   assert scope["logits"].shape == (1, 10, 256)
   assert scope["rope"].frequencies.shape == (64,)
   assert "positions up to 10,000,000" in capsys.readouterr().out
