@@ -89,11 +89,11 @@ class Seq2SeqTransformer(nnx.Module):
     active = s.active(active_width)
     vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = layers_lib.Embedding(vocabulary, s, active, rngs=rngs)
-    written = vocabulary
-    self.target_embedding = None
+    written, target = vocabulary, None
     if target_vocabulary is not None:
       written = check_size("target_vocabulary", target_vocabulary)
-      self.target_embedding = layers_lib.Embedding(written, s, active, rngs=rngs)
+      target = layers_lib.Embedding(written, s, active, rngs=rngs)
+    self.target_embedding = target
     self.encoder = Stack(s, causal=False, encoding=encoding, active_width=active_width, rngs=rngs)
     decoder_encoding = encoding if decoder_encoding is None else decoder_encoding
     self.decoder = Stack(s, causal=True, cross=True, encoding=decoder_encoding,

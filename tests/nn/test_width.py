@@ -140,6 +140,8 @@ def test_a_known_width_gives_the_same_as_a_traced_one():
   known, traced = run(32), jax.jit(run)(jnp.int32(32))
   np.testing.assert_allclose(known, traced, rtol=0, atol=1e-5)
   assert (known[:, :32] != 0).any() and not known[:, 32:].any()
+  narrow = nn.MultiHeadAttention(32, head_dim=H, rngs=nnx.Rngs(0))(x[:, :32])
+  np.testing.assert_allclose(known[:, :32], narrow, rtol=0, atol=1e-5)
 
 
 def test_encodings_leave_surplus_columns_at_zero():
