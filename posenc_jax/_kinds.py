@@ -18,7 +18,10 @@ _T = TypeVar("_T")
 
 
 def is_parameter(tree: Any) -> Any:
-  """Which leaves of a tree are parameters: a PyTree of bools, for ``optax.masked`` and the like.
+  """Which leaves of a tree are parameters: a PyTree of bools, for optimizers and filters.
+
+  For optax it labels the leaves: ``optax.multi_transform({True: adam, False: optax.set_to_zero()},
+  is_parameter)``. ``optax.masked`` alone would pass the gradients of other leaves on unchanged.
 
   Inside an encoding the fields decide: those declared ``parameter()`` (or turned into one by
   ``learn``) are True where they are floats. Outside of encodings every float array is True.
