@@ -12,7 +12,7 @@ from jax.experimental.pallas import tpu as pltpu
 
 import posenc_jax as px
 from posenc_jax.attention.strip.attention import strip_attention
-from posenc_jax.attention.strip.geometry import LANES, Plan, make_strip
+from posenc_jax.attention.strip.geometry import LANES, Geometry, make_strip
 
 NAMES = ("out", "dq", "dk", "dv", "dvector")
 
@@ -160,28 +160,28 @@ def test_nothing_to_see_is_zero(shape, options, rng):
     (900, 400, 128, 256, -899, -450), (400, 650, 256, 256, 380, 649),
     (130, 700, 384, 256, -129, 699)])
 def test_plan_visits_every_visible_tile_and_reads_its_bias(t, s, block_q, block_k, low, high, rng):
-  plan = Plan(t, s, block_q, block_k, low, high, 1.0, True)
-  rows, columns = plan.rows * block_q, plan.columns * block_k
+  geometry = Geometry(t, s, block_q, block_k, low, high, 1.0, True)
+  rows, columns = geometry.rows * block_q, geometry.columns * block_k
   e = np.arange(columns)[None, :] - np.arange(rows)[:, None]
-  tiles = ((e >= low) & (e <= high)).reshape(plan.rows, block_q, plan.columns, block_k).any((1, 3))
+  tiles = ((e >= low) & (e <= high)).reshape(geometry.rows, block_q, geometry.columns, block_k).any((1, 3))
   visited = np.zeros_like(tiles)
   by_columns = np.zeros_like(tiles)
-  for i in range(plan.rows):
-    first, last = plan.key_blocks(i)
-    assert last - first + 1 <= plan.key_steps
+  for i in range(geometry.rows):
+    first, last = geometry.key_blocks(i)
+    assert last - first + 1 <= geometry.key_steps
     visited[i, first:last + 1] = True
-  for j in range(plan.columns):
-    first, last = plan.query_blocks(j)
-    assert last - first + 1 <= plan.query_steps
+  for j in range(geometry.columns):
+    first, last = geometry.query_blocks(j)
+    assert last - first + 1 <= geometry.query_steps
     by_columns[first:last + 1, j] = True
   np.testing.assert_array_equal(visited, tiles)
   np.testing.assert_array_equal(by_columns, tiles)
   vector = rng.standard_normal((1, t + s - 1)).astype(np.float32)
-  strip = np.asarray(make_strip(jnp.asarray(vector), plan))[0]
+  strip = np.asarray(make_strip(jnp.asarray(vector), geometry))[0]
   for i, j in np.argwhere(tiles):
-    at = plan.strip_block(int(i), int(j)) * plan.unit
-    window = strip[:, at:at + plan.pieces * plan.unit]
-    assert window.shape[1] == plan.pieces * plan.unit
+    at = geometry.strip_block(int(i), int(j)) * geometry.unit
+    window = strip[:, at:at + geometry.pieces * geometry.unit]
+    assert window.shape[1] == geometry.pieces * geometry.unit
     for r in range(0, block_q, 37):
       start = block_q - LANES * (r // LANES + 1)
       for c in range(0, block_k, 41):

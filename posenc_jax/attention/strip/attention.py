@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from posenc_jax import _errors
 from posenc_jax.attention.strip.backward import keys_gradient, queries_gradient, vector_gradient
 from posenc_jax.attention.strip.forward import forward
-from posenc_jax.attention.strip.geometry import LANES, Plan
+from posenc_jax.attention.strip.geometry import LANES, Geometry
 from posenc_jax.attention.visibility import check_window
 
 DTYPES = ("float32", "bfloat16")
@@ -83,27 +83,27 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   if low > high or 0 in (b, t, s, n):
     return jnp.zeros((b, t, n, v.shape[-1]), q.dtype)
   scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
-  plan = Plan(t, s, block_q, block_k, low, high, scale, interpret)
-  q = _pad_heads_first(q, plan.rows * block_q)
-  k, v = (_pad_heads_first(x, plan.columns * block_k) for x in (k, v))
-  out: Any = _attention(q, k, v, vector, plan)
+  geometry = Geometry(t, s, block_q, block_k, low, high, scale, interpret)
+  q = _pad_heads_first(q, geometry.rows * block_q)
+  k, v = (_pad_heads_first(x, geometry.columns * block_k) for x in (k, v))
+  out: Any = _attention(q, k, v, vector, geometry)
   return jnp.moveaxis(out[:, :, :t], 1, 2)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _attention(q, k, v, vector, plan):
-  return forward(q, k, v, vector, plan)[0]
+def _attention(q, k, v, vector, geometry):
+  return forward(q, k, v, vector, geometry)[0]
 
 
-def _attention_forward(q, k, v, vector, plan):
-  out, lse = forward(q, k, v, vector, plan)
+def _attention_forward(q, k, v, vector, geometry):
+  out, lse = forward(q, k, v, vector, geometry)
   return out, (q, k, v, vector, out, lse)
 
 
-def _attention_backward(plan, saved, do):
+def _attention_backward(geometry, saved, do):
   q, k, v, vector, out, lse = saved
   delta = jnp.sum(do.astype(jnp.float32) * out.astype(jnp.float32), axis=-1)[:, :, None]
-  args = q, k, v, vector, lse, do, delta, plan
+  args = q, k, v, vector, lse, do, delta, geometry
   return queries_gradient(*args), *keys_gradient(*args), vector_gradient(*args)
 
 

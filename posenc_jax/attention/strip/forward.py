@@ -9,17 +9,17 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from posenc_jax.attention.strip.geometry import LANES, Plan, make_strip
+from posenc_jax.attention.strip.geometry import LANES, Geometry, make_strip
 
 
 def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
-            plan: Plan) -> tuple[jax.Array, jax.Array]:
+            geometry: Geometry) -> tuple[jax.Array, jax.Array]:
   """Online softmax over blocks of keys.
 
   Args:
     q: ``[B, N, T', H]``; k: ``[B, K, S', H]``; v: ``[B, K, S', H']``, padded to whole blocks.
     vector: ``[N, T+S-1]``.
-    plan: the geometry.
+    geometry: the geometry.
 
   Returns:
     (out ``[B, N, T', H']`` of q's dtype, log of each row's softmax sum, float32 ``[B, N, 1, T']``,
@@ -27,47 +27,47 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   """
   b, n, rows, width = q.shape
   group = n // k.shape[1]
-  strip = make_strip(vector, plan)
+  strip = make_strip(vector, geometry)
   wide = v.shape[-1]
 
   def at(i, step):
-    first, last = plan.key_blocks(i)
+    first, last = geometry.key_blocks(i)
     return jnp.minimum(first + step, jnp.maximum(last, 0))
 
   row = lambda b, h, i, step: (b, h, i, 0)
   column = lambda b, h, i, step: (b, jax.lax.div(h, jnp.int32(group)), at(i, step), 0)
   return pl.pallas_call(
-      functools.partial(_forward_kernel, plan=plan),
-      grid=(b, n, plan.rows, plan.key_steps),
+      functools.partial(_forward_kernel, geometry=geometry),
+      grid=(b, n, geometry.rows, geometry.key_steps),
       in_specs=[
-          pl.BlockSpec((None, None, plan.block_q, width), row),
-          pl.BlockSpec((None, None, plan.block_k, width), column),
-          pl.BlockSpec((None, None, plan.block_k, wide), column),
-          *strip_specs(plan, lambda b, h, i, step: (h, i, at(i, step))),
+          pl.BlockSpec((None, None, geometry.block_q, width), row),
+          pl.BlockSpec((None, None, geometry.block_k, width), column),
+          pl.BlockSpec((None, None, geometry.block_k, wide), column),
+          *strip_specs(geometry, lambda b, h, i, step: (h, i, at(i, step))),
       ],
       out_specs=[
-          pl.BlockSpec((None, None, plan.block_q, wide), row),
-          pl.BlockSpec((None, None, 1, plan.block_q), lambda b, h, i, step: (b, h, 0, i)),
+          pl.BlockSpec((None, None, geometry.block_q, wide), row),
+          pl.BlockSpec((None, None, 1, geometry.block_q), lambda b, h, i, step: (b, h, 0, i)),
       ],
       out_shape=[
           jax.ShapeDtypeStruct((b, n, rows, wide), q.dtype),
           jax.ShapeDtypeStruct((b, n, 1, rows), jnp.float32),
       ],
       scratch_shapes=[
-          pltpu.VMEM((plan.block_q, wide), jnp.float32),
-          pltpu.VMEM((plan.block_q, LANES), jnp.float32),
-          pltpu.VMEM((plan.block_q, LANES), jnp.float32),
+          pltpu.VMEM((geometry.block_q, wide), jnp.float32),
+          pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
+          pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
       ],
       compiler_params=parallel(3, 1),
-      interpret=plan.interpret,
+      interpret=geometry.interpret,
       name="strip_attention_forward",
-  )(q, k, v, *[strip] * plan.pieces)
+  )(q, k, v, *[strip] * geometry.pieces)
 
 
-def _forward_kernel(q_ref, k_ref, v_ref, *refs, plan):
+def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
   *strip_refs, o_ref, lse_ref, acc_ref, top_ref, sum_ref = refs
   i, step = pl.program_id(2), pl.program_id(3)
-  first, last = plan.key_blocks(i)
+  first, last = geometry.key_blocks(i)
   j = first + step
 
   @pl.when(step == 0)
@@ -78,7 +78,7 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, plan):
 
   @pl.when(j <= last)
   def _():
-    scores = tile_scores(q_ref[...], k_ref[...], strip_refs, i, j, plan)
+    scores = tile_scores(q_ref[...], k_ref[...], strip_refs, i, j, geometry)
     before = top_ref[:, :1]
     top = jnp.maximum(before, jnp.max(scores, axis=1, keepdims=True))
     # A row that has seen nothing has top = -inf: subtracting 0 instead keeps exp(-inf) = 0.
@@ -90,7 +90,7 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, plan):
     top_ref[...] = jnp.broadcast_to(top, top_ref.shape)
     sum_ref[...] = jnp.broadcast_to(total, sum_ref.shape)
 
-  @pl.when(step == plan.key_steps - 1)
+  @pl.when(step == geometry.key_steps - 1)
   def _():
     total = sum_ref[...]
     seen = total > 0
@@ -99,7 +99,7 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, plan):
     lse_ref[...] = jnp.where(seen, top_ref[...] + jnp.log(total), 0.0).T[:1, :]
 
 
-def tile_scores(q: jax.Array, k: jax.Array, strip_refs, i, j, plan: Plan, *,
+def tile_scores(q: jax.Array, k: jax.Array, strip_refs, i, j, geometry: Geometry, *,
                 flip: bool = False) -> jax.Array:
   """Scaled, biased scores of one tile, -inf where hidden.
 
@@ -112,42 +112,42 @@ def tile_scores(q: jax.Array, k: jax.Array, strip_refs, i, j, plan: Plan, *,
   Returns:
     float32 ``[block_q, block_k]``, or ``[block_k, block_q]`` if ``flip``.
   """
-  bias = _tile_bias(strip_refs, plan, flip)
-  scores = (dot(k, q, 1, 1) if flip else dot(q, k, 1, 1)) * plan.scale + bias
+  bias = _tile_bias(strip_refs, geometry, flip)
+  scores = (dot(k, q, 1, 1) if flip else dot(q, k, 1, 1)) * geometry.scale + bias
   row = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 1 if flip else 0)
   column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0 if flip else 1)
-  e = column - row + (j * plan.block_k - i * plan.block_q)
+  e = column - row + (j * geometry.block_k - i * geometry.block_q)
   hidden = []
-  if plan.high < plan.s - 1:
-    hidden.append(e > plan.high)
-  if plan.low > 1 - plan.t:
-    hidden.append(e < plan.low)
-  if plan.s % plan.block_k:
-    hidden.append(column >= plan.s - j * plan.block_k)
+  if geometry.high < geometry.s - 1:
+    hidden.append(e > geometry.high)
+  if geometry.low > 1 - geometry.t:
+    hidden.append(e < geometry.low)
+  if geometry.s % geometry.block_k:
+    hidden.append(column >= geometry.s - j * geometry.block_k)
   for where in hidden:
     scores = jnp.where(where, -jnp.inf, scores)
   return scores
 
 
-def _tile_bias(strip_refs, plan: Plan, flip: bool) -> jax.Array:
+def _tile_bias(strip_refs, geometry: Geometry, flip: bool) -> jax.Array:
   """A tile's bias: row block a is the strip's window, a * LANES further left."""
   parts = [ref[...].T if flip else ref[...] for ref in strip_refs]
   axis = 0 if flip else 1
   window = jnp.concatenate(parts, axis=axis) if len(parts) > 1 else parts[0]
-  starts = range(plan.block_q - LANES, -1, -LANES)
-  tiles = [jax.lax.slice_in_dim(window, a, a + plan.block_k, axis=axis) for a in starts]
+  starts = range(geometry.block_q - LANES, -1, -LANES)
+  tiles = [jax.lax.slice_in_dim(window, a, a + geometry.block_k, axis=axis) for a in starts]
   return jnp.concatenate(tiles, axis=1 - axis) if len(tiles) > 1 else tiles[0]
 
 
-def strip_specs(plan: Plan, tile) -> list[pl.BlockSpec]:
+def strip_specs(geometry: Geometry, tile) -> list[pl.BlockSpec]:
   """One spec for each piece of a tile's bias; ``tile`` maps the grid to (head, row, column)."""
   def spec(piece):
     def index(*grid):
       h, i, j = tile(*grid)
-      return h, 0, plan.strip_block(i, j) + piece
-    return pl.BlockSpec((None, LANES, plan.unit), index)
+      return h, 0, geometry.strip_block(i, j) + piece
+    return pl.BlockSpec((None, LANES, geometry.unit), index)
 
-  return [spec(piece) for piece in range(plan.pieces)]
+  return [spec(piece) for piece in range(geometry.pieces)]
 
 
 def dot(a: jax.Array, b: jax.Array, a_axis: int, b_axis: int) -> jax.Array:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 LANES = 128
 
 
-class Plan(NamedTuple):
+class Geometry(NamedTuple):
   """Everything static about one call; hashable.
 
   Attributes:
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
     """Neighbouring blocks of the strip that hold one tile."""
     return math.ceil((self.block_q - LANES + self.block_k) / self.unit)
 
-  def square(self) -> "Plan":
+  def square(self) -> "Geometry":
     """The same scores in square blocks, so that whole tiles lie on block diagonals."""
     return self._replace(block_q=self.unit, block_k=self.unit)
 
@@ -110,22 +110,22 @@ class Plan(NamedTuple):
     return _at_most(_at_least(at - self.first_diagonal, 0), self.diagonals - 1)
 
 
-def make_strip(vector: jax.Array, plan: Plan) -> jax.Array:
+def make_strip(vector: jax.Array, geometry: Geometry) -> jax.Array:
   """S[h, r, x] = vector[h, S - 1 - e] with e = x + origin - r, 0 where no pair has that distance.
 
   Args:
     vector: ``[N, T+S-1]``, the bias of i - j at index i - j + S - 1.
-    plan: the geometry; the strip covers the diagonals of its visible tiles.
+    geometry: the geometry; the strip covers the diagonals of its visible tiles.
 
   Returns:
-    float32 ``[N, LANES, X]``, X = (plan.diagonals - 1 + plan.pieces) * plan.unit.
+    float32 ``[N, LANES, X]``, X = (geometry.diagonals - 1 + geometry.pieces) * geometry.unit.
   """
   n = vector.shape[0]
-  width = (plan.diagonals - 1 + plan.pieces) * plan.unit
-  origin = plan.first_diagonal * plan.unit - (plan.block_q - LANES)
+  width = (geometry.diagonals - 1 + geometry.pieces) * geometry.unit
+  origin = geometry.first_diagonal * geometry.unit - (geometry.block_q - LANES)
   # line[y] is the bias of e = y + origin - (LANES - 1); the vector, reversed, starts at e = 1 - T.
   length = width + LANES - 1
-  start = origin - (LANES - 1) - (1 - plan.t)
+  start = origin - (LANES - 1) - (1 - geometry.t)
   line = jnp.flip(vector.astype(jnp.float32), axis=1)
   line = jax.lax.pad(line, jnp.float32(0), ((0, 0, 0), (-start, start + length - line.shape[1], 0)))
   # Rows of equal content, re-read with rows one shorter: each row starts one later. No gather.
