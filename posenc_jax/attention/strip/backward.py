@@ -78,7 +78,8 @@ def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geom
     dq_ref[...] = (acc_ref[...] * geometry.scale).astype(dq_ref.dtype)
 
 
-def keys_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
+def keys_gradient(q, k, v, vector, lse, do, delta,
+                  geometry: Geometry) -> tuple[jax.Array, jax.Array]:
   """dk and dv: for each block of keys, over its heads' queries that see it. Args as for dq.
 
   Returns:
