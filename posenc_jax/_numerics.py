@@ -70,7 +70,7 @@ def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
     >>> masked_softmax(jnp.zeros((1, 2)), jnp.array([[True, False]])).tolist()
     [[1.0, 0.0]]
   """
-  # The lowest number in place of -inf: nothing infinite is made, so debug_infs finds the user's own.
+  # The lowest number, not -inf: under debug_infs, infinities are those that the caller made.
   lowest = jnp.asarray(jnp.finfo(scores.dtype).min, scores.dtype)
   seen = scores if mask is None else jnp.where(mask, scores, lowest)
   top = jax.lax.stop_gradient(jnp.max(seen, axis=-1, keepdims=True, initial=lowest))

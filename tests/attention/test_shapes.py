@@ -56,7 +56,8 @@ def test_lengths_of_queries_and_keys_differ(rng):
 
 @pytest.mark.parametrize("lengths, error, message", [
   (np.array([1.0, 2.0]), TypeError, r"lengths: got float64, wanted integers"),
-  (np.ones((2, 1), int), ValueError, r"lengths: got shape \(2, 1\), wanted one number an example, \[2\]"),
+  (np.ones((2, 1), int), ValueError,
+   r"lengths: got shape \(2, 1\), wanted one number an example, \[2\]"),
   ((1, 2, 3), ValueError, r"lengths: got a tuple of 3, wanted one array or a pair"),
 ])
 def test_lengths_that_do_not_fit(rng, lengths, error, message):

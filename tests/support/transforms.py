@@ -18,16 +18,16 @@ def t5():
   return px.T5Bias(jnp.asarray(TABLE), False, 16)
 
 
-# One for each form of the bias in tiles of rows: none, columns, a strip of distances, any bias (two:
-# by positions, and from q), whole rows. A True says that positions are traced.
+# One for each form of the bias in tiles of rows: none, columns, a strip of distances, any bias (by
+# positions, and from q), whole rows. A True says that positions are traced.
 ENCODINGS = {
   "none": (lambda: px.Encoding(), False),
   "alibi": (lambda: px.Alibi(slopes=jnp.asarray([0.5, 0.1, 0.03, 0.9])), False),
   "t5": (t5, False),
   "t5 traced": (t5, True),
   "shaw": (lambda: px.Shaw.init(jax.random.key(1), H, max_distance=4, stddev=1.0), False),
-  "shaw keys": (lambda: px.Shaw.init(jax.random.key(1), H, max_distance=4, values=False, stddev=1.0),
-                False),
+  "shaw keys": (lambda: px.Shaw.init(jax.random.key(1), H, max_distance=4, values=False,
+                                     stddev=1.0), False),
   "cope": (lambda: px.Cope.init(jax.random.key(2), num_positions=8, head_dim=H), False),
 }
 
@@ -69,7 +69,7 @@ def _few(f, x):
   """A function of 2 numbers that has 3: for whole Jacobians."""
   def g(few):
     moved = jax.tree.map(lambda y: few[0] * y + few[1] * jnp.cos(y), x)
-    return jnp.mean(f(moved) * jnp.arange(1.0, H + 1), axis=(0, 1, 2))[:3]
+    return jnp.mean(jnp.sin(f(moved)), axis=(0, 1, 2))[:3]
   return g, jnp.asarray([1.0, 0.1])
 
 
@@ -79,7 +79,7 @@ def _stacked(x):
 
 def _reverse_twice(f, x):
   inner = jax.grad(_loss(f))
-  dot = lambda x: sum(jnp.vdot(a, b) for a, b in zip(
+  dot = lambda x: sum(jnp.sum(a * b) for a, b in zip(
       jax.tree.leaves(inner(x)), jax.tree.leaves(_direction(x)), strict=True))
   return jax.grad(dot)(x)
 
