@@ -140,7 +140,10 @@ def vary_together(tree):
 
 def _varying(x) -> frozenset:
   """Names of the mesh axes along which x may differ."""
-  return getattr(jax.typeof(x), "vma", frozenset())
+  kind = jax.typeof(x)
+  if hasattr(kind, "manual_axis_type"):  # `vma` until JAX 0.9
+    return kind.manual_axis_type.varying
+  return kind.vma
 
 
 def _vary(x, axes):

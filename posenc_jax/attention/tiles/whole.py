@@ -31,7 +31,7 @@ def whole(call: Call, groups: int | None = None) -> jax.Array:
     starts = group.row_starts
     parts = jax.lax.map(jax.checkpoint(one), np.arange(len(starts), dtype=np.int32))
     if (np.diff(starts) == group.rows).all():
-      joined = jnp.moveaxis(parts, 0, 1).reshape(len(q), -1, *parts.shape[3:])
+      joined = jnp.moveaxis(parts, 0, 1).reshape(q.shape[0], -1, *parts.shape[3:])
       out = put(out, joined, {1: int(starts[0])})
     else:
       for part, start in zip(parts, starts, strict=True):
