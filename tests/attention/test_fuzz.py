@@ -16,14 +16,22 @@ from posenc_jax._compat import enable_x64
 from tests.support import fuzz_calls
 from tests.support.fuzz_calls import Trial, is_float
 
-TOLERANCES = {np.float64: 1e-9, np.float32: 3e-4, jnp.bfloat16: 0.12}
+TOLERANCES = {np.float64: 2e-8, np.float32: 1e-4, jnp.bfloat16: 0.06}
 
 
-def _near(got, wanted, tolerance):
+def _near(got, wanted, tolerance, noise=0.0):
   got = np.asarray(got).astype(np.float64)
   assert got.shape == wanted.shape
   worst = np.max(np.abs(got - wanted) / (1 + np.abs(wanted)), initial=0.0)
-  assert worst <= tolerance, f"off by {worst:.3g}"
+  assert worst <= tolerance + noise, f"off by {worst:.3g}, allowed {tolerance:.3g} + {noise:.3g}"
+
+
+def _noise(trial, floats, wanted, dtype) -> float:
+  """How far the oracle moves when q, k and v move by a rounding of their dtype."""
+  rng, eps = np.random.default_rng(0), float(jnp.finfo(dtype).eps)
+  moved = [np.asarray(x, np.float64) * (1 + eps * rng.choice([-1, 1], x.shape)) for x in floats[:3]]
+  new = fuzz_calls.oracle(trial, (*moved, *floats[3:]))
+  return 8 * float(np.max(np.abs(new - wanted) / (1 + np.abs(wanted)), initial=0.0))
 
 
 def check_values(trial: Trial, dtype) -> None:
@@ -34,7 +42,8 @@ def check_values(trial: Trial, dtype) -> None:
   call = lambda new, arrays: fuzz_calls.run(trial, jax.tree.unflatten(
       tree, [b if a is None else a for a, b in zip(new, leaves, strict=True)]), arrays)
   got = jax.jit(call)(split(floats), arrays)
-  _near(got, fuzz_calls.oracle(trial, floats), TOLERANCES[dtype])
+  wanted = fuzz_calls.oracle(trial, floats)
+  _near(got, wanted, TOLERANCES[dtype], _noise(trial, floats, wanted, dtype))
 
 
 def check_gradients(trial: Trial, rng: np.random.Generator) -> None:

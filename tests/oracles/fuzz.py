@@ -96,11 +96,10 @@ def attend(q, k, v, members, mask, scale):
     mask: bool [N, T, S].
     scale: a number.
   """
-  group = q.shape[1] // k.shape[1]
   for m, a, b in members:
     q, k = m.turn(q, k, a, b)
     v = m.turn_values(v, b)
-  k, v = (np.repeat(x, group, axis=1) for x in (k, v))
+  k, v = (np.repeat(x, q.shape[1] // x.shape[1], axis=1) for x in (k, v))
   scene = lambda a, b, seen: Scene(q, k, a, b, scale, seen)
   for m, a, b in members:
     seen = m.hides(scene(a, b, mask))

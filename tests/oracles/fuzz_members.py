@@ -131,7 +131,7 @@ class TransformerXL(Member):
 
   def bias(self, scene):
     d = scene.distance()
-    turn = exact_angles(d.reshape(-1), self.frequencies).reshape(*d.shape, -1)
+    turn = exact_angles(d.reshape(-1), self.frequencies).reshape(*d.shape, len(self.frequencies))
     sinusoid = np.concatenate([np.sin(turn), np.cos(turn)], axis=-1)
     content = np.einsum("nh,snh->ns", self.u, scene.k)[:, None, :]
     projected = np.einsum("tsd,dnh->tsnh", sinusoid, self.w_r)

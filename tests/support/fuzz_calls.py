@@ -155,7 +155,7 @@ def draw(rng: np.random.Generator) -> Trial:
     pairs = _driven(rng, lead, t, s)
     c = pairs(z.n, t), pairs(z.n, s)
     if drawn.positions != "fox":
-      qp, kp = ((np.arange(m) if p is None else p) for p, m in ((qp, t), (kp, s)))
+      qp, kp = (np.asarray(np.arange(m) if p is None else p) for p, m in ((qp, t), (kp, s)))
       qp, kp = (qp, c[0]), (kp, c[1])
     else:
       qp, kp = c

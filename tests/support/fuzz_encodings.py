@@ -170,7 +170,7 @@ def ss_max(rng, z):
 
 
 def hard_alibi(rng, z):
-  return Drawn(kinds.HardAlibi(z.n, 2), lambda e, a, b: [(om.HardAlibi(2), a, b)])
+  return Drawn(kinds.HardAlibi(z.n, 2), lambda e, a, b: [(om.HardAlibi(2), a, b)], "int")
 
 
 def sink(rng, z):
@@ -180,7 +180,8 @@ def sink(rng, z):
 def of_inputs(rng, z):
   """Encodings that do nothing in attention."""
   all_of_them = px.Sinusoidal(8), px.Learned(jnp.ones((4, 8))), px.Randomized(8, maximum=16)
-  return Drawn(all_of_them[rng.integers(3)], lambda e, a, b: [], "real", False, ("inputs", "positions"))
+  hooks = ("inputs", "positions")
+  return Drawn(all_of_them[rng.integers(3)], lambda e, a, b: [], "real", False, hooks)
 
 
 def nothing(rng, z):
