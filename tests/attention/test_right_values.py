@@ -202,7 +202,7 @@ def test_inputs_under_strict_ranks():
 
 
 @pytest.mark.parametrize("again", [
-    lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy,
+    lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy,  # noqa: S301
     lambda e: jax.tree.map(lambda x: x, e), lambda e: e.replace(), lambda e: px.combine(
         *px.partition(e))], ids=["pickle", "copy", "deepcopy", "tree_map", "replace", "partition"])
 def test_copies_compute_the_same(small, again):
@@ -226,7 +226,8 @@ def test_parts_of_heads_and_dims_in_tiles_of_one_row(small, e, wanted):
     turned.append(np.array(x, np.float64))
     for heads, dims in wanted:
       cut = x[:, heads, dims]
-      turned[-1][:, heads, dims] = oracles.rotate(cut, AT, oracles.rotary_frequencies(cut.shape[-1]))
+      f = oracles.rotary_frequencies(cut.shape[-1])
+      turned[-1][:, heads, dims] = oracles.rotate(cut, AT, f)
   if e.has("values"):
     f = oracles.rotary_frequencies(4)
     out = oracles.attention(*turned, oracles.rotate(v, AT, f))
