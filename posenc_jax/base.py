@@ -185,9 +185,11 @@ class Encoding(_Base):
     """Checks the positions that hooks of attention get, and gives them ``batch`` leading axes.
 
     After this, T is axis ``batch`` of every array in ``positions``, whatever follows it. These are
-    the tokens' positions, or what ``layer`` made of them.
+    the tokens' positions, or what ``layer`` made of them; () where the hooks read none.
     """
     if self.layer_axes is None:
+      if self.position_axes is None:
+        return ()
       return self.align_tokens(positions, batch, length, argument)
     return _align.align_array(positions, batch, length, self.layer_axes, argument)
 

@@ -115,11 +115,12 @@ class Chain(Encoding):
 
   def positions(self, positions, *, key=None):
     for i, m in enumerate(self.members):
-      positions = m.positions(positions, key=None if key is None else jax.random.fold_in(key, i))
+      if m.has("positions"):
+        positions = m.positions(positions, key=None if key is None else jax.random.fold_in(key, i))
     return positions
 
   def inputs(self, x, positions):
-    for m, p in zip(self.members, self._each(positions), strict=True):
+    for m, p, _ in self._with(positions, (), "inputs"):
       x = m.inputs(x, p)
     return x
 
@@ -136,17 +137,17 @@ class Chain(Encoding):
     return x, positions if shared else Each(tuple(after)), tuple(kept)
 
   def qk(self, q, k, q_positions, k_positions):
-    for m, a, b in self._with(q_positions, k_positions):
+    for m, a, b in self._with(q_positions, k_positions, "qk"):
       q, k = m.qk(q, k, a, b)
     return q, k
 
   def values(self, v, k_positions):
-    for m, b in zip(self.members, self._each(k_positions), strict=True):
+    for m, _, b in self._with((), k_positions, "values"):
       v = m.values(v, b)
     return v
 
   def expand(self, q, k, q_positions, k_positions):
-    for m, a, b in self._with(q_positions, k_positions):
+    for m, a, b in self._with(q_positions, k_positions, "expand"):
       q, k = m.expand(q, k, a, b)
     return q, k
 
@@ -162,8 +163,7 @@ class Chain(Encoding):
     return _add_biases([(m, m.distance_bias(distance)) for m in self.members if m.has("bias")], 0)
 
   def bias_columns(self, q_positions, k_positions):
-    found = [m.bias_columns(a, b) for m, a, b in self._with(q_positions, k_positions)
-             if m.has("bias")]
+    found = [m.bias_columns(a, b) for m, a, b in self._with(q_positions, k_positions, "bias")]
     if any(f is None for f in found):
       return None
     return tuple(_join_columns(side) for side in zip(*found, strict=True))
@@ -183,7 +183,7 @@ class Chain(Encoding):
                                for m, at in self._tiles(tile, "value_bias")])
 
   def outputs(self, out, q_positions):
-    for m, a in reversed(list(zip(self.members, self._each(q_positions), strict=True))):
+    for m, a, _ in reversed(self._with(q_positions, (), "outputs")):
       out = m.outputs(out, a)
     return out
 
@@ -198,13 +198,15 @@ class Chain(Encoding):
       return positions.members
     return (positions,) * len(self.members)
 
-  def _with(self, q_positions, k_positions):
-    return list(zip(self.members, self._each(q_positions), self._each(k_positions), strict=True))
+  def _with(self, q_positions, k_positions, hook=None):
+    """(member, its q_positions, its k_positions) of the members that answer a hook, or of all."""
+    each = zip(self.members, self._each(q_positions), self._each(k_positions), strict=True)
+    return [one for one in each if hook is None or one[0].has(hook)]
 
   def _tiles(self, tile: Tile, hook: str):
     """(member, its tile) of the members that answer a hook."""
     return [(m, tile._replace(q_positions=a, k_positions=b))
-            for m, a, b in self._with(tile.q_positions, tile.k_positions) if m.has(hook)]
+            for m, a, b in self._with(tile.q_positions, tile.k_positions, hook)]
 
 
 def _reduce(join, parts) -> Any:

@@ -142,7 +142,7 @@ def _aligned(encoding, positions, lead, length, name):
 def check_lead(tree: Any, lead: tuple[int, ...], argument: str) -> None:
   """Raises unless the batch axes of every array are those of q, or 1: nothing else broadcasts."""
   for x in jax.tree.leaves(tree):
-    if any(a not in (1, b) for a, b in zip(x.shape, lead, strict=False)):
+    if any(a not in (1, b) for a, b in zip(np.shape(x), lead, strict=False)):
       raise _errors.value_error(
           argument, f"shape {tuple(x.shape)}", f"the batch axes {tuple(lead)} of q, or 1 instead",
           "Give every example of the batch its own, or leave the axis out to share them")
@@ -207,7 +207,7 @@ def _of_tokens(positions, lead, length, name):
 def _check_together(names, q, k):
   """Refuses integers on one side and floats on the other."""
   for a, b in zip(jax.tree.leaves(q), jax.tree.leaves(k), strict=False):
-    if a.dtype != b.dtype:
+    if hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype != b.dtype:
       raise _errors.type_error(names, f"{a.dtype.name} and {b.dtype.name}", "one dtype",
                                "Convert both to int32, or both to float32")
 

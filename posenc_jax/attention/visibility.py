@@ -304,7 +304,8 @@ def check_prefix(prefix, lead: tuple[int, ...], k_order, s: int):
   prefix, k_order = xp.asarray(prefix), xp.asarray(k_order)
   ranked = xp.sort(k_order, axis=-1)
   grows = ranked[..., 1:] != ranked[..., :-1]
-  smaller = xp.concatenate([xp.zeros_like(grows[..., :1]), grows], axis=-1)[..., :s]
+  first = xp.zeros((*ranked.shape[:-1], min(s, 1)), bool)
+  smaller = xp.concatenate([first, grows], axis=-1)
   inside = xp.cumsum(smaller.astype(np.int32), axis=-1) < prefix
   last = xp.sum(inside.astype(np.int32), axis=-1, keepdims=True) - 1
   ranked = xp.broadcast_to(ranked, inside.shape)
