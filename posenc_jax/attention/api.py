@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from posenc_jax import _errors
 from posenc_jax.attention import arguments, dispatch
 from posenc_jax.attention.call import Call
-from posenc_jax.attention.visibility import Rule, check_window
+from posenc_jax.attention.hiding import check_window
+from posenc_jax.attention.visibility import Rule
 from posenc_jax.base import Encoding, check_encoding_argument
 
 RENAMED = {"prepared": "applied=posenc_jax.PREPARED, the hooks that prepare ran",

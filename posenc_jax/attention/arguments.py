@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _align, _errors, _numerics
-from posenc_jax.attention import visibility
+from posenc_jax.attention import hiding
 from posenc_jax.attention.visibility import Rule, Side
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding
 
@@ -97,8 +97,8 @@ def check_scale(scale, q):
 
 
 def check_mask(mask, q, k):
-  """See ``visibility.check_mask``."""
-  return visibility.check_mask(mask, q.shape[:-3], q.shape[-2], q.shape[-3], k.shape[-3])
+  """See ``hiding.check_mask``."""
+  return hiding.check_mask(mask, q.shape[:-3], q.shape[-2], q.shape[-3], k.shape[-3])
 
 
 def positions_and_order(encoding: Encoding, rule: Rule, q, k, q_positions, k_positions, q_order,
@@ -255,16 +255,16 @@ def hide(queries: Side, keys: Side, rule: Rule, q, k, segments, lengths, prefix)
   """
   lead, t, s = q.shape[:-3], q.shape[-3], k.shape[-3]
   kind = "none" if segments is None else "pair" if isinstance(segments, tuple) else "same"
-  ids = visibility.check_segments(segments, len(lead), t, s)
+  ids = hiding.check_segments(segments, len(lead), t, s)
   for one, name in zip(ids, ("q_segments", "k_segments"), strict=True):
     check_lead(one, lead, name)
   if lengths is not None:
     kind = "lengths" if segments is None else "pair"
-    lengths = visibility.check_lengths(lengths, lead, t, s)
-    ids = visibility.padding_segments(ids, ((lengths[0], t), (lengths[1], s)), len(lead))
+    lengths = hiding.check_lengths(lengths, lead, t, s)
+    ids = hiding.padding_segments(ids, ((lengths[0], t), (lengths[1], s)), len(lead))
   if prefix is not None and not rule.uses_order:
     raise _errors.value_error("prefix", _errors.describe(prefix), "causal=True or a window with it",
                               "Without them every key is visible, and a prefix changes nothing")
-  shown = visibility.check_prefix(prefix, lead, keys.order, s)
+  shown = hiding.check_prefix(prefix, lead, keys.order, s)
   return (queries._replace(segments=ids[0]), keys._replace(segments=ids[1], prefix=shown), lengths,
           kind)

@@ -12,7 +12,7 @@ import numpy as np
 
 from posenc_jax import _errors, _numerics
 from posenc_jax.attention import IMPLEMENTATIONS
-from posenc_jax.attention.visibility import check_window as check_window
+from posenc_jax.attention.hiding import check_window as check_window
 
 ACTIVATIONS = {"gelu": jax.nn.gelu, "relu": jax.nn.relu, "silu": jax.nn.silu}
 NORMS = ("pre", "post")

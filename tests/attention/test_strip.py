@@ -163,7 +163,8 @@ def test_plan_visits_every_visible_tile_and_reads_its_bias(t, s, block_q, block_
   geometry = Geometry(t, s, block_q, block_k, low, high, 1.0, True)
   rows, columns = geometry.rows * block_q, geometry.columns * block_k
   e = np.arange(columns)[None, :] - np.arange(rows)[:, None]
-  tiles = ((e >= low) & (e <= high)).reshape(geometry.rows, block_q, geometry.columns, block_k).any((1, 3))
+  shape = geometry.rows, block_q, geometry.columns, block_k
+  tiles = ((e >= low) & (e <= high)).reshape(shape).any((1, 3))
   visited = np.zeros_like(tiles)
   by_columns = np.zeros_like(tiles)
   for i in range(geometry.rows):

@@ -143,6 +143,7 @@ ROOMS = {
   "posenc_jax.sweeps": {"landing": 0, "plan": 1, "store": 1, "show": 1, "run": 2},
   "posenc_jax.attention": {
     "visibility": 0,
+    "hiding": 0,
     **dict.fromkeys(["call", "arguments", "strip"], 1),
     **dict.fromkeys(["semantics", "bias"], 2),
     **dict.fromkeys(["tiles", "fused"], 3),

@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _errors
+from posenc_jax.attention.hiding import check_window
 from posenc_jax.attention.strip.backward import keys_gradient, queries_gradient, vector_gradient
 from posenc_jax.attention.strip.forward import forward
 from posenc_jax.attention.strip.geometry import LANES, Geometry
-from posenc_jax.attention.visibility import check_window
 
 DTYPES = ("float32", "bfloat16")
 
