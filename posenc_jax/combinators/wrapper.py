@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the combinators share: an encoding around another one, and the checks of their arguments."""
 
-
 import jax.numpy as jnp
 
 from posenc_jax import _errors

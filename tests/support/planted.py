@@ -8,8 +8,9 @@ of its own, added below); `fault.Fault` says what an entry holds. Then run
     python -m tests.support.plant --only ID
 """
 
+from tests.support.planted_attention import ATTENTION
 from tests.support.planted_experiments import EXPERIMENTS
 from tests.support.planted_nn import NN
 from tests.support.planted_sweeps import SWEEPS
 
-PLANTED = [*SWEEPS, *EXPERIMENTS, *NN]
+PLANTED = [*ATTENTION, *SWEEPS, *EXPERIMENTS, *NN]
