@@ -11,12 +11,14 @@ _ENCODINGS = "tests/attention/test_refusals_encodings.py"
 _PREFIX = "tests/attention/test_prefix.py"
 _ARGUMENTS = "posenc_jax/attention/arguments.py"
 _RULE = "posenc_jax/attention/visibility.py"
+_HIDING = "posenc_jax/attention/hiding.py"
 
 ATTENTION = [
   Fault(
     "rows-grouped-heads", "posenc_jax/attention/tiles/work.py",
     "{0: at.b, 2: at.head // groups}, {0: at.batch, 2: at.heads // groups})",
-    "{0: at.b, 2: at.head}, {0: at.batch, 2: at.heads // groups})", f"{_KINDS} -k 'chunks and None'"),
+    "{0: at.b, 2: at.head}, {0: at.batch, 2: at.heads // groups})",
+    f"{_KINDS} -k 'chunks and None'"),
   Fault(
     "ring-rows-segments", "posenc_jax/attention/context/ring.py",
     "return rows_lib.run(Call(rows, keys.side, keys.v",
@@ -93,7 +95,7 @@ ATTENTION = [
     "if prefix is not None and not rule.uses_order:", "if prefix is not None and rule is None:",
     f"{_REFUSALS} -k prefix"),
   Fault(
-    "prefix-by-order", _RULE,
+    "prefix-by-order", _HIDING,
     "return (k_order <= limit) & (prefix > 0)",
     "return (k_order - xp.min(k_order, axis=-1, keepdims=True) < prefix) & (prefix > 0)",
     f"{_PREFIX} -k begin_anywhere"),
@@ -118,7 +120,8 @@ ATTENTION = [
     f"{_PREFIX} -k later_keys"),
   Fault(
     "prefix-fused", "posenc_jax/attention/fused/obstacles.py",
-    "if call.keys.prefix is not None:", "if call.keys.prefix is not None and call.mask is not None:",
+    "if call.keys.prefix is not None:",
+    "if call.keys.prefix is not None and call.mask is not None:",
     f"{_PREFIX} -k fused"),
   Fault(
     "window-signed", _RULE,
@@ -137,19 +140,20 @@ ATTENTION = [
     "window-open-side", _RULE,
     "low = q.min() - left", "low = q.max() - left", f"{_KINDS} -k some_rows"),
   Fault(
-    "padding-sees-padding", _RULE,
+    "padding-sees-padding", _HIDING,
     "_PADDED_QUERY, _PADDED_KEY = -1, -2", "_PADDED_QUERY, _PADDED_KEY = -1, -1",
     f"{_KINDS} -k padding"),
   Fault(
-    "padding-meets-documents", _RULE,
+    "padding-meets-documents", _HIDING,
     "ids = xp.where(ids < 0, -2 * ids - 1, 2 * ids)", "ids = xp.where(ids < 0, ids, 2 * ids)",
     f"{_KINDS} -k padding"),
   Fault(
-    "mask-examples-or-heads", _RULE,
-    "if fits and mask.ndim == batch + 2 and batch and", "if fits and mask.ndim == batch and batch and",
+    "mask-examples-or-heads", _HIDING,
+    "if fits and mask.ndim == batch + 2 and batch and",
+    "if fits and mask.ndim == batch and batch and",
     f"{_REFUSALS} -k mask-examples"),
   Fault(
-    "lengths-of-two", _RULE,
+    "lengths-of-two", _HIDING,
     "lead[-1:] == (2,) and not any(np.ndim(x) for x in pair)",
     "lead[-1:] == (2,) and any(np.ndim(x) for x in pair)", f"{_REFUSALS} -k lengths-pair"),
   Fault(
@@ -199,11 +203,13 @@ ATTENTION = [
     "jax.random.fold_in(key, i))", "key)", f"{_KINDS} -k random_positions"),
   Fault(
     "chain-carries", "posenc_jax/chain.py",
-    "m.layer(x, p, carry=c, segments=segments)", "m.layer(x, p, carry=carries[-1], segments=segments)",
+    "m.layer(x, p, carry=c, segments=segments)",
+    "m.layer(x, p, carry=carries[-1], segments=segments)",
     f"{_KINDS} -k carries"),
   Fault(
     "put-back-in-place", "posenc_jax/combinators/wrapper.py",
-    "return jnp.concatenate([cut(0, where.start), part.astype(x.dtype), cut(where.stop, None)], axis)",
+    "return jnp.concatenate([cut(0, where.start), part.astype(x.dtype), "
+    "cut(where.stop, None)], axis)",
     "return x.at[(..., where) + (slice(None),) * (-1 - axis)].set(part.astype(x.dtype))",
     f"{_VALUES} -k parts_of_heads"),
   Fault(
@@ -221,9 +227,11 @@ ATTENTION = [
     f"{_KINDS} -k one_axis_of_several"),
   Fault(
     "tree-stale-kinds", "posenc_jax/_tree.py",
-    "    if self._kinds:\n      new.set_fields(_kinds=self._kinds)\n    return new", "    return new",
+    "    if self._kinds:\n      new.set_fields(_kinds=self._kinds)\n    return new",
+    "    return new",
     f"{_VALUES} -k 'copies and replace'"),
   Fault(
     "tree-kinds-in-transforms", "posenc_jax/_tree.py",
-    "    if aux[-1]:\n      e.set_fields(_kinds=aux[-1])", "    pass", f"{_VALUES} -k 'copies and tree_map'"),
+    "    if aux[-1]:\n      e.set_fields(_kinds=aux[-1])", "    pass",
+    f"{_VALUES} -k 'copies and tree_map'"),
 ]
