@@ -16,7 +16,8 @@ ATTENTION = [
   Fault(
     "rows-grouped-heads", "posenc_jax/attention/tiles/work.py",
     "{0: at.b, 2: at.head // groups}, {0: at.batch, 2: at.heads // groups})",
-    "{0: at.b, 2: at.head}, {0: at.batch, 2: at.heads // groups})", f"{_KINDS} -k 'chunks and None'"),
+    "{0: at.b, 2: at.head}, {0: at.batch, 2: at.heads // groups})",
+    f"{_KINDS} -k 'chunks and None'"),
   Fault(
     "ring-rows-segments", "posenc_jax/attention/context/ring.py",
     "return rows_lib.run(Call(rows, keys.side, keys.v",
@@ -25,7 +26,7 @@ ATTENTION = [
   Fault(
     "ring-rows-order", "posenc_jax/attention/context/ring.py",
     "mask = None if mask is None else jnp.take(mask, order, axis=-1)", "pass",
-    f"{_KINDS} -k whole_rows"),
+    f"{_PREFIX} -k eight"),
   Fault(
     "cudnn-key-lengths", "posenc_jax/attention/fused/cudnn.py",
     "key_value_seq_lengths=lengths[1]", "key_value_seq_lengths=lengths[0]",
@@ -41,7 +42,7 @@ ATTENTION = [
   Fault(
     "numbers-at-the-end", "posenc_jax/_align.py",
     "_LEAST, _MOST = -(2**31), 2**31 - 1", "_LEAST, _MOST = -(2**31), 2**31",
-    f"{_REFUSALS} -k 'int64-crossing or list-above or int64-above'"),
+    f"{_REFUSALS} -k int64-by-one"),
   Fault(
     "real-nan", "posenc_jax/_align.py",
     "if not np.isfinite(value).all():", "if np.isinf(value).all():",
@@ -118,7 +119,7 @@ ATTENTION = [
     f"{_PREFIX} -k later_keys"),
   Fault(
     "prefix-fused", "posenc_jax/attention/fused/obstacles.py",
-    "if call.keys.prefix is not None:", "if call.keys.prefix is not None and call.mask is not None:",
+    "if call.keys.prefix is not None:", "if call.keys.prefix is not None and call.mask:",
     f"{_PREFIX} -k fused"),
   Fault(
     "window-signed", _RULE,
@@ -146,7 +147,7 @@ ATTENTION = [
     f"{_KINDS} -k padding"),
   Fault(
     "mask-examples-or-heads", _RULE,
-    "if fits and mask.ndim == batch + 2 and batch and", "if fits and mask.ndim == batch and batch and",
+    "if fits and mask.ndim == batch + 2 and batch and", "if fits and mask.ndim == batch and",
     f"{_REFUSALS} -k mask-examples"),
   Fault(
     "lengths-of-two", _RULE,
@@ -199,11 +200,13 @@ ATTENTION = [
     "jax.random.fold_in(key, i))", "key)", f"{_KINDS} -k random_positions"),
   Fault(
     "chain-carries", "posenc_jax/chain.py",
-    "m.layer(x, p, carry=c, segments=segments)", "m.layer(x, p, carry=carries[-1], segments=segments)",
+    "m.layer(x, p, carry=c, segments=segments)",
+    "m.layer(x, p, carry=carries[-1], segments=segments)",
     f"{_KINDS} -k carries"),
   Fault(
     "put-back-in-place", "posenc_jax/combinators/wrapper.py",
-    "return jnp.concatenate([cut(0, where.start), part.astype(x.dtype), cut(where.stop, None)], axis)",
+    "return jnp.concatenate([cut(0, where.start), part.astype(x.dtype), cut(where.stop, None)], "
+    "axis)",
     "return x.at[(..., where) + (slice(None),) * (-1 - axis)].set(part.astype(x.dtype))",
     f"{_VALUES} -k parts_of_heads"),
   Fault(
@@ -221,9 +224,11 @@ ATTENTION = [
     f"{_KINDS} -k one_axis_of_several"),
   Fault(
     "tree-stale-kinds", "posenc_jax/_tree.py",
-    "    if self._kinds:\n      new.set_fields(_kinds=self._kinds)\n    return new", "    return new",
+    "    if self._kinds:\n      new.set_fields(_kinds=self._kinds)\n    return new",
+    "    return new",
     f"{_VALUES} -k 'copies and replace'"),
   Fault(
     "tree-kinds-in-transforms", "posenc_jax/_tree.py",
-    "    if aux[-1]:\n      e.set_fields(_kinds=aux[-1])", "    pass", f"{_VALUES} -k 'copies and tree_map'"),
+    "    if aux[-1]:\n      e.set_fields(_kinds=aux[-1])", "    pass",
+    f"{_VALUES} -k 'copies and tree_map'"),
 ]
