@@ -47,6 +47,8 @@ INF = np.where(AT == 2, np.inf, AT).astype(np.float32)
      ("q_positions", str(-(2**31) - 1), INT32, "Subtract a common origin")),
     ("int64-crossing", dict(e=px.Rotary(H), **both(AT.astype(np.int64) + 2**31 - 2)), ValueError,
      ("q_positions", str(2**31 + 3), INT32, "Subtract a common origin")),
+    ("int64-by-one", dict(e=px.Rotary(H), **both(AT.astype(np.int64) + 2**31 - 5)), ValueError,
+     ("q_positions", str(2**31), INT32, "Subtract a common origin")),
     ("uint32-above", dict(e=px.Alibi(N), **both(AT.astype(np.uint32) + np.uint32(2**32 - 9))),
      ValueError, ("q_positions", str(2**32 - 4), INT32, "Subtract a common origin")),
     ("uint64-above", both(AT.astype(np.uint64) + np.uint64(2**63)), ValueError,

@@ -27,7 +27,7 @@ ATTENTION = [
   Fault(
     "ring-rows-order", "posenc_jax/attention/context/ring.py",
     "mask = None if mask is None else jnp.take(mask, order, axis=-1)", "pass",
-    f"{_KINDS} -k whole_rows"),
+    f"{_PREFIX} -k eight"),
   Fault(
     "cudnn-key-lengths", "posenc_jax/attention/fused/cudnn.py",
     "key_value_seq_lengths=lengths[1]", "key_value_seq_lengths=lengths[0]",
@@ -43,7 +43,7 @@ ATTENTION = [
   Fault(
     "numbers-at-the-end", "posenc_jax/_align.py",
     "_LEAST, _MOST = -(2**31), 2**31 - 1", "_LEAST, _MOST = -(2**31), 2**31",
-    f"{_REFUSALS} -k 'int64-crossing or list-above or int64-above'"),
+    f"{_REFUSALS} -k int64-by-one"),
   Fault(
     "real-nan", "posenc_jax/_align.py",
     "if not np.isfinite(value).all():", "if np.isinf(value).all():",
@@ -120,8 +120,7 @@ ATTENTION = [
     f"{_PREFIX} -k later_keys"),
   Fault(
     "prefix-fused", "posenc_jax/attention/fused/obstacles.py",
-    "if call.keys.prefix is not None:",
-    "if call.keys.prefix is not None and call.mask is not None:",
+    "if call.keys.prefix is not None:", "if call.keys.prefix is not None and call.mask:",
     f"{_PREFIX} -k fused"),
   Fault(
     "window-signed", _RULE,
@@ -149,8 +148,7 @@ ATTENTION = [
     f"{_KINDS} -k padding"),
   Fault(
     "mask-examples-or-heads", _HIDING,
-    "if fits and mask.ndim == batch + 2 and batch and",
-    "if fits and mask.ndim == batch and batch and",
+    "if fits and mask.ndim == batch + 2 and batch and", "if fits and mask.ndim == batch and",
     f"{_REFUSALS} -k mask-examples"),
   Fault(
     "lengths-of-two", _HIDING,
@@ -208,8 +206,8 @@ ATTENTION = [
     f"{_KINDS} -k carries"),
   Fault(
     "put-back-in-place", "posenc_jax/combinators/wrapper.py",
-    "return jnp.concatenate([cut(0, where.start), part.astype(x.dtype), "
-    "cut(where.stop, None)], axis)",
+    "return jnp.concatenate([cut(0, where.start), part.astype(x.dtype), cut(where.stop, None)], "
+    "axis)",
     "return x.at[(..., where) + (slice(None),) * (-1 - axis)].set(part.astype(x.dtype))",
     f"{_VALUES} -k parts_of_heads"),
   Fault(
