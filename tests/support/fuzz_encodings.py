@@ -202,8 +202,9 @@ def on_heads(rng, z):
   part = Sizes(group, 1, z.h, z.v)
   makers = alibi, t5, rotary, ss_max, cope, shaw, sink, hard_alibi, fire, log_n
   inner = makers[rng.integers(len(makers))](rng, part)
-  return Drawn(px.on_heads(slice(start, start + group), inner.encoding), lambda e, a, b: [
-      (fuzz_parts.OnHeads(start, start + group, m), p, k) for m, p, k in inner.members(e.inner, a, b)],
+  stop = start + group
+  return Drawn(px.on_heads(slice(start, stop), inner.encoding), lambda e, a, b: [
+      (fuzz_parts.OnHeads(start, stop, m), p, k) for m, p, k in inner.members(e.inner, a, b)],
       inner.positions, inner.causal)
 
 
