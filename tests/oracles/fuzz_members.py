@@ -5,7 +5,6 @@
 `leaves` are named as in the papers' classes of the package; nothing is imported from it.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -222,75 +221,6 @@ class SSMax(Member):
     if "offset" in self.leaves:
       factor = factor + self.offset[:, None, None]
     return z * factor
-
-
-class Along(Member):
-  """One axis of positions [T, P]."""
-
-  def __init__(self, axis, inner):
-    super().__init__()
-    self.axis, self.inner = axis, inner
-
-  def _scene(self, scene):
-    pick = lambda p: np.asarray(p)[:, self.axis]
-    return dataclasses.replace(scene, q_positions=pick(scene.q_positions),
-                               k_positions=pick(scene.k_positions))
-
-  def turn(self, q, k, q_positions, k_positions):
-    return self.inner.turn(q, k, *(np.asarray(p)[:, self.axis] for p in (q_positions, k_positions)))
-
-  def bias(self, scene):
-    return self.inner.bias(self._scene(scene))
-
-
-class OnHeads(Member):
-  """Some query heads; those of keys that only they use."""
-
-  def __init__(self, start, stop, inner):
-    super().__init__()
-    self.heads, self.inner = slice(start, stop), inner
-
-  def _scene(self, scene):
-    cut = self.heads
-    return dataclasses.replace(scene, q=scene.q[:, cut], k=scene.k[:, cut], mask=scene.mask[cut])
-
-  def turn(self, q, k, q_positions, k_positions):
-    group, q, k = q.shape[1] // k.shape[1], np.array(q), np.array(k)
-    keys = slice(self.heads.start // group, self.heads.stop // group)
-    a, b = self.inner.turn(q[:, self.heads], k[:, keys], q_positions, k_positions)
-    q[:, self.heads], k[:, keys] = a, b
-    return q, k
-
-  def bias(self, scene):
-    inner = self.inner.bias(self._scene(scene))
-    if inner is None:
-      return None
-    out = np.zeros(scene.mask.shape)
-    out[self.heads] = inner
-    return out
-
-  def remake(self, z, scene):
-    out = np.array(z)
-    out[self.heads] = self.inner.remake(z[self.heads], self._scene(scene))
-    return out
-
-
-class OnDims(Member):
-  """Some dims of each head."""
-
-  def __init__(self, start, stop, inner):
-    super().__init__()
-    self.dims, self.inner = slice(start, stop), inner
-
-  def turn(self, q, k, q_positions, k_positions):
-    q, k = np.array(q), np.array(k)
-    q[..., self.dims], k[..., self.dims] = self.inner.turn(
-        q[..., self.dims], k[..., self.dims], q_positions, k_positions)
-    return q, k
-
-  def bias(self, scene):
-    return self.inner.bias(dataclasses.replace(scene, q=scene.q[..., self.dims],
-                                               k=scene.k[..., self.dims]))
 
 
 class HardAlibi(Member):

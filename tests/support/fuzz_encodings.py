@@ -16,6 +16,7 @@ import numpy as np
 import posenc_jax as px
 from tests import oracles
 from tests.oracles import fuzz_members as om
+from tests.oracles import fuzz_parts
 from tests.support import kinds
 
 
@@ -192,16 +193,18 @@ def along(rng, z):
   axis = int(rng.integers(2))
   inner = (alibi, t5, rotary)[rng.integers(3)](rng, z)
   return Drawn(px.along(axis, inner.encoding), lambda e, a, b: [
-      (om.Along(axis, m), p, k) for m, p, k in inner.members(e.inner, a, b)], "axes")
+      (fuzz_parts.Along(axis, m), p, k) for m, p, k in inner.members(e.inner, a, b)], "axes")
 
 
 def on_heads(rng, z):
   group = z.n // z.k
   start = int(rng.integers(z.k)) * group
   part = Sizes(group, 1, z.h, z.v)
-  inner = (alibi, t5, rotary, ss_max, cope)[rng.integers(5)](rng, part)
-  return Drawn(px.on_heads(slice(start, start + group), inner.encoding), lambda e, a, b: [
-      (om.OnHeads(start, start + group, m), p, k) for m, p, k in inner.members(e.inner, a, b)],
+  makers = alibi, t5, rotary, ss_max, cope, shaw, sink, hard_alibi, fire, log_n
+  inner = makers[rng.integers(len(makers))](rng, part)
+  stop = start + group
+  return Drawn(px.on_heads(slice(start, stop), inner.encoding), lambda e, a, b: [
+      (fuzz_parts.OnHeads(start, stop, m), p, k) for m, p, k in inner.members(e.inner, a, b)],
       inner.positions, inner.causal)
 
 
@@ -209,7 +212,7 @@ def on_dims(rng, z):
   start = int(rng.choice([0, z.h - 2]))
   inner = rotary(rng, z, dim=2)
   return Drawn(px.on_dims(slice(start, start + 2), inner.encoding), lambda e, a, b: [
-      (om.OnDims(start, start + 2, m), p, k) for m, p, k in inner.members(e.inner, a, b)],
+      (fuzz_parts.OnDims(start, start + 2, m), p, k) for m, p, k in inner.members(e.inner, a, b)],
       inner.positions)
 
 
@@ -228,7 +231,7 @@ def draw(rng, z: Sizes) -> Drawn:
   while True:
     makers = [MAKERS[i] for i in rng.integers(len(MAKERS), size=count)]
     # At most one gives the weights; what needs q's own width stands alone with what widens it.
-    if makers.count(sink) > 1 or any(m in _WIDENS for m in makers) and any(
+    if makers.count(sink) + makers.count(on_heads) > 1 or any(m in _WIDENS for m in makers) and any(
         m in (*_WIDENS, transformer_xl, shaw, cope, on_dims, rotary, m_rotary, along, on_heads)
         for m in makers if m is not pope or makers.count(pope) > 1):
       continue

@@ -113,7 +113,7 @@ ATTENTION = [
   Fault(
     "prefix-may-see", _RULE,
     "if rule.uses_order and keys.prefix is None:", "if rule.uses_order:",
-    f"{_PREFIX} -k 'causal_and_window and ring'"),
+    f"{_KINDS} -k some_rows"),
   Fault(
     "prefix-columns", "posenc_jax/attention/bias/columns.py",
     "plain = call.rule.causal and keys.prefix is None", "plain = call.rule.causal",
