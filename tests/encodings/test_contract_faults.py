@@ -69,7 +69,8 @@ def test_contract_finds_faults(fault, check, message):
 
 
 def test_contract_passes_the_same_class_without_a_fault():
-  testing.check_encoding(_Broken(px.alibi_slopes(4)))
+  testing.check_encoding(_Broken(px.alibi_slopes(4)),
+                         only=tuple(c for c in testing.CHECKS if c != "chains"))
 
 
 @px.encoding

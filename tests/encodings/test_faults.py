@@ -206,6 +206,7 @@ def test_shaw_values_and_their_gradients(batch, own):
   np.testing.assert_allclose(dt, total, atol=1e-4)
 
 
+@pytest.mark.slow  # tests/attention/test_transforms.py has it on many devices, daily
 def test_shaw_inside_shard_map():
   """check_vma=True, the default: values and gradients of a shard are those of the whole."""
   mesh = Mesh(np.array(jax.devices()[:1]), ("b",))
