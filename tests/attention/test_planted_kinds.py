@@ -84,7 +84,7 @@ RULES = [Rule(True), Rule(True, (2, 0)), Rule(False, (1, 3)), Rule(True, (2**32,
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_what_some_rows_can_see_holds_all_that_they_see(rng, rule):
   """`key_range` leaves out no visible key, and no more than it must; `may_see` is never wrong."""
-  for draw in range(20):
+  for draw in range(12):
     sides = []
     for n in (6, 9):
       order = rng.permutation(n) + (draw % 3) * 4 if draw % 2 else np.arange(n) + draw % 4
@@ -95,13 +95,13 @@ def test_what_some_rows_can_see_holds_all_that_they_see(rng, rule):
       keys = keys._replace(prefix=np.arange(9)[None] < draw % 5)
     seen = visibility.matrix(rule, queries, keys)
     seen = np.ones((6, 9), bool) if seen is None else np.asarray(seen).reshape(6, 9)
-    for start, stop in ((0, 2), (2, 6), (5, 6)):
+    for start, stop in ((0, 2), (2, 4), (4, 6)):
       low, high = visibility.key_range(rule, queries, keys, start, stop, 9)
       found = np.flatnonzero(seen[start:stop].any(axis=0))
       if found.size:
         assert low <= found[0] and found[-1] < high
       cut = lambda side, a, b: jax.tree.map(lambda x: x[..., a:b], side)
-      for a, b in ((0, 9), (0, 3), (3, 6), (6, 9)):
+      for a, b in ((0, 3), (3, 6), (6, 9)):
         possible = visibility.may_see(rule, cut(queries, start, stop), cut(keys, a, b))
         assert possible is None or bool(possible) or not seen[start:stop, a:b].any()
       if draw % 2 == 0 and draw % 3 == 0 and draw % 4 and found.size:  # orders that count up
