@@ -5,7 +5,8 @@
     JAX_NUM_CPU_DEVICES=8 python -W error -m tests.support.transforms_script [every]
 
 prints one JSON object, from the name of each case to its error: the largest difference to one
-device, relative to the largest value. Without "every", of what is long enough for tiles.
+device, relative to the largest value; null where JAX cannot do it for a mask, whoever asks. Without
+"every", only of what is long enough for tiles.
 """
 
 import functools
@@ -95,7 +96,7 @@ KINDS = {
       transforms.TRANSFORMS["reverse over reverse"]),
   "explicit axes without jit": (explicit, value_and_gradients),
 }
-DAILY = ("shard_map", "gradients inside shard_map", "explicit axes")
+DAILY = ("gradients inside shard_map", "explicit axes"), ("alibi", "t5 traced")
 
 
 def error(kind, name, implementation, length):
@@ -110,14 +111,26 @@ def error(kind, name, implementation, length):
   return max(errors)
 
 
+@functools.cache
+def can_differentiate_twice() -> bool:
+  """Whether JAX takes reverse over reverse of a mask in shard_map: 0.7 does not."""
+  masked = _over_batch(lambda x: jnp.where(x[0] > 0, x[0], 0.0) ** 2)
+  x = (jnp.arange(4.0),) * 3 + ([],)
+  try:
+    transforms.TRANSFORMS["reverse over reverse"](masked, x)
+  except TypeError:
+    return False
+  return True
+
+
 def cases(every):
   """(kind, encoding, implementation, length) of each case."""
   for kind in KINDS:
     for name in transforms.ENCODINGS:
       for implementation in ("reference", "rows", "auto"):
         for length in (8, 64):
-          daily = (implementation, length) == ("rows", 64) and (kind in DAILY or name == "alibi")
-          if every or daily:
+          daily = kind in DAILY[0] and name in DAILY[1]
+          if every or daily and (implementation, length) == ("rows", 64):
             yield kind, name, implementation, length
 
 
@@ -126,10 +139,14 @@ def main():
   jax.config.update("jax_numpy_rank_promotion", "raise")
   found = {}
   for case in cases(sys.argv[1:] == ["every"]):
+    label = ", ".join(map(str, case))
+    if case[0] == "reverse over reverse in shard_map" and not can_differentiate_twice():
+      found[label] = None
+      continue
     try:
-      found[", ".join(map(str, case))] = error(*case)
+      found[label] = error(*case)
     except Exception as e:  # of all cases, not only the first that fails
-      found[", ".join(map(str, case))] = f"{type(e).__name__}: {str(e)[:500]}"
+      found[label] = f"{type(e).__name__}: {str(e)[:500]}"
   print(json.dumps(found))
 
 
