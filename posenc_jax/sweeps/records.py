@@ -135,6 +135,15 @@ def make_record(
   }
 
 
+def axis_values(record: Record, series: str) -> list[float]:
+  """What the entries of a series stand for, as numbers for a plot's axis."""
+  axis = record.get("axes", {}).get(series, {})
+  if "values" in axis:
+    return axis["values"]
+  start, step = axis.get("start", 0.0), axis.get("step", 1.0)
+  return [float(start + i * step) for i in range(len(record["series"][series]))]
+
+
 def oom_record(cell: Cell, message: str) -> Record:
   """The record of a cell that does not fit even alone."""
   return {"id": cell.id, "cell": dict(cell), "status": "oom", "first_bad_step": None, "metrics": {},
