@@ -37,9 +37,11 @@ def check_installed() -> None:
 @functools.cache
 def bundle() -> str:
   """Vega, Vega-Lite and Vega-Embed in one script, as vl-convert-python carries it: no network."""
+  import altair
   import vl_convert
 
-  return vl_convert.javascript_bundle()
+  version = ".".join(altair.SCHEMA_VERSION.split(".")[:2])  # the one Altair writes, as "v6.4"
+  return vl_convert.javascript_bundle(vl_version=version)
 
 
 def _raw(alt: Any, channel: str, field: str) -> Any:
