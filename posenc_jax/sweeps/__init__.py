@@ -17,7 +17,7 @@ This is a whole sweep, as in a notebook. With a directory as its third argument,
 >>> cells = sweeps.grid(width=[4, 8], lr=[0.1, 0.03], seed=range(3))
 >>> results = sweeps.run(sweeps.simple(make_train, static=["width"]), cells, progress=False)
 >>> len(results), results.settings, results.mean("loss")[0].count
-(12, ['lr', 'seed', 'width'], 3)
+(12, ['width', 'lr', 'seed'], 3)
 
 The parts, in the order of use:
 

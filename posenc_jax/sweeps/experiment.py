@@ -170,9 +170,8 @@ def simple(
                      "Give make_train(static) -> train(traced, key)")
   if isinstance(static, str):
     raise type_error("simple: static", repr(static), "a list of names", f"Write [{static!r}]")
-  experiment = Simple(make_train, tuple(static), settings, data, name, dict(goal or {}))
-  goal_of(experiment)
-  return experiment
+  experiment = Simple(make_train, tuple(static), settings, data, name, goal or {})
+  return dataclasses.replace(experiment, goal=goal_of(experiment))
 
 
 def goal_of(experiment: Experiment) -> dict[str, str]:

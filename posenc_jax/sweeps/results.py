@@ -3,6 +3,8 @@
 """Results in memory: records by cell, and their means over seeds."""
 
 import dataclasses
+import functools
+import itertools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -69,25 +71,31 @@ class Results:
     """Names of all series, in the order of the records."""
     return list(dict.fromkeys(name for record in self.records for name in record["series"]))
 
-  @property
-  def settings(self) -> list[str]:
-    """Names of all settings, those that vary first, and of these text before numbers."""
-    def order(name: str) -> tuple[bool, bool]:
-      values = self.values(name)
-      return len(values) < 2, not any(isinstance(v, str) for v in values)
-
+  @functools.cached_property
+  def _columns(self) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for record in self.records for name in record["cell"])
-    return sorted(names, key=order)
+    return {name: [record["cell"].get(name) for record in self.records] for name in names}
+
+  @functools.cached_property
+  def _values(self) -> dict[str, list[Any]]:
+    # True is no 1, but 1.0 is: so JSON tells values apart, as it does in a cell's id.
+    return {name: list({canonical_json({"v": v}): v for v in column}.values())
+            for name, column in self._columns.items()}
+
+  @functools.cached_property
+  def settings(self) -> list[str]:
+    """Names of all settings, those that vary first, in the order of the grid: slowest first."""
+    changes = {name: sum(a != b for a, b in itertools.pairwise(column))
+               for name, column in self._columns.items()}
+    return sorted(changes, key=lambda name: (len(self._values[name]) < 2, changes[name]))
 
   def values(self, setting: str) -> list[Any]:
     """The values a setting takes, in the order of the records."""
-    found = {canonical_json({"v": r["cell"].get(setting)}): r["cell"].get(setting)
-             for r in self.records}
-    return list(found.values())
+    return list(self._values.get(setting, [None] if self.records else []))
 
   def varying(self) -> list[str]:
     """The settings with more than one value, but for the seed."""
-    return [n for n in self.settings if n not in REPEATS and len(self.values(n)) > 1]
+    return [n for n in self.settings if n not in REPEATS and len(self._values[n]) > 1]
 
   def _goal(self) -> Mapping[str, str]:
     return self.goal or (self.manifest or {}).get("goal") or {}

@@ -13,7 +13,6 @@ from posenc_jax.sweeps.show.views import (
   LENGTHS,
   WIDTHS,
   by_setting,
-  colour_by,
   group_of,
   is_numeric,
   label,
@@ -66,8 +65,7 @@ def _heat(title: str, row: str, column: str, fields: dict[tuple, Summary], names
 
 def _axes(results: Results) -> tuple[str, str | None] | None:
   """(row setting, column setting or None for a series of lengths); None if there are too few."""
-  colour = colour_by(results)
-  numbers = [n for n in results.varying() if n != colour and is_numeric(results, n)]
+  numbers = [n for n in results.varying() if is_numeric(results, n)]
   row = next((n for n in (*WIDTHS, *numbers) if n in numbers), None)
   others = [n for n in numbers if n != row]
   column = next((n for n in LENGTHS if n in others), None)
