@@ -66,10 +66,10 @@ def cells(results: Any) -> Columns:
 
 
 def points(results: Any) -> Columns:
-  """{column: a value a point of a series}: settings, status, series, axis, at, value, id."""
+  """{column: a value a point of a series}: settings, status, series, axis, x, value, id."""
   names = results.settings
   ours = {}
-  for name in ("status", "series", "axis", "at", "value", "id"):
+  for name in ("status", "series", "axis", "x", "value", "id"):
     ours[name] = f"record/{name}" if name in names else name
   found: Columns = {name: [] for name in [*names, *ours.values()]}
   for record in results:

@@ -264,7 +264,7 @@ def test_pandas_has_a_row_a_cell_and_a_row_a_point():
   found = frame[frame.status == "ok"].groupby(["encoding", "d_model", "seq_len"]).loss.mean()
   assert found.to_dict() == pytest.approx(wanted)
   points = results.to_pandas(series=True)
-  here = points[(points.series == "loss_by_multiple") & (points.at == 8)]
+  here = points[(points.series == "loss_by_multiple") & (points.x == 8)]
   assert len(here) == 67 + 3 and set(here.axis) == {"multiple of the training length"}
   one = here[(here.encoding == "alibi") & (here.d_model == 32) & (here.seq_len == 32)]
   vector = next(v for v in results.mean("loss_by_multiple") if v.settings == sweeps.Cell(
@@ -286,7 +286,7 @@ def test_columns_that_have_a_settings_name_keep_both():
   assert columns["loss"] == [1] and columns["metrics/loss"] == [5.0]
   assert columns["status"] == ["x"] and columns["record/status"] == ["ok"]
   points = tidy.points(results)
-  assert points["value"] == [2] and points["record/value"] == [1.0] and points["at"] == [4.0]
+  assert points["value"] == [2] and points["record/value"] == [1.0] and points["x"] == [4.0]
 
 
 def test_the_csv_holds_the_loss_at_each_multiple():

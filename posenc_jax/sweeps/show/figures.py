@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import heats, views
-from posenc_jax.sweeps.show.groups import Group, groups_of
+from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
 from posenc_jax.sweeps.show.heats import Heat, Maps
 from posenc_jax.sweeps.show.views import Axes, Chart, Line, Panel, axes_of, is_logarithmic
 
@@ -109,7 +109,7 @@ def chart_figure(chart: Chart, groups: Sequence[Group]) -> "Figure":
   """
   from matplotlib.figure import Figure
 
-  how, by_name = axes_of(chart), {g.name: g for g in groups}
+  how, by_name = axes_of(chart), {g.name: g for g in (ALL, *groups)}
   rests = list(dict.fromkeys(line.rest for line in chart.lines))
   figure = Figure(figsize=(1.9 + 3.1 * chart.columns, 0.8 + 2.5 * chart.rows), layout="constrained")
   grid = figure.subplots(chart.rows, chart.columns, squeeze=False, sharey=True,
@@ -125,7 +125,7 @@ def chart_figure(chart: Chart, groups: Sequence[Group]) -> "Figure":
   _limits(grid[0][0], [line for line in chart.lines if by_name[line.group].on])
   figure.supxlabel(plain(chart.x), fontsize=9)
   figure.supylabel(plain(chart.y), fontsize=9)
-  order = [_legend_name(g.name, rest) for g in groups for rest in rests]
+  order = [_legend_name(g.name, rest) for g in (*groups, ALL) for rest in rests]
   names = [name for name in dict.fromkeys(order) if name in handles]
   if len(names) > 1:
     figure.legend([handles[name] for name in names], names, loc="outside right upper",

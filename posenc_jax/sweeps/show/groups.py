@@ -31,6 +31,9 @@ class Group:
   on: bool
 
 
+ALL = Group("all", "#333333", (1, 0), True)  # of a chart whose x axis is what gives the colours
+
+
 def ranks(results: Results, roles: Roles) -> dict[str, float]:
   """{group: mean of its ranks}, 0 the best; {} if the main metric has no direction.
 

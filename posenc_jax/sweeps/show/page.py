@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from posenc_jax.sweeps.results import REPEATS, Results
 from posenc_jax.sweeps.show import charts, heats, payload, tables, views
-from posenc_jax.sweeps.show.groups import Group, groups_of
+from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
 from posenc_jax.sweeps.show.html import text
 from posenc_jax.sweeps.show.views import Chart, shown
 
@@ -87,7 +87,7 @@ def _figures(index: int, titles: Sequence[str], columns: int) -> str:
 
 def _sections(results: Results, groups: Sequence[Group]) -> tuple[list[str], list[dict]]:
   """(sections of HTML, the data of the charts in them)."""
-  names = [g.name for g in groups]
+  names = [g.name for g in (*groups, ALL)]
   sections, data = [], []
 
   def add(title: str, note: str, titles: Sequence[str], columns: int, found: dict) -> None:
@@ -167,7 +167,7 @@ def to_html(results: Results, title: str) -> str:
             "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'")
   table = tables.results_table(results)
   page = {"groups": [{"name": g.name, "colour": g.colour, "dash": g.dash, "on": g.on}
-                     for g in groups], "by": roles.colour or "", "charts": data}
+                     for g in (*groups, ALL)], "by": roles.colour or "", "charts": data}
   body = (
     f"<header>{summary_html(results, title)}<noscript><p>The charts need scripts; "
     "report_static.html has none.</p></noscript></header>"

@@ -2,7 +2,7 @@
 // Fills the panels of report.html from its JSON, and lets one hide methods and sort tables.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const groups = data.groups;
+  const groups = data.groups;  // the last is for charts without colours, and in no legend
   const many = groups.some((group) => !group.on);
   const state = {on: groups.map((group) => group.on), smooth: true, bands: true, others: many};
   const plots = [];
@@ -165,7 +165,7 @@
   };
 
   // The bar: a button for each method, and what is drawn of the lines.
-  const buttons = groups.map((group, index) => {
+  const buttons = groups.slice(0, -1).map((group, index) => {
     const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const stroke = document.createElementNS("http://www.w3.org/2000/svg", "path");
     sample.setAttribute("width", "22");
@@ -177,7 +177,7 @@
     sample.append(stroke);
     const button = element("button", {type: "button", title: group.name}, sample, group.name);
     button.onclick = (event) => {
-      if (event.altKey) state.on = groups.map((_, i) => i === index);
+      if (event.altKey) state.on = groups.map((_, i) => i === index || i === buttons.length);
       else state.on[index] = !state.on[index];
       update();
     };
@@ -190,7 +190,7 @@
   const choose = (label, rule) => {
     const button = element("button", {type: "button"}, label);
     button.onclick = () => {
-      state.on = groups.map(rule);
+      state.on = groups.map((group, i) => i === buttons.length || rule(group));
       update();
     };
     return button;
@@ -205,7 +205,7 @@
   };
   if (data.charts.length) {
     const tools = element("div", {id: "tools"});
-    if (groups.length > 1) {
+    if (buttons.length > 1) {
       document.getElementById("bar").append(element("div", {id: "legend",
         className: many ? "many" : ""}, ...buttons));
       tools.append(choose("all", () => true), choose("none", () => false));

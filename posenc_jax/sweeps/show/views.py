@@ -93,9 +93,9 @@ def is_numeric(results: Results, name: str) -> bool:
   return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
-def colour_by(results: Results, names: Sequence[str] | None = None) -> str | None:
+def colour_by(results: Results) -> str | None:
   """The setting that lines are coloured by: "run", "encoding", or the first text that varies."""
-  names = results.varying() if names is None else names
+  names = results.varying()
   for name in ("run", "encoding"):
     if name in names:
       return name
@@ -120,7 +120,9 @@ def roles_of(results: Results, without: Sequence[str] = ()) -> Roles:
     Roles(colour='encoding', row='width', column='lr', rest=())
   """
   names = [n for n in results.varying() if n not in without]
-  colour = colour_by(results, names)
+  # The same as in all other charts, so that a colour means one thing; if x has it, there is none.
+  colour = colour_by(results)
+  colour = None if colour in without else colour
   left = [n for n in names if n != colour]
   row = next((n for n in WIDTHS if n in left), None)
   column = next((n for n in LENGTHS if n in left), None)
@@ -226,8 +228,7 @@ def series_charts(results: Results) -> list[Chart]:
 def setting_charts(results: Results, metric: str) -> list[Chart]:
   """A metric against each setting that varies and is a number, a line for each other setting."""
   charts = []
-  colour = colour_by(results)
-  for x in [n for n in results.varying() if n != colour and is_numeric(results, n)]:
+  for x in [n for n in results.varying() if is_numeric(results, n)]:
     roles = roles_of(results, (x,))
     lines, gone = [], []
     for settings, records in by_setting(results, (x,)).items():
