@@ -13,10 +13,19 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import time
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WITHOUT = "there is no chromium on PATH"
+# The pipes' ends are to be 3 and 4 in the browser; first out of each other's way.
+_LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 64) for end in sys.argv[1:3]]
+for end, wanted in zip(ends, (3, 4)):
+  os.dup2(end, wanted)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Browser:
@@ -25,10 +34,10 @@ class Browser:
   def __init__(self, profile: pathlib.Path, timeout: float = 60.0):
     to_read, write = os.pipe()
     read, to_write = os.pipe()
-    # The pipe's ends are 3 and 4 in the child, as the protocol wants them.
-    command = ["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", CHROMIUM, "--headless",
+    command = [sys.executable, "-c", _LAUNCH, str(to_read), str(to_write), CHROMIUM, "--headless",
                "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
                "--disable-background-networking", f"--user-data-dir={profile}", "about:blank"]
+    profile.mkdir(parents=True, exist_ok=True)
     with open(profile.with_suffix(".log"), "wb") as log:
       self._process = subprocess.Popen(
         command, pass_fds=(to_read, to_write), stdout=log, stderr=log)

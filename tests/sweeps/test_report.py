@@ -3,14 +3,17 @@
 """Reports: the numbers in them are the records', and no name in them can do harm."""
 
 import base64
+import configparser
 import csv
 import hashlib
+import html
 import html.parser
 import json
 import math
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -24,7 +27,7 @@ from posenc_jax.sweeps import __main__ as report_module
 from posenc_jax.sweeps.show import figures, groups, heats, page, payload, table, tables, views
 from posenc_jax.sweeps.show.static import to_static_html
 from tests.support import sweep_results, sweep_toy
-from tests.support.repository import python_sources
+from tests.support.repository import ROOT, python_sources
 from tests.support.sweep_toy import Line
 
 pytest.importorskip("altair")
@@ -379,7 +382,13 @@ def test_the_report_is_rebuilt_from_the_directory_alone(two_sweeps, capsys):
 
 def test_the_report_is_a_module_of_the_installed_package(two_sweeps, tmp_path):
   """python -m posenc_jax.sweeps with nothing of the checkout in sight but the package's files."""
-  for name, text in python_sources("posenc_jax").items():
+  sources = python_sources("posenc_jax")
+  setup = configparser.ConfigParser(interpolation=None)
+  setup.read(ROOT / "setup.cfg")
+  for pattern in setup["options.package_data"]["posenc_jax"].split():
+    sources |= {str(path.relative_to(ROOT)): path.read_text()
+                for path in (ROOT / "posenc_jax").glob(pattern)}
+  for name, text in sources.items():
     (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "site" / name).write_text(text)
   done = subprocess.run(
@@ -399,7 +408,31 @@ def test_sweeps_are_compared(two_sweeps, tmp_path, capsys):
   assert [row["run"] for row in rows] == ["a"] * 4 + ["b"] * 4
   wanted = [str(r["metrics"]["loss"]) for n in "ab" for r in sweeps.load(two_sweeps / n)]
   assert [row["loss"] for row in rows] == wanted
-  assert "run a" in (tmp_path / "both" / "report.html").read_text()
+  assert '"name":"a"' in (tmp_path / "both" / "report.html").read_text()
+
+
+def test_what_differs_between_compared_sweeps_is_told(two_sweeps, tmp_path, capsys):
+  """Fault A2, of compared sweeps: 3 and 6 steps side by side, and nothing said so."""
+  argv = [str(two_sweeps / "a"), str(two_sweeps / "b"), "--out", str(tmp_path / "both")]
+  assert report_module.main(argv) == 0
+  told = "run b: settings.steps: was 3, now 6 (run a was first)"
+  assert f"note: {told}" in capsys.readouterr().err
+  for name in ("report.html", "report_static.html"):
+    assert told in (tmp_path / "both" / name).read_text()
+
+
+def test_the_command_is_one_that_runs(two_sweeps, tmp_path):
+  """Faults A7 and C1: the path of the script stood there in place of ``python -m module``."""
+  argv = ["-m", "posenc_jax.sweeps", str(two_sweeps / "a"), str(two_sweeps / "b"), "--out",
+          str(tmp_path / "both two")]
+  subprocess.run([sys.executable, *argv], cwd=ROOT, check=True, capture_output=True, timeout=300)
+  text = (tmp_path / "both two" / "report_static.html").read_text()
+  command = html.unescape(re.search("made it</h2><pre>(.*?)</pre>", text)[1])
+  assert command == shlex.join(["python", *argv])
+  bin_ = pathlib.Path(sys.executable).parent
+  done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300,
+                        env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"})
+  assert done.returncode == 0, done.stderr
 
 
 def test_mistakes_on_the_command_line_end_with_2(two_sweeps, tmp_path, capsys):
