@@ -174,7 +174,7 @@ def simple(
   return dataclasses.replace(experiment, goal=goal_of(experiment))
 
 
-def goal_of(experiment: Experiment) -> dict[str, str]:
+def goal_of(experiment: Any) -> dict[str, str]:
   """The experiment's ``goal``, or {}; raises ValueError unless it is a mapping to min and max.
 
   Example:

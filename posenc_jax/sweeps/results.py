@@ -7,7 +7,7 @@ import functools
 import itertools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from posenc_jax._errors import check_choice, explain_fault, value_error
 from posenc_jax.sweeps import tidy
@@ -15,7 +15,7 @@ from posenc_jax.sweeps.cells import Cell, canonical_json
 from posenc_jax.sweeps.experiment import DIRECTIONS
 from posenc_jax.sweeps.pairing import Difference, paired
 from posenc_jax.sweeps.records import Record
-from posenc_jax.sweeps.summaries import Summary, VectorSummary, over_lanes, vector_over_lanes
+from posenc_jax.sweeps.summaries import Summary, over_lanes, vector_over_lanes
 
 if TYPE_CHECKING:
   import pandas
@@ -69,7 +69,7 @@ class Results:
   @property
   def series(self) -> list[str]:
     """Names of all series, in the order of the records."""
-    return list(dict.fromkeys(name for record in self.records for name in record["series"]))
+    return list(dict.fromkeys(name for record in self.records for name in record.get("series", ())))
 
   @functools.cached_property
   def _columns(self) -> dict[str, list[Any]]:
@@ -125,9 +125,7 @@ class Results:
                         "Choose another")
     return found
 
-  def mean(
-    self, metric: str | None = None, over: Sequence[str] = REPEATS
-  ) -> list[Summary] | list[VectorSummary]:
+  def mean(self, metric: str | None = None, over: Sequence[str] = REPEATS) -> list[Any]:
     """Mean, standard error and 95 percent interval for each setting, over its repeats.
 
     A lane that diverged or failed is in no mean; it is counted in ``failed`` and ``statuses``.
@@ -159,9 +157,16 @@ class Results:
     metric = self._metric("mean", metric)
     return [over_lanes(records, metric, cell) for cell, records in groups.items()]
 
-  def best(
-    self, metric: str | None = None, *, by: str | None = None, direction: str | None = None,
-  ) -> Summary | None | dict[Any, Summary | None]:
+  @overload
+  def best(self, metric: str | None = ..., *, by: None = ..., direction: str | None = ...,
+           ) -> Summary | None: ...
+
+  @overload
+  def best(self, metric: str | None = ..., *, by: str, direction: str | None = ...,
+           ) -> dict[Any, Summary | None]: ...
+
+  def best(self, metric: str | None = None, *, by: str | None = None,
+           direction: str | None = None) -> Any:
     """The setting with the best mean over seeds.
 
     One with a lane that diverged or failed is chosen only if every setting has such lanes.
@@ -265,8 +270,8 @@ class Results:
 def _best(summaries: Sequence[Summary], direction: str) -> Summary | None:
   found = [s for s in summaries if s.mean is not None]
   whole = [s for s in found if not s.failed]
-  choose = min if direction == "min" else max
-  return choose(whole or found, key=lambda s: s.mean, default=None)
+  sign = 1 if direction == "min" else -1
+  return min(whole or found, key=lambda s: sign * (s.mean or 0.0), default=None)
 
 
 def collect(cells: Sequence[Cell], records: dict[str, Record], **about: Any) -> Results:

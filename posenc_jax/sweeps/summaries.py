@@ -59,7 +59,8 @@ class Summary:
   @property
   def interval(self) -> tuple[float, float] | None:
     """The 95 percent interval of the mean; None for fewer than two values."""
-    return None if self.error is None else (self.mean - self.half, self.mean + self.half)
+    half = self.half
+    return None if self.mean is None or half is None else (self.mean - half, self.mean + half)
 
   @property
   def told(self) -> str:
@@ -88,12 +89,12 @@ def summarize(
   """
   finite = [v for v in values if v is not None]
   n = len(finite)
-  mean = math.fsum(finite) / n if n else None
+  mean = math.fsum(finite) / n if n else math.nan
   error = math.sqrt(math.fsum((v - mean) ** 2 for v in finite) / (n - 1) / n) if n > 1 else None
   told = statuses or ["ok"] * len(values)
   bad = tuple("not finite" if s == "ok" else s
               for v, s in zip(values, told, strict=True) if v is None)
-  return Summary(settings, n, len(values) - n, mean, error, bad)
+  return Summary(settings, n, len(values) - n, mean if n else None, error, bad)
 
 
 def over_lanes(records: Sequence[Record], metric: str, settings: Cell) -> Summary:

@@ -94,12 +94,12 @@ def size_maps(results: Results, metric: str) -> Maps | None:
   series = None if column else length_series(results)
   names = [n for n in results.varying() if n not in axes]
   maps: dict[Cell, dict[tuple, Summary]] = {}
-  across = column
+  across = column or ""
   for settings, records in by_setting(results).items():
     fields = maps.setdefault(Cell({n: settings.get(n) for n in names}), {})
-    if series is None:
+    if series is None and column is not None:
       fields[settings.get(row), settings.get(column)] = over_lanes(records, metric, settings)
-    else:
+    elif series is not None:
       across = _axis(results, series)
       for at, summary in _all_entries(results, records, series, settings).items():
         fields[settings.get(row), at] = summary

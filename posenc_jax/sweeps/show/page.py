@@ -23,7 +23,8 @@ from posenc_jax.sweeps.show.views import Chart, shown
 @functools.cache
 def resource(name: str) -> str:
   """A file beside this one."""
-  return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+  folder = importlib.resources.files("posenc_jax.sweeps.show")
+  return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:
@@ -119,9 +120,10 @@ def _sections(results: Results, groups: Sequence[Group]) -> tuple[list[str], lis
 def paired_note(results: Results) -> str:
   """What a paired difference is."""
   better = {"min": " Less than 0 is better.", "max": " More than 0 is better."}
+  direction = results.main and results.direction(results.main)
   return ("Each is the mean over the seeds that both have of the one minus the other, with its 95 "
           "percent t-interval; grey where that contains 0. The intervals are not corrected for "
-          "the number of comparisons." + better.get(results.direction(results.main) or "", ""))
+          "the number of comparisons." + better.get(direction or "", ""))
 
 
 def about(results: Results) -> str:

@@ -16,11 +16,11 @@ from posenc_jax.sweeps.show.views import (
   Chart,
   Line,
   axes_of,
-  group_of,
   is_few,
   is_logarithmic,
   label,
   roles_of,
+  shown,
 )
 from posenc_jax.sweeps.summaries import Summary, VectorSummary
 
@@ -31,12 +31,13 @@ def _short(x: float | None, digits: int = 5) -> float | None:
   return None if x is None else float(f"{x:.{digits}g}")
 
 
-def _points(vector: VectorSummary) -> dict[str, list]:
+def _points(vector: VectorSummary) -> dict[str, Any]:
   """Means and intervals, entries without a value left out; c counts lanes where some are lost."""
   kept = [(x, s) for x, s in zip(vector.at, vector.entries, strict=True) if s.mean is not None]
   ends = [s.interval or (None, None) for _, s in kept]
-  found = {"x": [_short(x, 8) for x, _ in kept], "m": [_short(s.mean) for _, s in kept],
-           "l": [_short(low) for low, _ in ends], "h": [_short(high) for _, high in ends]}
+  found: dict[str, Any] = {
+    "x": [_short(x, 8) for x, _ in kept], "m": [_short(s.mean) for _, s in kept],
+    "l": [_short(low) for low, _ in ends], "h": [_short(high) for _, high in ends]}
   counts = [s.count for _, s in kept]
   total = max((s.count + s.failed for _, s in kept), default=0)
   if any(n != total for n in counts):
@@ -78,11 +79,10 @@ def _field_data(summary: Summary | None, row: str, column: str, heat: Heat, colo
     return {**where, "v": None, "t": "", "k": "#777", "mean": "no cell"}
   total = summary.count + summary.failed
   seeds = f"{summary.count} of {total}" + (f" ({summary.told})" if summary.failed else "")
-  known = summary.mean is not None
-  shown = f"{summary.mean:.4g}" + ("*" if summary.failed else "") if known else summary.told or "-"
-  return {**where, "v": _short(summary.mean, 6), "t": shown,
-          "k": colour(summary.mean) if known else "#a00",
-          "mean": number(summary.mean) if known else summary.told or "-",
+  mean = summary.mean
+  told = summary.told or "-" if mean is None else number(mean)
+  return {**where, "v": _short(mean, 6), "t": told + ("*" if summary.failed and mean else ""),
+          "k": "#a00" if mean is None else colour(mean), "mean": told,
           "interval": interval_text(summary), "seeds": seeds}
 
 
@@ -119,12 +119,12 @@ def paired_data(results: Results, groups: Sequence[Group]) -> dict[str, Any] | N
   settings = max(1, len(results.mean(metric)) // len(names))
   many = len(names) * (len(names) - 1) // 2 * settings > MOST_PAIRS
   value = next(v for v in results.values(roles.colour)
-               if group_of({roles.colour: v}, roles) == names[0]) if many else None
+               if shown(v) == names[0]) if many else None
   panels: dict[str, list] = {}
   for d in results.paired(roles.colour, metric, against=value):
     if d.mean is None:
       continue
-    a, b = (names.index(group_of({roles.colour: v}, roles)) for v in (d.first, d.second))
+    a, b = (names.index(shown(v)) for v in (d.first, d.second))
     low, high = d.interval or (None, None)
     panels.setdefault(label(d.settings, roles.panels), []).append(
       [a, b, label(d.settings, roles.rest), _short(d.mean), _short(low), _short(high), d.count,

@@ -60,7 +60,7 @@ def write_report(
     CannotWrite, StorageFull: the directory cannot be written.
   """
   directory = pathlib.Path(directory)
-  title = title or (results.manifest or {}).get("name") or directory.resolve().name
+  title = str(title or (results.manifest or {}).get("name") or directory.resolve().name)
   contents = {"table.csv": to_csv(results).encode()}
   drawn = _drawings(results) if figures else []
   for index, (name, png, svg) in enumerate(drawn, start=1):

@@ -25,16 +25,13 @@ def paired_table(results: Results) -> str:
   roles, metric = roles_of(results), results.main
   if roles.colour is None or metric is None:
     return ""
-  if results.direction(metric):
-    best = results.best(metric)
-    against = best.settings.get(roles.colour) if best else None
-  else:
-    against = results.values(roles.colour)[0]
+  best = results.best(metric) if results.direction(metric) else None
+  against = best.settings.get(roles.colour) if best else results.values(roles.colour)[0]
   if against is None:
     return ""
   found = [d for d in results.paired(roles.colour, metric, against=against) if d.mean is not None]
   rows = [[Field(shown(d.second), None, "name"), Field(label(d.settings, [
-    n for n in results.varying() if n != roles.colour]), None, "name"), number(d.mean),
+    n for n in results.varying() if n != roles.colour]), None, "name"), number(d.mean or 0.0),
     interval_text(d.over), d.count] for d in found[:MOST_PAIRS]]
   if not rows:
     return ""

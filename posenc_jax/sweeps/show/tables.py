@@ -72,14 +72,14 @@ def best_of(results: Results, column: Column) -> set[Cell]:
   for summary in column.means.values():
     where = Cell({n: summary.settings.get(n) for n in roles.panels})
     panels.setdefault(where, []).append(summary)
-  choose = min if column.direction == "min" else max
+  sign = 1 if column.direction == "min" else -1
   best = set()
   for summaries in panels.values():
-    known = [s for s in summaries if s.mean is not None]
-    known = [s for s in known if not s.failed] or known
+    known = [(sign * s.mean, s) for s in summaries if s.mean is not None]
+    known = [(x, s) for x, s in known if not s.failed] or known
     if len(summaries) > 1 and known:
-      top = choose(s.mean for s in known)
-      best |= {s.settings for s in known if s.mean == top}
+      top = min(x for x, _ in known)
+      best |= {s.settings for x, s in known if x == top}
   return best
 
 

@@ -189,7 +189,8 @@ def _mark(line: Line, x: str) -> float | None:
   if "multiple" in x:
     return 1.0
   lengths = [line.settings[n] for n in LENGTHS if n in line.settings]
-  return float(lengths[0]) if lengths and "position" in x else None
+  known = [float(n) for n in lengths if isinstance(n, int | float)]
+  return known[0] if known and "position" in x else None
 
 
 def series_chart(results: Results, series: str) -> Chart | None:
