@@ -56,7 +56,9 @@ def test_table_and_figure(packed, tmp_path):
   assert text.splitlines()[0].split()[:2] == ["d_model", "encoding"]
   assert text.count("+-") == 2 * 2
   figure = figures.loss_against_length(packed)
-  assert [axes.get_title() for axes in figure.axes] == ["seq_len 4", "seq_len 8"]
+  axes, = figure.axes
+  assert [bars.get_label() for bars in axes.containers] == ["4", "8"]
+  assert figure.legends[0].get_title().get_text() == "seq_len"
   paths = figures.save(figure, tmp_path, "loss")
   assert paths[0].read_bytes()[:4] == b"\x89PNG" and paths[0].stat().st_size > 10_000
 

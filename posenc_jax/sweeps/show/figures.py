@@ -129,7 +129,7 @@ def chart_figure(chart: Chart, groups: Sequence[Group]) -> "Figure":
   names = [name for name in dict.fromkeys(order) if name in handles]
   if len(names) > 1:
     figure.legend([handles[name] for name in names], names, loc="outside right upper",
-                  frameon=False, fontsize=8)
+                  frameon=False, fontsize=8, title=plain(chart.by, 32), title_fontsize=8)
   return figure
 
 

@@ -207,7 +207,7 @@
     const tools = element("div", {id: "tools"});
     if (buttons.length > 1) {
       document.getElementById("bar").append(element("div", {id: "legend",
-        className: many ? "many" : ""}, ...buttons));
+        className: many ? "many" : ""}, element("span", {className: "by"}, data.by), ...buttons));
       tools.append(choose("all", () => true), choose("none", () => false));
     }
     if (many) {

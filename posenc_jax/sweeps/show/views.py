@@ -70,7 +70,19 @@ class Panel:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-  """Panels with the same axes; ``gone`` names the settings that have no line, and why."""
+  """Panels with the same axes.
+
+  Attributes:
+    title: of the whole.
+    x: name of the axis.
+    y: name of the axis.
+    panels: those that have a line.
+    rows: how many rows of panels there are.
+    columns: how many columns.
+    by: the setting that gives the colours, or "".
+    gone: the settings that have no line, and why.
+    window: how many points the smoothed curves' means are of; 1 for no smoothing.
+  """
 
   title: str
   x: str
@@ -78,6 +90,7 @@ class Chart:
   panels: tuple[Panel, ...]
   rows: int
   columns: int
+  by: str = ""
   gone: tuple[str, ...] = ()
   window: int = 1
 
@@ -181,7 +194,8 @@ def panel_chart(results: Results, roles: Roles, lines: Sequence[Line], *, title:
       if here:
         name = label(here[0].settings, roles.panels)
         panels.append(Panel(name, here, _mark(here[0], x), i, j))
-  return Chart(title, x, y, tuple(panels), len(rows), len(columns), tuple(gone), window)
+  return Chart(title, x, y, tuple(panels), len(rows), len(columns), roles.colour or "", tuple(gone),
+               window)
 
 
 def _mark(line: Line, x: str) -> float | None:
