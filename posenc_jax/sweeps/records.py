@@ -51,7 +51,7 @@ def thin(curve: np.ndarray, points: int) -> tuple[np.ndarray, dict[str, Any]]:
     (array([3., 1.], dtype=float32), {'label': 'step', 'start': 0.5, 'step': 2})
   """
   steps = len(curve)
-  size = -(-steps // points)
+  size = -(-len(curve) // points)
   ends = range(0, steps, size)
   if size > 1:
     with np.errstate(over="ignore", invalid="ignore"):

@@ -66,13 +66,12 @@ SWEEPS = [
     'record.get("attempt", 0) > known', 'record.get("attempt", 0) < known',
     "tests/sweeps/test_faults.py::test_a_diverging_lane_leaves_its_neighbours_untouched"),
   Fault(
-    "biased-error", "posenc_jax/sweeps/results.py",
+    "biased-error", "posenc_jax/sweeps/summaries.py",
     "/ (n - 1) / n)", "/ n / n)",
     "tests/sweeps/test_run.py::test_means_are_over_seeds_and_leave_failures_out"),
   Fault(
-    "mean-of-diverged", "posenc_jax/sweeps/results.py",
-    'record["metrics"].get(metric) if record["status"] == "ok" else None',
-    'record["metrics"].get(metric)',
+    "mean-of-diverged", "posenc_jax/sweeps/summaries.py",
+    'r["metrics"].get(metric) if r["status"] == "ok" else None for r', 'r["metrics"].get(metric) for r',
     "tests/sweeps/test_run.py::test_means_are_over_seeds_and_leave_failures_out"),
   Fault(
     "shares-of-few-groups", "posenc_jax/sweeps/plan/planner.py",
@@ -236,11 +235,6 @@ SWEEPS = [
     "best-of-survivors", "posenc_jax/sweeps/results.py",
     "min(whole or found,", "min(found,",
     "tests/sweeps/test_results.py::test_the_best_has_all_its_seeds_if_any_setting_has"),
-  Fault(
-    "diverged-lanes-averaged", "posenc_jax/sweeps/summaries.py",
-    'values = [r["metrics"].get(metric) if r["status"] == "ok" else None for r in records]',
-    'values = [r["metrics"].get(metric) for r in records]',
-    "tests/sweeps/test_results.py::test_a_metric_of_a_lane_that_diverged_is_in_no_mean"),
   Fault(
     "interval-of-a-normal", "posenc_jax/sweeps/summaries.py",
     "stdtrit(freedom, (1 + LEVEL) / 2)", "stdtrit(10**9, (1 + LEVEL) / 2)",
