@@ -71,7 +71,8 @@ SWEEPS = [
     "tests/sweeps/test_run.py::test_means_are_over_seeds_and_leave_failures_out"),
   Fault(
     "mean-of-diverged", "posenc_jax/sweeps/summaries.py",
-    'r["metrics"].get(metric) if r["status"] == "ok" else None for r', 'r["metrics"].get(metric) for r',
+    'r["metrics"].get(metric) if r["status"] == "ok" else None for r',
+    'r["metrics"].get(metric) for r',
     "tests/sweeps/test_run.py::test_means_are_over_seeds_and_leave_failures_out"),
   Fault(
     "shares-of-few-groups", "posenc_jax/sweeps/plan/planner.py",
