@@ -421,6 +421,18 @@ def test_what_differs_between_compared_sweeps_is_told(two_sweeps, tmp_path, caps
     assert told in (tmp_path / "both" / name).read_text()
 
 
+def test_different_sweeps_are_not_merged(two_sweeps, tmp_path, capsys):
+  """Fault A2: 3 and 6 steps were averaged as seeds, with exit status 0."""
+  a, b = str(two_sweeps / "a"), str(two_sweeps / "b")
+  with pytest.raises(sweeps.SettingsChanged, match="settings.steps: was 3, now 6"):
+    sweeps.load(a, b)
+  with pytest.raises(SystemExit) as stop:
+    report_module.main([a, b, "--merge", "--out", str(tmp_path / "both")])
+  assert stop.value.code == 2 and not (tmp_path / "both").exists()
+  assert "wanted shares of one sweep" in capsys.readouterr().err
+  assert len(sweeps.load(a, a)) == 4
+
+
 def test_the_command_is_one_that_runs(two_sweeps, tmp_path):
   """Faults A7 and C1: the path of the script stood there in place of ``python -m module``."""
   argv = ["-m", "posenc_jax.sweeps", str(two_sweeps / "a"), str(two_sweeps / "b"), "--out",
