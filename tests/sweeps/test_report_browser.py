@@ -4,6 +4,7 @@
 
 import pytest
 
+from posenc_jax import sweeps
 from posenc_jax.sweeps.show.page import to_html
 from tests.support import browser as driver
 from tests.support import sweep_results
@@ -107,6 +108,20 @@ def test_differences_to_another_method(browser, tmp_path):
   assert {name for name, *_ in rows} == set(wanted)
   for name, *numbers in rows:
     assert numbers == pytest.approx([wanted[name].mean, *wanted[name].interval], rel=1e-3)
+
+
+@pytest.mark.parametrize("width", [1300, 420])
+def test_long_names_stay_in_the_window_and_dashes_are_explained(browser, tmp_path, width):
+  records = [sweep_results.made_up_record(cell, good=0.1, far=0.2) for cell in sweeps.grid(
+    encoding=["rotary", "x" * 300], d_model=[32, 64], seq_len=[32, 64],
+    learning_rate=[0.003, 0.03], seed=range(2))]
+  show(browser, tmp_path / "report.html", to_html(sweeps.Results(tuple(records)), "x" * 300),
+       width=width)
+  assert browser.messages == []
+  assert browser.evaluate("document.documentElement.scrollWidth") == width
+  assert browser.evaluate("document.querySelector('.dashes').textContent").split("learning") == [
+    " ", "_rate 0.003 ", "_rate 0.03"]
+  assert browser.evaluate(LINES) == 4
 
 
 def test_hostile_names_are_inert(browser, tmp_path, monkeypatch):

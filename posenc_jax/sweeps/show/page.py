@@ -164,7 +164,7 @@ def to_html(results: Results, title: str) -> str:
   groups = groups_of(results)
   roles = views.roles_of(results)
   sections, data = _sections(results, groups)
-  ours, bundle = resource("report.js"), charts.bundle()
+  ours, bundle = resource("report.js") + resource("tables.js"), charts.bundle()
   policy = (f"default-src 'none'; script-src {_digest(bundle)} {_digest(ours)}; "
             "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'")
   table = tables.results_table(results)

@@ -1,5 +1,5 @@
 "use strict";
-// Fills the panels of report.html from its JSON, and lets one hide methods and sort tables.
+// Fills the panels of report.html from its JSON, and lets one hide methods.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const groups = data.groups;  // the last is for charts without colours, and in no legend
@@ -165,17 +165,21 @@
   };
 
   // The bar: a button for each method, and what is drawn of the lines.
-  const buttons = groups.slice(0, -1).map((group, index) => {
+  const sampleOf = (colour, width, dash) => {
     const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const stroke = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    sample.setAttribute("width", "22");
+    sample.setAttribute("width", "26");
     sample.setAttribute("height", "8");
-    stroke.setAttribute("d", "M0 4H22");
-    stroke.setAttribute("stroke", group.colour);
-    stroke.setAttribute("stroke-width", "3");
-    stroke.setAttribute("stroke-dasharray", group.dash.join(" "));
+    stroke.setAttribute("d", "M0 4H26");
+    stroke.setAttribute("stroke", colour);
+    stroke.setAttribute("stroke-width", width);
+    stroke.setAttribute("stroke-dasharray", dash.join(" "));
     sample.append(stroke);
-    const button = element("button", {type: "button", title: group.name}, sample, group.name);
+    return sample;
+  };
+  const buttons = groups.slice(0, -1).map((group, index) => {
+    const button = element("button", {type: "button", title: group.name},
+      sampleOf(group.colour, 3, group.dash), group.name);
     button.onclick = (event) => {
       if (event.altKey) state.on = groups.map((_, i) => i === index || i === buttons.length);
       else state.on[index] = !state.on[index];
@@ -232,8 +236,14 @@
   }
   for (const place of document.querySelectorAll("section")) {
     const control = place.querySelector(".control"), first = place.querySelector(".plot");
-    if (!control || !first) continue;
+    if (!first) continue;
     const chart = data.charts[Number(first.dataset.chart)];
+    if (chart.kind === "lines" && chart.rests.length > 1) {  // What the dashes mean.
+      place.querySelector(".panels").before(element("p", {className: "dashes"},
+        ...chart.rests.map((rest, i) => element("span", {},
+          sampleOf("#555", 1.6, RESTS[i % RESTS.length]), ` ${rest}`))));
+    }
+    if (!control) continue;
     const select = element("select", {}, ...chart.bases.map((index) =>
       element("option", {value: String(index)}, groups[index].name)));
     chart.base = chart.bases[0];
@@ -256,45 +266,5 @@
   addEventListener("beforeprint", () => {
     for (const plot of plots) if (!plot.started) draw(plot).catch(failed);
   });
-
-  // Tables: a click on a heading sorts, words in the field filter.
-  const keyOf = (row, index) => {
-    const field = row.cells[index];
-    return "by" in field.dataset ? Number(field.dataset.by) : field.textContent;
-  };
-  const compare = (a, b) => {
-    if (typeof a === "number" && typeof b === "number") return a - b;
-    if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
-    return a.localeCompare(b, undefined, {numeric: true});
-  };
-  for (const table of document.querySelectorAll("table.sortable")) {
-    const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
-    const rows = [...body.rows];
-    table.classList.add("live");
-    heads.forEach((head, index) => {
-      head.tabIndex = 0;
-      const sort = () => {
-        const down = head.getAttribute("aria-sort") === "ascending";
-        heads.forEach((other) => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const keyed = rows.map((row) => [keyOf(row, index), row]);
-        keyed.sort((one, two) => (down ? -1 : 1) * compare(one[0], two[0]));
-        body.append(...keyed.map((pair) => pair[1]));
-      };
-      head.onclick = sort;
-      head.onkeydown = (event) => event.key === "Enter" && sort();
-    });
-    if (rows.length < 8) continue;
-    const field = element("input", {className: "filter", type: "search",
-      placeholder: `filter ${rows.length} rows`});
-    field.oninput = () => {
-      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-      for (const row of rows) {
-        const held = row.textContent.toLowerCase();
-        row.hidden = !words.every((word) => held.includes(word));
-      }
-    };
-    table.parentElement.before(field);
-  }
   window.plots = plots;
 })();
