@@ -236,7 +236,7 @@ def series_chart(results: Results, series: str) -> Chart | None:
 
 def series_charts(results: Results) -> list[Chart]:
   """A chart for each series: short ones first, training curves last."""
-  found = [chart for chart in (series_chart(results, s) for s in results.series) if chart]
+  found = filter(None, (series_chart(results, s) for s in results.series))
   return sorted(found, key=lambda c: (c.x == "step", not is_few(c)))
 
 
@@ -281,10 +281,7 @@ class Axes:
 
 
 def axes_of(chart: Chart) -> Axes:
-  """Few x values, such as lengths, are ticks themselves and get error bars.
-
-  They usually double, so they are spread evenly from a factor of eight on.
-  """
+  """Few x values, such as lengths, are ticks; as they double, in powers from a factor of 8 on."""
   xs = sorted({x for line in chart.lines for x in line.points.at})
   few = tuple(xs) if len(xs) <= FEW else ()
   means = [m for line in chart.lines for m in (line.smooth or line.points).mean if m is not None]
