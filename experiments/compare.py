@@ -12,13 +12,11 @@ was stopped. ``run(config)`` does the same from a notebook, without flags.
 """
 
 import dataclasses
-import pathlib
-import sys
 
 from absl import flags as absl_flags
 
 from experiments import data as data_lib
-from experiments import encodings, figures, flags, language
+from experiments import encodings, flags, language
 from posenc_jax import sweeps
 from posenc_jax._errors import explain_fault
 
@@ -119,34 +117,37 @@ def run(config: Config) -> sweeps.Results | sweeps.Plan:
   experiment = config.experiment()
   if config.dry_run:
     return sweeps.plan(experiment, config.cells(), config.out, options=config.options)
-  results = sweeps.run(experiment, config.cells(), config.out, options=config.options)
-  if config.out is not None:
-    figures.loss_against_length(results, pathlib.Path(config.out) / "figures")
-  return results
+  return sweeps.run(experiment, config.cells(), config.out, options=config.options)
 
 
 def table(results: sweeps.Results) -> str:
-  """Nats per token, mean and standard error over seeds, a row for each other setting."""
+  """Nats per token, mean and standard error over seeds, a row for each other setting.
+
+  Lanes that diverged or failed are in no mean; the last column says how many seeds count.
+  """
+  if "loss_by_multiple" not in results.series:
+    return "no results yet"
+  vectors = results.mean("loss_by_multiple")
+  multiples = sorted({m for vector in vectors for m in vector.at})
+  lanes = {s.settings: s for s in results.mean("loss")}
   rows = []
-  groups: dict[tuple, list] = {}
-  for record in results:
-    setting = tuple((k, v) for k, v in record["cell"].items() if k != "seed")
-    groups.setdefault(setting, []).append(record)
-  multiples: list = []
-  for setting, records in groups.items():
-    fine = [r for r in records if r["status"] == "ok"]
-    cells = [f"{v:g}" if isinstance(v, float) else str(v) for _, v in setting]
-    if fine:
-      multiples = records[0]["axes"]["loss_by_multiple"]["values"]
-      curves = [r["series"]["loss_by_multiple"] for r in fine]
-      cells += [figures.mean_and_error([c[i] for c in curves]) for i in range(len(multiples))]
-    else:
-      cells += [records[0]["status"]]
-    rows.append(cells + [str(len(fine))])
-  head = [k for k, _ in next(iter(groups))] + [f"{m:g}x" for m in multiples] + ["seeds"]
-  width = [max(len(r[i]) if i < len(r) else 0 for r in [head, *rows]) for i in range(len(head))]
-  line = lambda r: "  ".join(c.ljust(w) for c, w in zip(r, width, strict=False)).rstrip()
+  for vector in vectors:
+    entries, lane = dict(zip(vector.at, vector.entries, strict=True)), lanes[vector.settings]
+    cells = [f"{v:g}" if isinstance(v, float) else str(v) for v in vector.settings.values()]
+    cells += [_number(entries.get(m, lane)) for m in multiples]
+    total = lane.count + lane.failed
+    rows.append([*cells, f"{lane.count} of {total}: {lane.told}" if lane.failed else str(total)])
+  head = [*vectors[0].settings, *(f"{m:g}x" for m in multiples), "seeds"]
+  width = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
+  line = lambda r: "  ".join(c.ljust(w) for c, w in zip(r, width, strict=True)).rstrip()
   return "\n".join([line(head), line(["-" * w for w in width]), *map(line, rows)])
+
+
+def _number(summary: sweeps.Summary) -> str:
+  """"mean +- standard error"; what became of the lanes if none has a value."""
+  if summary.mean is None:
+    return summary.told or "-"
+  return f"{summary.mean:.3f}" + ("" if summary.error is None else f" +- {summary.error:.3f}")
 
 
 def main(config: Config) -> int:
@@ -198,7 +199,7 @@ if __name__ == "__main__":
     values = {f.name: absl_flags.FLAGS[f.name].value for f in dataclasses.fields(Config)
               if f.name not in ("options", "corpus")}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    config = Config(**values, options=flags.sweep_options(tuple(sys.argv)))
+    config = Config(**values, options=flags.sweep_options(sweeps.command_line()))
     found = config.faults()
     try:
       config = dataclasses.replace(config, corpus=config.read())

@@ -17,7 +17,7 @@ This is a whole sweep, as in a notebook. With a directory as its third argument,
 >>> cells = sweeps.grid(width=[4, 8], lr=[0.1, 0.03], seed=range(3))
 >>> results = sweeps.run(sweeps.simple(make_train, static=["width"]), cells, progress=False)
 >>> len(results), results.settings, results.mean("loss")[0].count
-(12, ['lr', 'seed', 'width'], 3)
+(12, ['width', 'lr', 'seed'], 3)
 
 The parts, in the order of use:
 
@@ -42,8 +42,12 @@ The parts, in the order of use:
             for batching, max_lanes, memory_limit, devices, shard, distributed, checkpoint_seconds,
             repair, retry, report, tensorboard, compile_cache, profile_dir, argv.
   results   ``load(directory)`` -> ``Results``: iterate for records (dicts with cell, status,
-            metrics, series, axes), ``results[cell]``, ``.mean(metric)``, ``.table()``.
-  report    ``write_report(results, directory)``: report.html, table.csv, figures.
+            metrics, series, axes), ``results[cell]``, ``.mean(metric)`` of metrics and series,
+            ``.best()``, ``.paired(by="encoding")``, ``.table()``, ``.to_pandas(series=False)``.
+            Means are over seeds only. ``goal={"accuracy": "max"}`` of the experiment names the main
+            metric and its direction; without it that is the lowest loss.
+  report    ``write_report(results, directory)``: report.html, report_static.html, table.csv,
+            figures. ``argv=sweeps.command_line()`` among the options puts the command into it.
   errors    each has an ``exit_code``; a script's main says ``with sweeps.exits(): ...`` and ends
             with ``sys.exit(results.exit_code)``.
 
@@ -54,6 +58,7 @@ errors) know no room. The rooms plan, store and show import only them; run impor
 """
 
 from posenc_jax.sweeps.cells import Cell, grid
+from posenc_jax.sweeps.command import command_line
 from posenc_jax.sweeps.errors import (
   CannotWrite,
   CorruptStore,
@@ -68,17 +73,20 @@ from posenc_jax.sweeps.errors import (
 )
 from posenc_jax.sweeps.experiment import Experiment, Train, simple, split_by_name
 from posenc_jax.sweeps.options import Options
+from posenc_jax.sweeps.pairing import Difference
 from posenc_jax.sweeps.plan.planner import Plan
-from posenc_jax.sweeps.results import Results, Summary
+from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.run.dry_run import plan
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.show.report import main_metric, write_report
 from posenc_jax.sweeps.store.reading import load
+from posenc_jax.sweeps.summaries import Summary, VectorSummary
 
 __all__ = [
   "CannotWrite",
   "Cell",
   "CorruptStore",
+  "Difference",
   "DirectoryInUse",
   "Experiment",
   "Interrupted",
@@ -91,6 +99,8 @@ __all__ = [
   "SweepError",
   "SweepWarning",
   "Train",
+  "VectorSummary",
+  "command_line",
   "exit_code",
   "exits",
   "grid",

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from posenc_jax import sweeps
 from posenc_jax._errors import value_error
+from posenc_jax.sweeps.store import manifest
 
 
 def compare(directories: Sequence[pathlib.Path]) -> sweeps.Results:
@@ -27,14 +28,15 @@ def compare(directories: Sequence[pathlib.Path]) -> sweeps.Results:
     directories: of sweeps; if two have one name, ``run`` is the whole path.
 
   Returns:
-    Results without a manifest, since each sweep has its own.
+    Results without a manifest, since each sweep has its own; what differs between them in
+    experiment, settings or data is among the notes.
   """
   names = [d.resolve().name for d in directories]
   if len(set(names)) < len(names):
     names = [str(d) for d in directories]
   if len(set(names)) < len(names):
     raise value_error("report: directories", names, "each one once", "Drop the repeats")
-  records, missing, notes, code = [], [], [], 0
+  records, missing, notes, code, first = [], [], [], 0, {}
   for name, directory in zip(names, directories, strict=True):
     found = sweeps.load(directory)
     for record in found:
@@ -42,8 +44,14 @@ def compare(directories: Sequence[pathlib.Path]) -> sweeps.Results:
       records.append({**record, "cell": dict(cell), "id": cell.id})
     missing += [cell.replace(run=name) for cell in found.missing]
     notes += found.notes
+    about = found.manifest or {}
+    first = first or about
+    for field in manifest.MUST_MATCH:
+      notes += [f"run {name}: {line} (run {names[0]} was first)"
+                for line in manifest.differences(first.get(field), about.get(field), field)]
     code = max(code, found.exit_code)
-  return sweeps.Results(tuple(records), tuple(missing), notes=tuple(notes), exit_code=code)
+  return sweeps.Results(tuple(records), tuple(missing), notes=tuple(notes), exit_code=code,
+                        goal=first.get("goal") or {})
 
 
 def report(
@@ -56,7 +64,7 @@ def report(
     directories: of sweeps.
     out: where to write; needed for more than one directory.
     merge: the directories are shares of one sweep rather than sweeps to compare.
-    metric: what the printed table shows; None for the loss.
+    metric: what the printed table shows; None for the main metric.
 
   Returns:
     The results reported on.
@@ -71,7 +79,7 @@ def report(
   results = sweeps.load(*paths) if merge or len(paths) == 1 else compare(paths)
   out = pathlib.Path(out) if out is not None else paths[0]
   if results.manifest is None:
-    results = dataclasses.replace(results, manifest={"argv": sys.argv})
+    results = dataclasses.replace(results, manifest={"argv": list(sweeps.command_line())})
   sweeps.write_report(results, out)
   metric = metric or sweeps.main_metric(results)
   print(results.table(metric) if metric else "no results yet")
@@ -88,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser.add_argument("directories", nargs="+", metavar="DIR", help="a sweep's directory")
   parser.add_argument("--out", help="where to write; default: the directory itself")
   parser.add_argument("--merge", action="store_true", help="the directories are one sweep's shares")
-  parser.add_argument("--metric", help="the printed table's metric; default: loss")
+  parser.add_argument("--metric", help="the printed table's metric; default: the main one")
   args = parser.parse_args(argv)
   try:
     with sweeps.exits():

@@ -22,9 +22,10 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from posenc_jax._errors import type_error, value_error
+from posenc_jax._errors import check_choice, type_error, value_error
 from posenc_jax.sweeps.cells import Cell
 
+DIRECTIONS = ("min", "max")
 PyTree = Any
 Traced = dict[str, Any]
 
@@ -74,6 +75,8 @@ class Experiment(Protocol):
       the manifest and compared on resume. A dataclass experiment is its own settings.
     data: a string that identifies the training data, such as its SHA-256.
     name: a name for reports; else the class's.
+    goal: {metric: "min" or "max"}, the main metric first, as in {"accuracy": "max"}. Reports mark
+      what is best by it. Without one the main metric is "loss", of which less is better.
   """
 
   def split(self, cell: Cell) -> tuple[Hashable, Traced]:
@@ -112,6 +115,7 @@ class Simple:
   settings: Any = None
   data: str | None = None
   name: str = "simple"
+  goal: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   def split(self, cell: Cell) -> tuple[Hashable, Traced]:
     """Divides by name; see ``split_by_name``."""
@@ -133,6 +137,7 @@ def simple(
   settings: Any = None,
   data: str | None = None,
   name: str = "simple",
+  goal: Mapping[str, str] | None = None,
 ) -> Simple:
   """Makes an experiment of one function; settings that are no numbers are always static.
 
@@ -143,12 +148,14 @@ def simple(
     settings: what all cells share, for the manifest.
     data: identifies the data, for the manifest.
     name: for reports.
+    goal: "min" or "max" for metrics, the main one first; see ``Experiment``.
 
   Returns:
     An experiment whose ``split`` is ``split_by_name`` with these names.
 
   Raises:
     TypeError: the first argument is no function, or ``static`` is one text.
+    ValueError: a goal is neither "min" nor "max".
 
   Example:
     >>> import jax
@@ -163,7 +170,24 @@ def simple(
                      "Give make_train(static) -> train(traced, key)")
   if isinstance(static, str):
     raise type_error("simple: static", repr(static), "a list of names", f"Write [{static!r}]")
-  return Simple(make_train, tuple(static), settings, data, name)
+  experiment = Simple(make_train, tuple(static), settings, data, name, goal or {})
+  return dataclasses.replace(experiment, goal=goal_of(experiment))
+
+
+def goal_of(experiment: Any) -> dict[str, str]:
+  """The experiment's ``goal``, or {}; raises ValueError unless it is a mapping to min and max.
+
+  Example:
+    >>> goal_of(simple(lambda static: None, goal={"accuracy": "max"}))
+    {'accuracy': 'max'}
+  """
+  goal = getattr(experiment, "goal", None) or {}
+  if not isinstance(goal, Mapping):
+    raise type_error("experiment: goal", repr(goal), 'a mapping such as {"accuracy": "max"}',
+                     "Name the metric and its direction")
+  for metric, direction in goal.items():
+    check_choice(f"experiment: goal: {metric}", direction, DIRECTIONS)
+  return dict(goal)
 
 
 def as_train(experiment: Experiment, static: Hashable) -> Train:

@@ -50,13 +50,18 @@ def thin(curve: np.ndarray, points: int) -> tuple[np.ndarray, dict[str, Any]]:
     >>> thin(np.array([4.0, 2.0, 1.0, 1.0]), 2)
     (array([3., 1.], dtype=float32), {'label': 'step', 'start': 0.5, 'step': 2})
   """
+  steps = len(curve)
   size = -(-len(curve) // points)
-  ends = range(0, len(curve), size)
+  ends = range(0, steps, size)
   if size > 1:
     with np.errstate(over="ignore", invalid="ignore"):
       curve = np.array([np.mean(curve[e:e + size], dtype=np.float64) for e in ends])
       curve = curve.astype(np.float32)
-  return curve, {"label": "step", "start": (size - 1) / 2, "step": size}
+  axis: dict[str, Any] = {"label": "step", "start": (size - 1) / 2, "step": size}
+  if steps % size:  # The last bin is shorter, and its middle earlier.
+    middles = [(e + min(e + size, steps) - 1) / 2 for e in ends]
+    axis = {"label": "step", "values": middles}
+  return curve, axis
 
 
 def _first_bad_step(curves: dict[str, np.ndarray], watch: str) -> int | None:
@@ -133,6 +138,15 @@ def make_record(
     "nonfinite": nonfinite,
     "axes": labelled,
   }
+
+
+def axis_values(record: Record, series: str) -> list[float]:
+  """What the entries of a series stand for, as numbers for a plot's axis."""
+  axis = record.get("axes", {}).get(series, {})
+  if "values" in axis:
+    return axis["values"]
+  start, step = axis.get("start", 0.0), axis.get("step", 1.0)
+  return [float(start + i * step) for i in range(len(record["series"][series]))]
 
 
 def oom_record(cell: Cell, message: str) -> Record:

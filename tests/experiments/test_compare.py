@@ -55,14 +55,19 @@ def test_table_and_figure(packed, tmp_path):
   text = compare.table(packed)
   assert text.splitlines()[0].split()[:2] == ["d_model", "encoding"]
   assert text.count("+-") == 2 * 2
-  paths = figures.loss_against_length(packed, tmp_path)
+  figure = figures.loss_against_length(packed)
+  axes, = figure.axes
+  assert [bars.get_label() for bars in axes.containers] == ["4", "8"]
+  assert figure.legends[0].get_title().get_text() == "seq_len"
+  paths = figures.save(figure, tmp_path, "loss")
   assert paths[0].read_bytes()[:4] == b"\x89PNG" and paths[0].stat().st_size > 10_000
 
 
-def test_mean_and_error():
-  values = [1.0, 4.0, 4.0]
-  mean, error = figures.statistics_of(values)
-  np.testing.assert_allclose([mean, error], [3.0, np.std(values, ddof=1) / 3**0.5])
+def test_the_table_is_mean_and_standard_error_over_seeds(packed):
+  losses = [r["series"]["loss_by_multiple"][1] for r in packed if r["cell"]["seq_len"] == 8]
+  row, = [line for line in compare.table(packed).splitlines() if line.split()[3:4] == ["8"]]
+  error = np.std(losses, ddof=1) / 2**0.5
+  assert row.endswith(f"{np.mean(losses):.3f} +- {error:.3f}  2")
 
 
 def _experiment(**changes):

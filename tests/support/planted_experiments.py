@@ -38,9 +38,9 @@ EXPERIMENTS = [
     "jnp.minimum(1.0, clip", "jnp.maximum(1.0, clip",
     "tests/experiments/test_compare.py::test_adam_with_clipping_against_numpy"),
   Fault(
-    "error-of-the-sample", "experiments/figures.py",
+    "error-of-the-sample", "posenc_jax/sweeps/summaries.py",
     "/ (n - 1) / n)", "/ (n - 1))",
-    "tests/experiments/test_compare.py::test_mean_and_error"),
+    "tests/experiments/test_compare.py::test_the_table_is_mean_and_standard_error_over_seeds"),
   Fault(
     "luke-held-out", "experiments/data.py",
     "30, 43, 58", "30, 42, 58",

@@ -66,13 +66,13 @@ SWEEPS = [
     'record.get("attempt", 0) > known', 'record.get("attempt", 0) < known',
     "tests/sweeps/test_faults.py::test_a_diverging_lane_leaves_its_neighbours_untouched"),
   Fault(
-    "biased-error", "posenc_jax/sweeps/results.py",
+    "biased-error", "posenc_jax/sweeps/summaries.py",
     "/ (n - 1) / n)", "/ n / n)",
     "tests/sweeps/test_run.py::test_means_are_over_seeds_and_leave_failures_out"),
   Fault(
-    "mean-of-diverged", "posenc_jax/sweeps/results.py",
-    'record["metrics"].get(metric) if record["status"] == "ok" else None',
-    'record["metrics"].get(metric)',
+    "mean-of-diverged", "posenc_jax/sweeps/summaries.py",
+    'r["metrics"].get(metric) if r["status"] == "ok" else None for r',
+    'r["metrics"].get(metric) for r',
     "tests/sweeps/test_run.py::test_means_are_over_seeds_and_leave_failures_out"),
   Fault(
     "shares-of-few-groups", "posenc_jax/sweeps/plan/planner.py",
@@ -201,37 +201,117 @@ SWEEPS = [
     'any("torn" not in note for note in notes)', "bool(notes)",
     "tests/sweeps/test_store.py::test_loading_changes_nothing_and_tells_what_is_wrong"),
   Fault(
-    "column-name-unescaped", "posenc_jax/sweeps/show/svg.py",
-    "{text(heat.column)}", "{heat.column}",
+    "axis-name-unescaped", "posenc_jax/sweeps/show/page.py",
+    "<section><h2>{text(title)}</h2>{kind}", "<section><h2>{title}</h2>{kind}",
     "tests/sweeps/test_report.py::test_hostile_names_of_axes_change_no_tag_of_the_page"),
   Fault(
-    "title-unescaped", "posenc_jax/sweeps/show/svg.py",
+    "title-unescaped", "posenc_jax/sweeps/show/page.py",
     "<title>{text(title)}</title>", "<title>{title}</title>",
     "tests/sweeps/test_report.py::test_hostile_names_change_no_tag_of_the_page"),
   Fault(
-    "scripts-allowed", "posenc_jax/sweeps/show/report.py",
-    "\"default-src 'none'; style-src", "\"default-src 'self'; style-src",
-    "tests/sweeps/test_report.py::test_the_page_forbids_everything_but_its_own_style"),
+    "data-ends-its-script", "posenc_jax/sweeps/show/payload.py",
+    '.replace("<", "\\\\u003c")', "",
+    "tests/sweeps/test_report.py::test_hostile_names_change_no_tag_of_the_page"),
   Fault(
-    "seeds-that-failed", "posenc_jax/sweeps/show/report.py",
-    'f"{done} of {total}"', "str(done)",
-    "tests/sweeps/test_report.py::test_the_table_holds_mean_error_and_count"),
+    "scripts-of-anyone", "posenc_jax/sweeps/show/page.py",
+    "script-src {_digest(bundle)} {_digest(ours)};", "script-src 'unsafe-inline';",
+    "tests/sweeps/test_report.py::test_the_page_allows_its_own_two_scripts_and_nothing_else"),
+  Fault(
+    "scripts-allowed", "posenc_jax/sweeps/show/static.py",
+    "\"default-src 'none'; style-src", "\"default-src 'self'; style-src",
+    "tests/sweeps/test_report.py::test_the_static_page_runs_nothing"),
+  Fault(
+    "seeds-that-failed", "posenc_jax/sweeps/show/tables.py",
+    'f"{done} of {len(records)} ({told})"', "str(done)",
+    "tests/sweeps/test_report.py::test_the_table_holds_mean_interval_and_count"),
+  Fault(
+    "bold-of-the-worst", "posenc_jax/sweeps/show/tables.py",
+    'sign = 1 if column.direction == "min" else -1', "sign = 1",
+    "tests/sweeps/test_report.py::test_bold_is_the_best_of_each_panel_in_the_metrics_direction"),
+  Fault(
+    "bold-without-a-direction", "posenc_jax/sweeps/results.py",
+    '"min" if "loss" in name.lower() else None', '"min"',
+    "tests/sweeps/test_results.py::test_the_direction_is_the_experiments"),
+  Fault(
+    "best-of-survivors", "posenc_jax/sweeps/results.py",
+    "min(whole or found,", "min(found,",
+    "tests/sweeps/test_results.py::test_the_best_has_all_its_seeds_if_any_setting_has"),
+  Fault(
+    "interval-of-a-normal", "posenc_jax/sweeps/summaries.py",
+    "stdtrit(freedom, (1 + LEVEL) / 2)", "stdtrit(10**9, (1 + LEVEL) / 2)",
+    "tests/sweeps/test_results.py::test_intervals_are_students"),
+  Fault(
+    "interval-one-sided", "posenc_jax/sweeps/summaries.py",
+    "(1 + LEVEL) / 2)", "LEVEL)",
+    "tests/sweeps/test_results.py::test_intervals_are_students"),
+  Fault(
+    "freedom-of-n", "posenc_jax/sweeps/summaries.py",
+    "t_quantile(self.count - 1)", "t_quantile(self.count)",
+    "tests/sweeps/test_results.py::test_intervals_are_students"),
+  Fault(
+    "pairs-turned-round", "posenc_jax/sweeps/pairing.py",
+    "other[s] - one[s]", "one[s] - other[s]",
+    "tests/sweeps/test_results.py::test_paired_differences_against_scipy"),
+  Fault(
+    "rates-as-seeds", "posenc_jax/sweeps/show/views.py",
+    "without(*REPEATS, *without), [])", 'without(*REPEATS, *without, "learning_rate"), [])',
+    "tests/sweeps/test_results.py::test_learning_rates_are_not_averaged_in_lines_and_maps"),
+  Fault(
+    "smoothed-after-the-mean", "posenc_jax/sweeps/show/views.py",
+    'smoothed(r["series"].get(series, []), half)', 'list(r["series"].get(series, []))',
+    "tests/sweeps/test_report.py::test_smoothing_is_lane_by_lane_and_keeps_the_ends"),
+  Fault(
+    "smoothing-bends-the-ends", "posenc_jax/sweeps/show/smooth.py",
+    "np.minimum(half, np.minimum(at, len(x) - 1 - at))", "np.minimum(half, at)",
+    "tests/sweeps/test_report.py::test_smoothing_is_lane_by_lane_and_keeps_the_ends"),
+  Fault(
+    "group-seconds-each", "posenc_jax/sweeps/show/tables.py",
+    '.get("seconds", 0.0) / lanes(results, r)', '.get("seconds", 0.0)',
+    "tests/sweeps/test_report.py::test_plan_wall_time_and_command"),
+  Fault(
+    "csv-without-lengths", "posenc_jax/sweeps/tidy.py",
+    "MOST_ENTRIES = 16", "MOST_ENTRIES = 1",
+    "tests/sweeps/test_results.py::test_the_csv_holds_the_loss_at_each_multiple"),
   Fault(
     "formula-by-at", "posenc_jax/sweeps/show/table.py",
     '"-", "@", ', '"-", ',
     "tests/sweeps/test_report.py::test_csv_holds_all_cells_and_no_formula"),
   Fault(
-    "series-axis-start", "posenc_jax/sweeps/show/views.py",
-    "[start + i * step for", "[i * step for",
+    "series-axis-start", "posenc_jax/sweeps/records.py",
+    "float(start + i * step)", "float(i * step)",
     "tests/sweeps/test_report.py::test_curves_are_means_over_seeds_on_their_own_axis"),
   Fault(
-    "heat-of-the-first", "posenc_jax/sweeps/show/views.py",
-    "found.get((r, c), []), Cell()).mean", "found.get((r, c), [])[:1], Cell()).mean",
+    "last-bin-as-long", "posenc_jax/sweeps/records.py",
+    "(e + min(e + size, steps) - 1) / 2", "(e + e + size - 1) / 2",
+    "tests/sweeps/test_run.py::test_the_last_bin_of_a_curve_is_where_its_steps_are"),
+  Fault(
+    "heat-of-the-first", "posenc_jax/sweeps/show/heats.py",
+    "over_lanes(records, metric, settings)", "over_lanes(records[:1], metric, settings)",
     "tests/sweeps/test_report.py::test_heat_maps_are_width_by_length_for_each_encoding"),
   Fault(
     "figures-dated", "posenc_jax/sweeps/show/figures.py",
     '{"Date": None} if kind == "svg" else {"Software": None}', "{}",
-    "tests/sweeps/test_report.py::test_figures_are_png_and_svg_the_same_each_time"),
+    "tests/sweeps/test_report_files.py::test_figures_are_png_and_svg_the_same_each_time"),
+  Fault(
+    "own-files-replaced", "posenc_jax/sweeps/show/written.py",
+    "in hashes\n  except OSError", "in hashes or True\n  except OSError",
+    "tests/sweeps/test_report_files.py::test_files_of_ones_own_stay"),
+  Fault(
+    "files-outside-removed", "posenc_jax/sweeps/show/written.py",
+    'and ".." not in path.parts', "",
+    "tests/sweeps/test_report_files.py::test_a_list_that_names_files_elsewhere_removes_none"),
+  Fault(
+    "list-after-the-files", "posenc_jax/sweeps/show/written.py",
+    "{name: [*old.get(name, []), *new.get(name, [])] for name", "{name: old.get(name, []) for name",
+    "tests/sweeps/test_report_files.py::test_a_kill_between_two_files_leaves_none_unknown"),
+  Fault(
+    "path-of-the-script", "posenc_jax/sweeps/command.py",
+    "sys.orig_argv if", "sys.argv if",
+    "tests/sweeps/test_report.py::test_the_command_is_one_that_runs"),
+  Fault(
+    "difference-untold", "posenc_jax/sweeps/__main__.py",
+    "for field in manifest.MUST_MATCH:", "for field in ():",
+    "tests/sweeps/test_report.py::test_what_differs_between_compared_sweeps_is_told"),
   Fault(
     "damage-ends-with-0", "posenc_jax/sweeps/__main__.py",
     "    with sweeps.exits():\n      return report", "    if True:\n      return report",

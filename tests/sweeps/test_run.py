@@ -398,3 +398,12 @@ def test_a_cache_that_others_may_write_is_refused(tmp_path):
 def test_a_profile_is_written(tmp_path):
   run(Line(steps=3), sweep_toy.cells(1), profile_dir=str(tmp_path))
   assert list(tmp_path.rglob("*.xplane.pb"))
+
+
+def test_the_last_bin_of_a_curve_is_where_its_steps_are():
+  """Fault A9: a last, shorter bin was drawn where the middle of a whole one would be."""
+  curve = np.arange(11, dtype=np.float32)  # A curve that is its own step: middles are means.
+  for points in (3, 4, 5, 11, 20):
+    record = records.make_record(sweeps.Cell(), {"loss": curve}, {}, points=points)
+    np.testing.assert_allclose(records.axis_values(record, "loss"), record["series"]["loss"])
+    assert len(record["series"]["loss"]) <= points

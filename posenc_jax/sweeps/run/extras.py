@@ -20,7 +20,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.errors import SweepWarning
-from posenc_jax.sweeps.records import Record
+from posenc_jax.sweeps.records import Record, axis_values
 
 # JAX's own limit needs one more package (filelock); without a limit a cache grows for ever.
 CACHE_BYTES = 2 * 2**30
@@ -130,11 +130,9 @@ def write_events(directory: pathlib.Path, records: Sequence[Record]) -> None:
     with tensorboardX.SummaryWriter(str(directory / "events" / record["id"])) as writer:
       writer.add_text("cell", "\n".join(f"    {k}: {v}" for k, v in record["cell"].items()))
       for name, values in record["series"].items():
-        axis = record["axes"].get(name, {})
-        start, step = axis.get("start", 0), axis.get("step", 1)
-        for index, value in enumerate(values):
+        for at, value in zip(axis_values(record, name), values, strict=False):
           if value is not None:
-            writer.add_scalar(name, value, int(start + index * step))
+            writer.add_scalar(name, value, int(at))
       for name, value in record["metrics"].items():
         if value is not None:
           writer.add_scalar(f"result/{name}", value, 0)

@@ -22,7 +22,7 @@ from posenc_jax._errors import value_error
 from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.errors import Interrupted
-from posenc_jax.sweeps.experiment import Experiment, Train, as_train
+from posenc_jax.sweeps.experiment import Experiment, Train, as_train, goal_of
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
 from posenc_jax.sweeps.plan import planner
@@ -287,7 +287,7 @@ class _Run:
   def _results(self) -> Results:
     results = collect(
       self.cells, self.store.records, manifest=self.store.manifest, directory=self.store.directory,
-      exit_code=EXIT_DAMAGED if self.store.damaged else 0)
+      exit_code=EXIT_DAMAGED if self.store.damaged else 0, goal=goal_of(self.experiment))
     first = self.share is None or (self.options.distributed and self.share[0] == 0)
     if self.options.report and self.store.directory is not None and first:
       report.write_report(results, self.store.directory)

@@ -1,92 +1,215 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The report's charts as PNG and SVG files, by matplotlib, which is imported only here.
+"""The report's charts as matplotlib figures; matplotlib is imported only here.
 
 Figures are made without pyplot, so they need no window system and change no global state. Names
 come from cells, which may hold anything: dollar signs are escaped, as matplotlib would read
 mathematics, and a file's name is its number and letters of the title.
 """
 
-import functools
 import io
-import pathlib
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from posenc_jax.sweeps import files
-from posenc_jax.sweeps.show.svg import COLOURS
-from posenc_jax.sweeps.show.views import Chart, Heat, axes_of, heat_range
+from posenc_jax.sweeps.results import Results
+from posenc_jax.sweeps.show import heats, views
+from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
+from posenc_jax.sweeps.show.heats import Heat, Maps
+from posenc_jax.sweeps.show.views import Axes, Chart, Line, Panel, axes_of, is_logarithmic
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+_DASHES = ("-", "--", ":", "-.")
 
 
-def _plain(name: object) -> str:
-  shown = "".join(c if c.isprintable() else "?" for c in str(name))[:80]
+def plain(name: object, most: int = 60) -> str:
+  """A name as matplotlib should draw it: printable, short, no mathematics."""
+  shown = "".join(c if c.isprintable() else "?" for c in str(name))
+  shown = shown if len(shown) <= most else shown[:most - 1] + "…"
   return shown.replace("$", r"\$")
 
 
-def _file_name(index: int, title: str) -> str:
+def file_name(index: int, title: str) -> str:
+  """A number and the letters of the title."""
   return f"{index:02d}-{re.sub('[^A-Za-z0-9]+', '-', title)[:40].strip('-')}"
 
 
-def _draw_chart(figure: Any, chart: Chart) -> None:
-  axes, how = figure.subplots(), axes_of(chart)
-  in_legend = set()
-  for line in chart.lines:
-    xs, means, errors = zip(*line.points, strict=True)
-    name = None if line.colour in in_legend else _plain(chart.colours[line.colour])
-    in_legend.add(line.colour)
-    axes.errorbar(xs, means, [e or 0.0 for e in errors] if how.few else None, label=name,
-                  color=COLOURS[line.colour % len(COLOURS)], linewidth=1.2,
-                  marker="o" if how.few else None, markersize=3, capsize=2)
-  axes.set_xscale("log" if how.log_x else "linear")
+def _legend_name(group: str, rest: str) -> str:
+  return plain(group + (f", {rest}" if rest else ""), 32)
+
+
+def _draw_line(axes: Any, line: Line, group: Group, style: Any, few: bool) -> None:
+  drawn = line.smooth or line.points
+  points = [(x, s.mean, s.half or 0.0) for x, s in zip(drawn.at, drawn.entries, strict=True)
+            if s.mean is not None]
+  xs, means, halves = ([p[i] for p in points] for i in range(3))
+  if not group.on:
+    axes.plot(xs, means, color="0.6", linewidth=0.6, alpha=0.5, zorder=1)
+    return
+  more = {"color": group.colour, "linewidth": 1.3, "linestyle": style,
+          "label": _legend_name(line.group, line.rest)}
+  if few:
+    axes.errorbar(xs, means, halves, marker="o", markersize=3.5, capsize=2, elinewidth=0.8, **more)
+    return
+  axes.plot(xs, means, **more)
+  if any(halves):
+    low, high = ([m + sign * h for m, h in zip(means, halves, strict=True)] for sign in (-1, 1))
+    axes.fill_between(xs, low, high, color=group.colour, alpha=0.15, linewidth=0)
+
+
+def _limits(axes: Any, lines: Sequence[Line]) -> None:
+  """The means take at least half of the y axis, however wide their intervals are."""
+  drawn = [line.smooth or line.points for line in lines]
+  means = [m for d in drawn for m in d.mean if m is not None]
+  if not means or axes.get_yscale() == "log":
+    return
+  low, high = min(means), max(means)
+  room = (high - low) / 2 or 0.1 * abs(high) or 1.0
+  bottom, top = axes.get_ylim()
+  axes.set_ylim(max(bottom, low - room), min(top, high + room))
+
+
+def _draw_panel(axes: Any, panel: Panel, how: Axes, by_name: dict[str, Group],
+                rests: Sequence[str]) -> None:
+  """The lines of a panel; dashes tell apart what colours do not."""
+  axes.set_visible(True)
+  axes.set_xscale("log" if how.log_x else "linear")  # Before the ticks: it makes ticks of its own.
   axes.set_yscale("log" if how.log_y else "linear")
+  for line in panel.lines:
+    group = by_name[line.group]
+    style = (0, group.dash if group.dash != (1, 0) else ())
+    if len(rests) > 1:
+      style = _DASHES[rests.index(line.rest) % len(_DASHES)]
+    _draw_line(axes, line, group, style, bool(how.few))
+  if panel.mark is not None:
+    axes.axvline(panel.mark, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
   if how.few:
     axes.set_xticks(how.few, [f"{x:g}" for x in how.few])
     axes.set_xticks([], minor=True)
-  axes.set(xlabel=_plain(chart.x), ylabel=_plain(chart.y), title=_plain(chart.title))
-  if chart.colours != ("all",):
-    axes.legend(fontsize=8)
-  axes.grid(alpha=0.3)
+  axes.set_title(plain(panel.title), fontsize=9)
+  axes.grid(alpha=0.25)
+  axes.tick_params(labelsize=8, labelbottom=True)
+  axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_heats(figure: Any, heats: Sequence[Heat]) -> None:
-  low, high = heat_range(heats)
-  every = figure.subplots(1, len(heats), squeeze=False)[0]
-  for axes, heat in zip(every, heats, strict=True):
-    values = [[float("nan") if v is None else v for v in row] for row in heat.values]
-    image = axes.imshow(values, vmin=low, vmax=high, cmap="viridis", aspect="auto", origin="lower")
-    axes.set_xticks(range(len(heat.columns)), heat.columns)
-    axes.set_yticks(range(len(heat.rows)), heat.rows)
-    axes.set(xlabel=_plain(heat.column), ylabel=_plain(heat.row), title=_plain(heat.title))
-  figure.colorbar(image, ax=list(every))
+def chart_figure(chart: Chart, groups: Sequence[Group]) -> "Figure":
+  """A chart as a Figure, a subplot for each panel.
 
+  Args:
+    chart: from ``views``.
+    groups: the colours, from ``groups_of``.
 
-def write_figures(directory: pathlib.Path, charts: Sequence[Chart], heats: Sequence[Heat]) -> int:
-  """Writes every chart, and all heat maps together, as PNG and SVG; returns how many files.
+  Returns:
+    A matplotlib Figure, which a notebook shows.
 
   Raises:
     ImportError: matplotlib is not installed.
   """
-  import matplotlib
   from matplotlib.figure import Figure
 
-  files.make_directory(directory)
-  for path in directory.glob("[0-9][0-9]-*.*"):  # Of an earlier report with other charts.
-    path.unlink()
-  drawings: list[tuple[str, tuple[float, float], Callable[[Any], None]]] = [
-    (c.title, (6.4, 4.0), functools.partial(_draw_chart, chart=c)) for c in charts]
-  if heats:
-    drawings.append(("heat maps", (3.2 * len(heats) + 1, 3.2), lambda f: _draw_heats(f, heats)))
-  for index, (title, size, draw) in enumerate(drawings, start=1):
-    # A fixed salt and no date: the same results make the same files.
-    with matplotlib.rc_context({"svg.hashsalt": "posenc_jax"}):
-      figure = Figure(figsize=size, layout="constrained")
-      draw(figure)
-      for kind in ("png", "svg"):
-        buffer = io.BytesIO()
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(buffer, format=kind, dpi=120, metadata=metadata)
-        figure.set_layout_engine("none")  # The layout found for the first file serves both.
-        path = directory / f"{_file_name(index, title)}.{kind}"
-        files.write_atomic(path, buffer.getvalue())
-  return 2 * len(drawings)
+  how, by_name = axes_of(chart), {g.name: g for g in (ALL, *groups)}
+  rests = list(dict.fromkeys(line.rest for line in chart.lines))
+  figure = Figure(figsize=(1.9 + 3.1 * chart.columns, 0.8 + 2.5 * chart.rows), layout="constrained")
+  grid = figure.subplots(chart.rows, chart.columns, squeeze=False, sharey=True,
+                         sharex="none" if how.few else "col")
+  for axes in grid.flat:
+    axes.set_visible(False)
+  handles: dict[str, Any] = {}
+  for panel in chart.panels:
+    axes = grid[panel.row][panel.column]
+    _draw_panel(axes, panel, how, by_name, rests)
+    handles |= {name: handle for handle, name in
+                zip(*axes.get_legend_handles_labels(), strict=True) if name not in handles}
+  _limits(grid[0][0], [line for line in chart.lines if by_name[line.group].on])
+  figure.supxlabel(plain(chart.x), fontsize=9)
+  figure.supylabel(plain(chart.y), fontsize=9)
+  order = [_legend_name(g.name, rest) for g in (*groups, ALL) for rest in rests]
+  names = [name for name in dict.fromkeys(order) if name in handles]
+  if len(names) > 1:
+    figure.legend([handles[name] for name in names], names, loc="outside right upper",
+                  frameon=False, fontsize=8, title=plain(chart.by, 32), title_fontsize=8)
+  return figure
+
+
+def _draw_heat(axes: Any, heat: Heat, norm: Any, direction: str | None) -> None:
+  """A map with its numbers in it."""
+  values = [[float("nan") if s is None or s.mean is None else s.mean for s in row]
+            for row in heat.fields]
+  axes.imshow(values, norm=norm, cmap="YlGnBu" if direction == "max" else "YlGnBu_r", aspect="auto")
+  for i, row in enumerate(heat.fields):
+    for j, s in enumerate(row):
+      if s is None:
+        continue
+      if s.mean is None:
+        shown, colour = s.told, "#a00000"
+      else:
+        dark = norm(s.mean) > 0.55 if direction == "max" else norm(s.mean) < 0.45
+        shown, colour = f"{s.mean:.4g}" + ("*" if s.failed else ""), "white" if dark else "black"
+      axes.text(j, i, plain(shown, 16), ha="center", va="center", fontsize=7, color=colour)
+  axes.set_xticks(range(len(heat.columns)), [plain(c, 12) for c in heat.columns], fontsize=8)
+  axes.set_yticks(range(len(heat.rows)), [plain(r, 24) for r in heat.rows], fontsize=8)
+  axes.set_xlabel(plain(heat.column), fontsize=8)
+  axes.set_ylabel(plain(heat.row), fontsize=8)
+  axes.set_title(plain(heat.title), fontsize=9)
+
+
+def maps_figure(maps: Maps, direction: str | None) -> "Figure":
+  """Heat maps as a Figure; darker is better.
+
+  Args:
+    maps: from ``heats``.
+    direction: "min", "max", or None: darker is less.
+
+  Returns:
+    A matplotlib Figure.
+
+  Raises:
+    ImportError: matplotlib is not installed.
+  """
+  from matplotlib.colors import LogNorm, Normalize
+  from matplotlib.figure import Figure
+
+  low, high = maps.range
+  norm = LogNorm if is_logarithmic([low, high], 2.5) else Normalize
+  columns = min(3, len(maps.heats))
+  rows = -(-len(maps.heats) // columns)
+  tall = max(len(heat.rows) for heat in maps.heats)
+  wide = max(len(heat.columns) for heat in maps.heats)
+  figure = Figure(figsize=(1.2 + columns * (1.1 + 0.62 * wide), rows * (0.9 + 0.25 * tall)),
+                  layout="constrained")
+  grid = figure.subplots(rows, columns, squeeze=False)
+  for axes in list(grid.flat)[len(maps.heats):]:
+    axes.set_visible(False)
+  for axes, heat in zip(grid.flat, maps.heats, strict=False):
+    _draw_heat(axes, heat, norm(low, high if high > low else low + 1.0), direction)
+  return figure
+
+
+def figures_of(results: Results) -> list[tuple[str, "Figure"]]:
+  """(title, Figure) of every chart of a report.
+
+  Raises:
+    ImportError: matplotlib is not installed.
+  """
+  groups = groups_of(results)
+  drawn = views.series_charts(results)
+  if results.main:
+    drawn += views.setting_charts(results, results.main)
+  return [*((chart.title, chart_figure(chart, groups)) for chart in drawn),
+          *((maps.title, maps_figure(maps, results.direction(maps.value)))
+            for maps in heats.maps_of(results))]
+
+
+def to_bytes(figure: "Figure", kind: str) -> bytes:
+  """A figure as the content of a "png" or "svg" file, the same for the same figure."""
+  import matplotlib
+
+  buffer = io.BytesIO()
+  # A fixed salt and no date: the same results make the same files.
+  with matplotlib.rc_context({"svg.hashsalt": "posenc_jax"}):
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    figure.savefig(buffer, format=kind, dpi=130, metadata=metadata)
+  figure.set_layout_engine("none")  # The layout found for the first file serves both.
+  return buffer.getvalue()

@@ -10,6 +10,7 @@ import csv
 import io
 from typing import Any
 
+from posenc_jax.sweeps import tidy
 from posenc_jax.sweeps.results import Results
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -28,14 +29,11 @@ def safe(value: Any) -> Any:
 
 
 def to_csv(results: Results) -> str:
-  """All cells as CSV: settings, status, first bad step, metrics."""
-  settings, metrics = results.settings, results.metrics
+  """All cells as CSV: settings, status, metrics, and series of few entries, such as lengths."""
+  columns = tidy.cells(results)
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
-  writer.writerow([safe(x) for x in [*settings, "status", "first_bad_step", *metrics, "id"]])
-  for record in results:
-    cell, found = record["cell"], record["metrics"]
-    writer.writerow([safe(x) for x in [
-      *(cell.get(name) for name in settings), record["status"], record["first_bad_step"],
-      *(found.get(name) for name in metrics), record["id"]]])
+  writer.writerow([safe(name) for name in columns])
+  for row in zip(*columns.values(), strict=True):
+    writer.writerow([safe(value) for value in row])
   return text.getvalue()

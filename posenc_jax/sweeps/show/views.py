@@ -1,265 +1,269 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a report shows, as plain data: charts of lines and heat maps, for any sweep.
+"""What a report shows, as plain data: charts of lines, for any sweep.
 
-A chart is made from records alone, so it suits any experiment. Settings that vary label the lines;
-the setting "run" or "encoding" gives the colours; repeats (seeds) become a mean and a standard
-error. A lane that diverged or ran out of memory is in no mean.
+A chart is made from records alone, so it suits any experiment. The setting "run" or "encoding"
+gives the colours, a width and a length the panels, and every other setting that varies a line of
+its own: means are over seeds and over nothing else.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.records import Record
-from posenc_jax.sweeps.results import Results, summarize
+from posenc_jax.sweeps.records import Record, axis_values
+from posenc_jax.sweeps.results import REPEATS, Results
+from posenc_jax.sweeps.show.smooth import smoothed
+from posenc_jax.sweeps.summaries import VectorSummary, over_lanes, vector_over_lanes
 
-REPEATS = ("seed",)
-_WIDTHS = ("d_model", "width", "dim", "model_dim")
-_LENGTHS = ("seq_len", "length", "seq_length", "train_length", "sequence_length")
+WIDTHS = ("d_model", "width", "dim", "model_dim")
+LENGTHS = ("seq_len", "length", "seq_length", "train_length", "sequence_length")
+MOST_PANELS = 6  # values that a setting may have to be given panels, unless it is a width or length
+FEW = 12  # points of a line that are drawn as points, with bars
+
+
+@dataclasses.dataclass(frozen=True)
+class Roles:
+  """What each varying setting is in a chart.
+
+  Attributes:
+    colour: its values are colours; None if nothing is left for it.
+    row: its values are rows of panels, or None.
+    column: its values are columns of panels, or None.
+    rest: each combination of their values is a line of its own.
+  """
+
+  colour: str | None
+  row: str | None
+  column: str | None
+  rest: tuple[str, ...]
+
+  @property
+  def panels(self) -> tuple[str, ...]:
+    """The settings that have panels."""
+    return tuple(n for n in (self.row, self.column) if n is not None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-  """One line of a chart: (x, mean, standard error or None) points, and the colour's index."""
+  """One setting's line: its colour's name, what else it is, and a Summary at each x."""
 
-  label: str
-  colour: int
-  points: tuple[tuple[float, float, float | None], ...]
+  settings: Cell
+  group: str
+  rest: str
+  points: VectorSummary
+  smooth: VectorSummary | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+  """Lines of one width and length; ``mark`` is an x to point out, the training length."""
+
+  title: str
+  lines: tuple[Line, ...]
+  mark: float | None = None
+  row: int = 0
+  column: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-  """Lines over one axis; ``colours`` names what each colour stands for."""
+  """Panels with the same axes.
+
+  Attributes:
+    title: of the whole.
+    x: name of the axis.
+    y: name of the axis.
+    panels: those that have a line.
+    rows: how many rows of panels there are.
+    columns: how many columns.
+    by: the setting that gives the colours, or "".
+    gone: the settings that have no line, and why.
+    window: how many points the smoothed curves' means are of; 1 for no smoothing.
+  """
 
   title: str
   x: str
   y: str
-  lines: tuple[Line, ...]
-  colours: tuple[str, ...]
+  panels: tuple[Panel, ...]
+  rows: int
+  columns: int
+  by: str = ""
+  gone: tuple[str, ...] = ()
+  window: int = 1
+
+  @property
+  def lines(self) -> list[Line]:
+    """The lines of all panels."""
+    return [line for panel in self.panels for line in panel.lines]
 
 
-@dataclasses.dataclass(frozen=True)
-class Heat:
-  """A map of values [rows][columns]; None where there is none."""
-
-  title: str
-  row: str
-  column: str
-  rows: tuple[str, ...]
-  columns: tuple[str, ...]
-  values: tuple[tuple[float | None, ...], ...]
-
-
-def varying(results: Results) -> list[str]:
-  """Settings with more than one value, repeats left out."""
-  return [n for n in results.settings if n not in REPEATS and len(results.values(n)) > 1]
+def is_numeric(results: Results, name: str) -> bool:
+  """Whether all values of a setting are numbers."""
+  values = results.values(name)
+  return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
 def colour_by(results: Results) -> str | None:
   """The setting that lines are coloured by: "run", "encoding", or the first text that varies."""
-  names = varying(results)
+  names = results.varying()
   for name in ("run", "encoding"):
     if name in names:
       return name
   texts = [n for n in names if any(isinstance(v, str) for v in results.values(n))]
-  return (texts or names or [None])[0]
+  return (*texts, *names, None)[0]
 
 
-def _numeric(results: Results, name: str) -> bool:
-  values = results.values(name)
-  return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+def roles_of(results: Results, without: Sequence[str] = ()) -> Roles:
+  """Deals the varying settings out: colours, then panels, the rest to lines.
+
+  Args:
+    results: of any sweep.
+    without: settings that the chart uses otherwise, as its x axis.
+
+  Returns:
+    Roles; a width is the panels' row and a length their column, if they vary.
+
+  Example:
+    >>> axes = [(e, d, lr) for e in "ab" for d in (8, 16) for lr in (1, 2)]
+    >>> cells = [{"encoding": e, "width": d, "lr": lr} for e, d, lr in axes]
+    >>> roles_of(Results(tuple({"cell": c} for c in cells)))
+    Roles(colour='encoding', row='width', column='lr', rest=())
+  """
+  names = [n for n in results.varying() if n not in without]
+  # The same as in all other charts, so that a colour means one thing; if x has it, there is none.
+  colour = colour_by(results)
+  colour = None if colour in without else colour
+  left = [n for n in names if n != colour]
+  row = next((n for n in WIDTHS if n in left), None)
+  column = next((n for n in LENGTHS if n in left), None)
+  free = [n for n in left if n not in (row, column) and len(results.values(n)) <= MOST_PANELS]
+  free.sort(key=lambda n: len(results.values(n)))
+  if column is None and free:
+    column = free.pop(0)
+  if row is None and free:
+    row = free.pop(0)
+  return Roles(colour, row, column, tuple(n for n in left if n not in (row, column)))
 
 
-def _pick(candidates: Sequence[str], wanted: Sequence[str], default: int) -> str | None:
-  for name in wanted:
-    if name in candidates:
-      return name
-  return candidates[default] if default < len(candidates) else None
+def shown(value: Any) -> str:
+  """A setting's value as text.
+
+  Example:
+    >>> shown(0.003), shown(32), shown(None)
+    ('0.003', '32', '-')
+  """
+  return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def label(settings: Cell, names: Sequence[str]) -> str:
   """A short name of a setting among others: its varying parts."""
-  def text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-  return ", ".join(f"{name} {text(settings.get(name))}" for name in names) or "all"
+  return ", ".join(f"{name} {shown(settings.get(name))}" for name in names)
 
 
-def axis_values(record: Record, series: str) -> list[float]:
-  """What the entries of a series stand for, as numbers for a plot's axis."""
-  axis = record.get("axes", {}).get(series, {})
-  if "values" in axis:
-    return axis["values"]
-  start, step = axis.get("start", 0), axis.get("step", 1)
-  return [start + i * step for i in range(len(record["series"][series]))]
+def group_of(settings: Cell, roles: Roles) -> str:
+  """The name of the colour of a setting."""
+  return "all" if roles.colour is None else shown(settings.get(roles.colour))
 
 
-def _groups(results: Results, key: Callable[[Record], Cell]) -> dict[Cell, list[Record]]:
+def by_setting(results: Results, without: Sequence[str] = ()) -> dict[Cell, list[Record]]:
+  """The records of each setting, those that failed too: what is averaged over is the seed."""
   groups: dict[Cell, list[Record]] = {}
   for record in results:
-    if record["status"] == "ok":
-      groups.setdefault(key(record), []).append(record)
+    groups.setdefault(Cell(record["cell"]).without(*REPEATS, *without), []).append(record)
   return groups
 
 
-def _chart(title: str, x: str, y: str, results: Results, names: Sequence[str],
-           lines: dict[Cell, list[tuple[float, float, float | None]]]) -> Chart:
-  by = colour_by(results)
-  colours = tuple(dict.fromkeys(label(s, [by]) if by else "all" for s in lines))
-  made = tuple(
-    Line(label(s, names), colours.index(label(s, [by]) if by else "all"), tuple(points))
-    for s, points in lines.items())
-  return Chart(title, x, y, made, colours)
+def _told(records: Sequence[Record]) -> str:
+  statuses = [r["status"] for r in records if r["status"] != "ok"]
+  return ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses)) or "no value"
 
 
-def _means(columns: dict[float, list[float | None]]) -> list[tuple[float, float, float | None]]:
-  """(x, mean, standard error) of the values at each x, in order; an x without any is left out."""
-  found = [(at, summarize(values, Cell())) for at, values in sorted(columns.items())]
-  return [(at, s.mean, s.error) for at, s in found if s.mean is not None]
+def panel_chart(results: Results, roles: Roles, lines: Sequence[Line], *, title: str, x: str,
+                y: str, gone: Sequence[str] = (), window: int = 1) -> Chart:
+  """Deals lines out to their panels, in the order of the settings' values."""
+  rows, columns = (results.values(n) if n else [None] for n in (roles.row, roles.column))
+  panels = []
+  for i, row in enumerate(rows):
+    for j, column in enumerate(columns):
+      here = tuple(line for line in lines
+                   if (not roles.row or line.settings.get(roles.row) == row)
+                   and (not roles.column or line.settings.get(roles.column) == column))
+      if here:
+        name = label(here[0].settings, roles.panels)
+        panels.append(Panel(name, here, _mark(here[0], x), i, j))
+  return Chart(title, x, y, tuple(panels), len(rows), len(columns), roles.colour or "", tuple(gone),
+               window)
+
+
+def _mark(line: Line, x: str) -> float | None:
+  """The training length on an axis of positions, 1 on one of its multiples."""
+  if "multiple" in x:
+    return 1.0
+  lengths = [line.settings[n] for n in LENGTHS if n in line.settings]
+  known = [float(n) for n in lengths if isinstance(n, int | float)]
+  return known[0] if known and "position" in x else None
+
+
+def series_chart(results: Results, series: str) -> Chart | None:
+  """A series against what its entries stand for, a line a setting; None if there is no line.
+
+  Series of many entries are smoothed, each lane by itself before the mean is taken.
+  """
+  roles = roles_of(results)
+  lines, gone, x, window = [], [], "index", 1
+  for settings, records in by_setting(results).items():
+    points = vector_over_lanes(records, series, settings)
+    if not any(s.count for s in points.entries):
+      gone.append(f"{label(settings, results.varying()) or 'all'} ({_told(records)})")
+      continue
+    x, smooth = points.label, None
+    if len(points.at) > FEW:
+      half = max(1, round(len(points.at) / 24))
+      window = max(window, 2 * half + 1)
+      smooth = vector_over_lanes([
+        {**r, "series": {series: smoothed(r["series"].get(series, []), half)}} for r in records],
+        series, settings)
+    lines.append(Line(settings, group_of(settings, roles), label(settings, roles.rest), points,
+                      smooth))
+  if not lines:
+    return None
+  return panel_chart(results, roles, lines, title=f"{series} against {x}", x=x, y=series, gone=gone,
+                     window=window)
 
 
 def series_charts(results: Results) -> list[Chart]:
-  """A chart for each series: its mean over repeats against what its entries stand for."""
-  charts = []
-  names = varying(results)
-  groups = _groups(results, lambda record: Cell(record["cell"]).without(*REPEATS))
-  for series in dict.fromkeys(name for r in results for name in r["series"]):
-    lines, x = {}, "index"
-    for settings, records in groups.items():
-      columns: dict[float, list[float | None]] = {}
-      for record in records:
-        if series in record["series"]:
-          x = record["axes"].get(series, {}).get("label", x)
-          for at, value in zip(axis_values(record, series), record["series"][series], strict=False):
-            columns.setdefault(at, []).append(value)
-      points = _means(columns)
-      if points:
-        lines[settings] = points
-    if lines:
-      charts.append(_chart(f"{series} against {x}", x, series, results, names, lines))
-  return charts
+  """A chart for each series: short ones first, training curves last."""
+  found = filter(None, (series_chart(results, s) for s in results.series))
+  return sorted(found, key=lambda c: (c.x == "step", not is_few(c)))
 
 
 def setting_charts(results: Results, metric: str) -> list[Chart]:
-  """A metric against the trained length, and against the width, where these settings vary."""
+  """A metric against each setting that varies and is a number, a line for each other setting."""
   charts = []
-  names = varying(results)
-  for x in [n for n in names if n in (*_LENGTHS, *_WIDTHS) and _numeric(results, n)]:
-    groups = _groups(results, lambda record, x=x: Cell(record["cell"]).without(*REPEATS, x))
-    lines = {}
-    for settings, records in groups.items():
-      columns: dict[float, list[float | None]] = {}
-      for record in records:
-        columns.setdefault(record["cell"][x], []).append(record["metrics"].get(metric))
-      points = _means(columns)
-      if points:
-        lines[settings] = points
+  for x in [n for n in results.varying() if is_numeric(results, n)]:
+    roles = roles_of(results, (x,))
+    lines, gone = [], []
+    for settings, records in by_setting(results, (x,)).items():
+      values = sorted({r["cell"][x] for r in records if x in r["cell"]})
+      here = [[r for r in records if r["cell"].get(x) == v] for v in values]
+      entries = tuple(over_lanes(lanes, metric, settings) for lanes in here)
+      gone += [f"{label(settings.replace(**{x: v}), results.varying())} ({s.told})"
+               for v, s in zip(values, entries, strict=True) if not s.count]
+      if any(s.count for s in entries):
+        points = VectorSummary(settings, x, tuple(float(v) for v in values), entries)
+        lines.append(Line(settings, group_of(settings, roles), label(settings, roles.rest), points))
     if lines:
-      rest = [n for n in names if n != x]
-      charts.append(_chart(f"{metric} against {x}", x, metric, results, rest, lines))
+      charts.append(panel_chart(results, roles, lines, title=f"{metric} against {x}", x=x,
+                                y=metric, gone=gone))
   return charts
 
 
-def heat_maps(results: Results, metric: str) -> list[Heat]:
-  """A map of the metric over width x length for each encoding; other settings are averaged over.
-
-  If the length is no setting, but a series has entries by length, those are the columns; failing
-  that, the first two settings that are numbers.
-
-  Args:
-    results: of any sweep.
-    metric: a name in its metrics.
-
-  Returns:
-    A map for each value of the setting that gives the colours; none if there are no two axes.
-  """
-  by = colour_by(results)
-  found = _heat_axes(results, by)
-  if found is None:
-    return []
-  row, column, series = found
-  shown = metric if series is None else series
-  across = str(column) if series is None else _axis_label(results, series)
-  maps = []
-  for value in results.values(by) if by and by != row else [None]:
-    records = [record for record in results
-               if record["status"] == "ok" and (value is None or record["cell"].get(by) == value)]
-    points = [(record["cell"][row], at, number) for record in records
-              for at, number in _heat_entries(record, metric, column, series)]
-    if points:
-      title = shown if value is None else f"{shown}, {by} {value}"
-      maps.append(_heat(title, row, across, points))
-  return maps
-
-
-def _heat_axes(results: Results, by: str | None) -> tuple[str, str | None, str | None] | None:
-  """(row setting, column setting, column series), one of the last two None; None if too few."""
-  numbers = [n for n in varying(results) if _numeric(results, n) and n != by]
-  row = _pick(numbers, _WIDTHS, 0)
-  others = [n for n in numbers if n != row]
-  column = next((n for n in _LENGTHS if n in others), None)
-  series = None if column else _length_series(results)
-  if column is None and series is None:
-    column = _pick(others, (), 0)
-  return None if row is None or (column is None and series is None) else (row, column, series)
-
-
-def _heat_entries(
-  record: Record, metric: str, column: str | None, series: str | None
-) -> list[tuple[float, float | None]]:
-  """(column value, number) of a record: one of its metric, or one of each entry of the series."""
-  if series is None:
-    return [(record["cell"][column], record["metrics"].get(metric))]
-  return list(zip(axis_values(record, series), record["series"].get(series, []), strict=False))
-
-
-def _heat(title: str, row: str, column: str,
-          points: Sequence[tuple[float, float, float | None]]) -> Heat:
-  """A map of the means of all (row value, column value, number) that share both values."""
-  found: dict[tuple[float, float], list[float | None]] = {}
-  for at_row, at_column, number in points:
-    found.setdefault((at_row, at_column), []).append(number)
-  rows, columns = (sorted({key[i] for key in found}) for i in (0, 1))
-  means = tuple(tuple(summarize(found.get((r, c), []), Cell()).mean for c in columns) for r in rows)
-  return Heat(title, row, column, tuple(f"{r:g}" for r in rows), tuple(f"{c:g}" for c in columns),
-              means)
-
-
-def _length_series(results: Results) -> str | None:
-  """The first series whose axis is a length."""
-  for record in results:
-    for name in record["series"]:
-      if "length" in record["axes"].get(name, {}).get("label", ""):
-        return name
-  return None
-
-
-def _axis_label(results: Results, series: str) -> str:
-  return next((r["axes"][series]["label"] for r in results if series in r["axes"]), "index")
-
-
-def heat_range(heats: Sequence[Heat]) -> tuple[float, float]:
-  """The smallest and largest value of all maps, so that they share one scale of colours."""
-  values = [v for heat in heats for row in heat.values for v in row if v is not None]
-  return (min(values), max(values)) if values else (0.0, 1.0)
-
-
-def ticks(low: float, high: float, count: int = 7) -> list[float]:
-  """About ``count`` round numbers that span [low, high].
-
-  Example:
-    >>> ticks(0.13, 1.02)
-    [0.2, 0.4, 0.6, 0.8, 1.0]
-  """
-  if not high > low:
-    return [low]
-  raw = (high - low) / count
-  power = 10.0 ** math.floor(math.log10(raw))
-  step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw)
-  first = math.ceil(low / step - 1e-9)
-  return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+def is_few(chart: Chart) -> bool:
+  """Whether the chart has so few x values that they are ticks, and its means points with bars."""
+  return len({x for line in chart.lines for x in line.points.at}) <= FEW
 
 
 def is_logarithmic(values: Sequence[float], factor: float = 50) -> bool:
@@ -277,11 +281,18 @@ class Axes:
 
 
 def axes_of(chart: Chart) -> Axes:
-  """Few x values, such as lengths, are ticks themselves and get error bars.
+  """Few x values, such as lengths, are ticks; as they double, in powers from a factor of 8 on."""
+  xs = sorted({x for line in chart.lines for x in line.points.at})
+  few = tuple(xs) if len(xs) <= FEW else ()
+  means = [m for line in chart.lines for m in (line.smooth or line.points).mean if m is not None]
+  return Axes(is_logarithmic(xs, 7.9 if few else math.inf), is_logarithmic(means), few)
 
-  They usually double, so they are spread evenly from a factor of eight on.
-  """
-  points = [p for line in chart.lines for p in line.points]
-  xs = sorted({p[0] for p in points})
-  few = tuple(xs) if len(xs) <= 12 else ()
-  return Axes(is_logarithmic(xs, 7.9 if few else 50), is_logarithmic([p[1] for p in points]), few)
+
+def length_series(results: Results) -> str | None:
+  """The first short series whose axis is a length, or a multiple of one."""
+  for record in results:
+    for name in record["series"]:
+      axis = record["axes"].get(name, {}).get("label", "")
+      if "length" in axis and len(axis_values(record, name)) <= FEW:
+        return name
+  return None

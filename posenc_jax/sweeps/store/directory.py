@@ -128,7 +128,7 @@ class Store:
       self.manifest = dict(new)
     else:
       self._compare(old, new)
-      self.manifest = old
+      self.manifest = {**old, "goal": new.get("goal", {})}  # how results are shown may change
     known = self.manifest["cells"]
     added = {cell.id: dict(cell) for cell in cells if cell.id not in known}
     if added or old is None:

@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from posenc_jax._errors import type_error
+from posenc_jax.sweeps.experiment import goal_of
 from posenc_jax.sweeps.store.lines import canonical
 
 SCHEMA = 1
@@ -105,6 +106,7 @@ def describe(experiment: Any, argv: tuple[str, ...] | None, name: str | None) ->
     "experiment": getattr(experiment, "name", None) or f"{kind.__module__}.{kind.__qualname__}",
     "settings": settings_of(experiment),
     "data": getattr(experiment, "data", None),
+    "goal": goal_of(experiment),
     "argv": list(argv) if argv is not None else None,
     "versions": {"python": platform.python_version(),
                  **{package: _version(package) for package in _PACKAGES}},

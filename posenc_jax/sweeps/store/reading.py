@@ -9,7 +9,7 @@ from typing import Any
 
 from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CorruptStore
+from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
@@ -78,6 +78,17 @@ def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str
   return groups_of(found), {i: record["status"] for i, record in records.items()}
 
 
+def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, two: str) -> None:
+  """Raises SettingsChanged unless two manifests are of one sweep, by what a resume compares."""
+  found = [line for field in manifest.MUST_MATCH
+           for line in manifest.differences(first.get(field), other.get(field), field)]
+  if found:
+    raise SettingsChanged(explain_fault(
+      two, f"another sweep than that of {one}:\n  " + "\n  ".join(found) + "\n",
+      "shares of one sweep", "Load each by itself; python -m posenc_jax.sweeps A B --out DIR "
+      "compares them"))
+
+
 def load(*directories: str | pathlib.Path) -> Results:
   """Reads the results of one or more directories, finished or not, without changing anything.
 
@@ -90,16 +101,18 @@ def load(*directories: str | pathlib.Path) -> Results:
 
   Raises:
     ValueError: a directory holds no sweep.
+    SettingsChanged: they are of different sweeps.
     CorruptStore: a manifest is damaged.
   """
   records, notes, cells, first = [], [], {}, None
   for directory in map(pathlib.Path, directories):
-    manifest = read_manifest(directory)
-    if manifest is None:
+    about = read_manifest(directory)
+    if about is None:
       raise value_error("load: directory", str(directory), "one with a manifest.json",
                         "Give the directory a sweep was run in")
-    first = first or manifest
-    cells |= {i: Cell(settings) for i, settings in manifest["cells"].items()}
+    first = first or about
+    _check_same(first, about, str(directories[0]), str(directory))
+    cells |= {i: Cell(settings) for i, settings in about["cells"].items()}
     found, why = read_records(directory)
     records += found
     notes += why
