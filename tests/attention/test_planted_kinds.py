@@ -196,4 +196,7 @@ def test_one_axis_of_several_is_the_one_that_was_named(rng):
   e = px.along(1, px.Alibi(2))
   q = jnp.ones((1, 5, 2, 4))
   got = e.bias(px.Tile(q, q, at, at))
-  np.testing.assert_array_equal(got, px.Alibi(2).bias(px.Tile(q, q, at[..., 1], at[..., 1])))
+  wanted = px.Alibi(2).bias(px.Tile(q, q, at[..., 1], at[..., 1]))
+  np.testing.assert_array_equal(got, wanted)
+  by_distance = e.distance_bias(px.Tile(q, q, at, at).distance(1))
+  np.testing.assert_array_equal(jnp.moveaxis(by_distance, 0, 1), wanted)
