@@ -9,7 +9,6 @@ device, and forks for each job: a job is a process of its own with all its life 
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -75,15 +74,9 @@ class Jobs:
     """The exit status of the job that was started: minus the signal's number if one killed it."""
     return int(self._server.stdout.readline())
 
-  def run(self, *argv, kill_after=None, signum=signal.SIGKILL):
-    """Runs a job to its end, or kills it after some seconds if it is still there."""
-    pid = self.start(*argv)
-    if kill_after is not None:
-      time.sleep(kill_after)
-      try:
-        os.kill(pid, signum)
-      except ProcessLookupError:
-        pass  # It was done already.
+  def run(self, *argv):
+    """Runs a job to its end; returns its exit status."""
+    self.start(*argv)
     return self.wait()
 
   def text(self):
