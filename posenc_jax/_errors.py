@@ -107,7 +107,7 @@ def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
                     f"Did you mean {close!r}?" if close else f"Pass one of the {len(choices)}")
 
 
-def refuse_unknown(function: str, extra: Mapping[str, Any], names: Iterable[str],
+def refuse_unknown(function: str, extra: Iterable[str], names: Iterable[str],
                    renamed: Mapping[str, str] | None = None) -> None:
   """Raises a TypeError for keyword arguments that a function does not have.
 

@@ -7,8 +7,9 @@ What the kinds of fields mean for training is in ``_kinds``.
 
 import dataclasses
 import functools
+import inspect
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar, dataclass_transform
 
 import jax
@@ -126,6 +127,17 @@ def _shown(value: Any) -> str:
   return f"{name}[{','.join(map(str, value.shape))}]"
 
 
+def _keyword_check(name: str, construct: Callable) -> Callable[[Iterable[str]], None]:
+  """What refuses keywords that a constructor does not take, the near miss named."""
+  takes = list(inspect.signature(construct).parameters.values())[1:]
+  names = [p.name for p in takes]
+  if any(p.kind is p.VAR_KEYWORD for p in takes):
+    return lambda keywords: None
+  renamed = {"dim": "d_model"} if "d_model" in names else {}
+  return lambda keywords: _errors.refuse_unknown(
+    name, [k for k in keywords if k not in names], names, renamed)
+
+
 @dataclass_transform(field_specifiers=(static, parameter), frozen_default=True)
 def register(cls: type[_T]) -> type[_T]:
   """Makes a subclass of ``Tree`` a frozen dataclass and a PyTree of its fields but the static ones.
@@ -143,8 +155,11 @@ def register(cls: type[_T]) -> type[_T]:
   made._leaf_fields, made._static_fields = leaves, statics
   construct = made.__init__
 
+  check = _keyword_check(cls.__name__, construct)
+
   @functools.wraps(construct)
   def __init__(self, *args, **kwargs):
+    check(kwargs)
     construct(self, *args, **kwargs)
     for name in leaves:
       value = getattr(self, name)

@@ -10,10 +10,10 @@ keep their papers' own sign, the opposite, under the name ``relative_position``.
 ===========================  ==============================================  =====================
 function                     what goes in                                    what comes out
 ===========================  ==============================================  =====================
-``sinusoidal``               positions                                       ``[..., dim]``
-``sinusoidal_frequencies``   dim, base                                       frequencies
-``tutorial_growing_angle``   a length                                        ``[T, dim]``
-``tutorial_doubled_exponent``  a length                                      ``[T, dim]``
+``sinusoidal``               positions                                       ``[..., d_model]``
+``sinusoidal_frequencies``   d_model, base                                   frequencies
+``tutorial_growing_angle``   a length                                        ``[T, d_model]``
+``tutorial_doubled_exponent``  a length                                      ``[T, d_model]``
 ``tutorial_one_frequency``   embeddings                                      embeddings
 ``lookup``                   table, positions                                ``[..., D]``
 ``randomized_positions``     positions, key                                  positions

@@ -5,7 +5,7 @@
 A row says where a method is, what it exports and how it is built; the rows of a room are in the
 file of that name. The cases of the parity contract and the names that experiments know are read
 from it. ``python -m tests.support.follow`` writes the rest: the names of ``posenc_jax`` and of
-``posenc_jax.functions``, the README's table and the row of ``docs/hooks.md``.
+``posenc_jax.functions``, the README's table and the row of ``docs/design.md``.
 """
 
 import functools

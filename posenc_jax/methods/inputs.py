@@ -9,14 +9,14 @@ from posenc_jax.testing import Case
 METHODS = (
   Method(
     "sinusoidal (Vaswani 2017), both layouts and divisors", "inputs.sinusoidal", "Sinusoidal",
-    "embeddings", {"sinusoidal": ("positions", "``[..., dim]``")},
-    {"sinusoidal_frequencies": ("dim, base", "frequencies")},
+    "embeddings", {"sinusoidal": ("positions", "``[..., d_model]``")},
+    {"sinusoidal_frequencies": ("d_model, base", "frequencies")},
     {"sinusoidal": lambda s, key: px.Sinusoidal(s.d_model, base=s.base)}),
   Method(
     "three formulas from tutorials, as they stand, with what each costs", "inputs.sinusoidal", "",
     "embeddings", {
-      "tutorial_growing_angle": ("a length", "``[T, dim]``"),
-      "tutorial_doubled_exponent": ("a length", "``[T, dim]``"),
+      "tutorial_growing_angle": ("a length", "``[T, d_model]``"),
+      "tutorial_doubled_exponent": ("a length", "``[T, d_model]``"),
       "tutorial_one_frequency": ("embeddings", "embeddings")}),
   Method(
     "learned absolute", "inputs.learned", "Learned", "embeddings",

@@ -48,8 +48,8 @@ class Method:
     more: the same of functions that only ``posenc_jax.functions`` exports.
     builds: name in experiments to ``(sizes, key) -> encoding``.
     cases: name in the contract to ``key -> Case``; None takes ``builds`` at the contract's sizes.
-    catalogue: its row in ``docs/hooks.md``, if that has another name than the title.
-    arxiv: the paper's id, for a row that ``docs/hooks.md`` does not have yet.
+    catalogue: its row in ``docs/design.md``, if that has another name than the title.
+    arxiv: the paper's id, for a row that ``docs/design.md`` does not have yet.
   """
 
   title: str

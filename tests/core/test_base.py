@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The abstraction itself: what is a leaf, what a class may be called, how objects are shown."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import posenc_jax as px
+from posenc_jax.methods import METHODS
 
 KEY = jax.random.key(0)
 
@@ -100,6 +103,20 @@ def test_helpers_that_are_no_misspelling_are_allowed():
   assert _define(bias=_bias, slope_of=lambda self: 1, _bias=lambda self: 1)().slope_of() == 1
 
 
+@pytest.mark.parametrize("cls", [getattr(px, m.cls) for m in METHODS if m.cls])
+def test_constructors_name_the_near_miss(cls):
+  taken = max(inspect.signature(cls).parameters, key=len)
+  with pytest.raises(TypeError, match=f"{cls.__name__}: got an argument .*Did you mean '{taken}'"):
+    cls(**{taken + "x": 1})
+  with pytest.raises(TypeError, match=f"{cls.__name__}: got an argument 'quite_other', wanted one"):
+    cls(quite_other=1)
+
+
+def test_old_names_of_arguments_name_the_new_one():
+  with pytest.raises(TypeError, match="Sinusoidal: dim: got a name of earlier .*, wanted d_model"):
+    px.Sinusoidal(dim=8)
+
+
 def test_frequencies_are_a_tree_and_no_encoding():
   f = px.rotary_frequencies(8)
   assert isinstance(f, px.Frequencies) and not isinstance(f, px.Encoding)
@@ -124,9 +141,9 @@ def test_frequencies_are_a_tree_and_no_encoding():
    "MRotary(sections=(3, 1, 1), base=1000000.0, interleaved=True)"),
   (lambda: px.VORotary(6, base=100.0), "VORotary(dim=6, base=100.0)"),
   (lambda: px.Pope.init(KEY, 2, 4, clamp=True), "Pope(delta=f32[2,4], base=10000.0, clamp=True)"),
-  (lambda: px.Sinusoidal(8), "Sinusoidal(dim=8, base=10000.0)"),
+  (lambda: px.Sinusoidal(8), "Sinusoidal(d_model=8, base=10000.0)"),
   (lambda: px.Sinusoidal(7, divisor="last", layout="halves", scale=0.5),
-   "Sinusoidal(dim=7, base=10000.0, divisor='last', scale=0.5, layout='halves')"),
+   "Sinusoidal(d_model=7, base=10000.0, divisor='last', scale=0.5, layout='halves')"),
   (lambda: px.T5Bias.init(KEY, 8), "T5Bias(table=f32[32,8])"),
   (lambda: px.T5Bias.init(KEY, 8, bidirectional=True), "T5Bias(table=f32[32,8], bidirectional=Tru"),
   (lambda: px.TransformerXL.init(KEY, 2, 4),
@@ -138,7 +155,7 @@ def test_frequencies_are_a_tree_and_no_encoding():
    "Chain(Rotary(dim=8, base=10000.0), Alibi(slopes=f32[2]))"),
   (lambda: jax.tree.map(lambda x: None, px.Rotary(8)), "Rotary("),
   (lambda: jax.eval_shape(lambda: px.Rotary(8)), "Rotary("),
-  (lambda: px.is_parameter(px.Sinusoidal(8)), "Sinusoidal(dim=8"),
+  (lambda: px.is_parameter(px.Sinusoidal(8)), "Sinusoidal(d_model=8"),
 ])
 def test_reprs_are_short(encoding, shown):
   text = repr(encoding())

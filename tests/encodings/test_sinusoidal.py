@@ -88,12 +88,12 @@ def test_learned_outside_the_table():
 
 
 @pytest.mark.parametrize("call, message", [
-  (lambda: px.sinusoidal(jnp.arange(2), 0), r"dim: got 0, wanted an int, at least 1"),
+  (lambda: px.sinusoidal(jnp.arange(2), 0), r"d_model: got 0, wanted an int, at least 1"),
   (lambda: px.sinusoidal(jnp.arange(2), 4, base=0.0), r"base: got 0.0, wanted a positive"),
   (lambda: px.sinusoidal(jnp.arange(2), 4, base=-2.0), r"base: got -2.0, wanted a positive"),
   (lambda: px.sinusoidal(jnp.arange(2), 4, layout="half"), r"layout: .*Did you mean 'halves'"),
   (lambda: px.sinusoidal(jnp.arange(2), 4, divisor="dims"), r"divisor: .*Did you mean 'dim'"),
-  (lambda: px.tutorial_doubled_exponent(2, 3), r"dim: got 3, wanted an even width"),
+  (lambda: px.tutorial_doubled_exponent(2, 3), r"d_model: got 3, wanted an even width"),
   (lambda: px.Sinusoidal(4).inputs(jnp.ones((1, 2, 6)), jnp.arange(2)[None]),
    r"x: got width 6, wanted the width 4"),
   (lambda: px.Learned(jnp.ones((3, 4))).inputs(jnp.ones((1, 2, 6)), jnp.arange(2)[None]),

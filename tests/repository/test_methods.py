@@ -3,7 +3,9 @@
 """What should follow from the table of methods does: a new one is a file, an oracle and a row."""
 
 import ast
+import dataclasses
 import os
+import re
 import subprocess
 import sys
 
@@ -32,7 +34,7 @@ def test_pages_are_what_the_table_says(page):
   ("posenc_jax/functions.py", "import alibi_bias, alibi_slopes", "import alibi_bias"),
   ("posenc_jax/functions.py", "heads                        ", "a head                       "),
   ("README.md", "| ALiBi (2021) | `Alibi` |", "| ALiBi (2021) | `Ali` |"),
-  ("docs/hooks.md", "yes: `Fire`", "no"),
+  ("docs/design.md", "yes: `Fire`", "no"),
 ])
 def test_a_page_that_says_otherwise_is_found(page, old, new):
   text = (ROOT / page).read_text(encoding="utf-8")
@@ -65,6 +67,21 @@ def test_names_are_exported_and_methods_are_tried():
     assert not method.cls or method.cases or method.builds
   assert set(px.__all__) >= {name for m in METHODS for name in follow.exported(m)}
   assert set(encodings.ENCODINGS) == set(builders())
+
+
+def unproven(methods, oracles: set[str], fuzz: str) -> list[str]:
+  """Classes of methods that neither a file of ``tests/oracles`` nor the random calls compare."""
+  return [m.cls for m in methods if m.cls and m.module.split(".")[-1] not in oracles
+          and not re.search(rf"\bpx\.{m.cls}\b", fuzz)]
+
+
+def test_every_method_has_an_oracle():
+  fuzz = (ROOT / "tests/support/fuzz_encodings.py").read_text(encoding="utf-8")
+  oracles = {path.stem for path in (ROOT / "tests/oracles").glob("*.py")}
+  assert unproven(METHODS, oracles, fuzz) == []
+  kerple = dataclasses.replace(METHODS[0], module="biases.kerple", cls="Kerple")
+  assert unproven([kerple], oracles, fuzz) == ["Kerple"]
+  assert unproven([kerple], oracles | {"kerple"}, fuzz) == []
 
 
 FILE = '''# Copyright 2026 The posenc_jax Authors.
@@ -127,7 +144,7 @@ from tests.repository import test_docs, test_readme
 assert isinstance(CASES["kerple"]().encoding, px.Kerple) and "Kerple" in px.__all__
 assert "kerple" in encodings.ENCODINGS and "``kerple_bias``" in functions.__doc__
 assert "| KERPLE, log (2022) | `Kerple` | `kerple_bias` | scores |" in test_readme.README
-page = test_docs.HOOKS_PAGE
+page = test_docs.DESIGN_PAGE
 row = "| KERPLE, log (2022) | `distance_bias` | acts on scores | 2205.09921 | yes: `Kerple` |"
 assert row in page
 assert test_docs.hook_faults(page, test_docs.exported()) == []

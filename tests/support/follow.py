@@ -18,7 +18,7 @@ from posenc_jax.methods import METHODS, Method
 from tests.support.repository import ROOT
 
 _PACKAGE = "posenc_jax.encodings."
-# Rooms, and the section of docs/hooks.md that lists their methods.
+# Rooms, and the section of docs/design.md that lists their methods.
 SECTIONS = {"inputs": "Inputs", "positions": "Inputs", "rotations": "Rotations", "biases": "Biases",
             "content": "Content", "softmax": "Softmax"}
 
@@ -109,7 +109,8 @@ def readme(text: str) -> str:
 
 
 def hooks(text: str) -> str:
-  """``docs/hooks.md``: a row that says "yes" for each class."""
+  """``docs/design.md``: a row that says "yes" for each class."""
+  before, heading, text = text.partition("\n## 17. Carried\n")
   for method in METHODS:
     if not method.cls or f"yes: `{method.cls}` |" in text:
       continue
@@ -125,7 +126,7 @@ def hooks(text: str) -> str:
       row = f"| {' | '.join(told)} |\n"
       section = SECTIONS[method.module.split(".")[0]]
       text = between(text, rf"^### {section}(?:(?!\n### ).)*?\|\n(?=\n)", r"(?=\n)", row)
-  return text
+  return before + heading + text
 
 
 def answered(method: Method) -> list[str]:
@@ -135,7 +136,7 @@ def answered(method: Method) -> list[str]:
 
 
 PAGES = {"posenc_jax/__init__.py": package, "posenc_jax/functions.py": functions,
-         "README.md": readme, "docs/hooks.md": hooks}
+         "README.md": readme, "docs/design.md": hooks}
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ class Learned(Encoding):
     ValueError: a table of another rank; in a call, another width or a position outside the table.
 
   Example:
-    >>> e = Learned.init(jax.random.key(0), length=8, dim=4)
+    >>> e = Learned.init(jax.random.key(0), length=8, d_model=4)
     >>> e.inputs(jnp.zeros((1, 2, 4)), jnp.arange(2)[None]).shape
     (1, 2, 4)
   """
@@ -74,19 +74,20 @@ class Learned(Encoding):
   offset: int = static(default=0)
 
   def __post_init__(self):
-    _checks.floats("table", self.table, "[L, D]", "Build it with Learned.init(key, length, dim)",
-                   stacked=True)
+    _checks.floats("table", self.table, "[L, D]",
+                   "Build it with Learned.init(key, length, d_model)", stacked=True)
     self.set_fields(offset=_errors.check_int("offset", self.offset, "an int",
                                              "RoBERTa and OPT start at 2"))
 
   @classmethod
-  def init(cls, key, length: int, dim: int, *, offset: int = 0, stddev: float = 0.02) -> "Learned":
-    """Draws a table ``[length + offset, dim]`` from N(0, stddev^2), as BERT does."""
+  def init(cls, key, length: int, d_model: int, *, offset: int = 0,
+           stddev: float = 0.02) -> "Learned":
+    """Draws a table ``[length + offset, d_model]`` from N(0, stddev^2), as BERT does."""
     mend = "Pass the longest sequence and the model width"
-    length, dim = _checks.size("length", length, mend), _checks.size("dim", dim, mend)
+    length, d_model = _checks.size("length", length, mend), _checks.size("d_model", d_model, mend)
     offset = _errors.check_int("offset", offset, "an int", "RoBERTa and OPT start at 2")
     key = _checks.key(key)
-    return cls(jax.random.normal(key, (length + offset, dim), jnp.float32) * stddev, offset)
+    return cls(jax.random.normal(key, (length + offset, d_model), jnp.float32) * stddev, offset)
 
   def inputs(self, x, positions):
     if x.shape[-1] != self.table.shape[-1]:

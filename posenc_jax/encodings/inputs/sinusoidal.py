@@ -23,21 +23,21 @@ LAYOUTS = ("interleaved", "halves")
 DIVISORS = ("dim", "last")
 
 
-def _exponents(dim: int, divisor: str) -> list[fractions.Fraction]:
+def _exponents(d_model: int, divisor: str) -> list[fractions.Fraction]:
   """Exponents e of the n = ceil(d/2) frequencies base^(-e): 2i/d ("dim") or i/(n-1) ("last")."""
-  count = -(-dim // 2)
-  below = fractions.Fraction(dim, 2) if divisor == "dim" else max(count - 1, 1)
+  count = -(-d_model // 2)
+  below = fractions.Fraction(d_model, 2) if divisor == "dim" else max(count - 1, 1)
   return [fractions.Fraction(i) / below for i in range(count)]
 
 
-def sinusoidal(positions: Any, dim: int, *, base: Any = 10_000.0,
+def sinusoidal(positions: Any, d_model: int, *, base: Any = 10_000.0,
                layout: str = "interleaved", divisor: str = "dim") -> jax.Array:
   """PE(p, 2i) = sin(p / base^(2i/d)), PE(p, 2i+1) = cos of the same, exact at any position.
 
   Args:
     positions: ``[...]`` int32, or float32 for real-valued positions; any values, negative too. A
       plain Python int is refused, as it is a length more often than a position.
-    dim: D, the width of the table. An odd width drops the last cosine.
+    d_model: D, the width of the table. An odd width drops the last cosine.
     base: positive. A known base gives exact angles; a traced one keeps float32 frequencies.
     layout: "interleaved" puts sine and cosine in neighbouring columns, as the paper; "halves"
       puts all sines first (tensor2tensor and its descendants).
@@ -45,11 +45,11 @@ def sinusoidal(positions: Any, dim: int, *, base: Any = 10_000.0,
       that the slowest frequency is exactly 1/base (tensor2tensor).
 
   Returns:
-    float32 ``[..., dim]``.
+    float32 ``[..., d_model]``.
 
   Raises:
-    ValueError: dim < 1, base <= 0, an unknown layout or divisor.
-    TypeError: a length in place of positions, positions in a 16-bit float, a traced dim.
+    ValueError: d_model < 1, base <= 0, an unknown layout or divisor.
+    TypeError: a length in place of positions, positions in a 16-bit float, a traced d_model.
 
   Example:
     >>> sinusoidal(jnp.arange(2), 4).round(4).tolist()
@@ -60,15 +60,15 @@ def sinusoidal(positions: Any, dim: int, *, base: Any = 10_000.0,
   """
   positions = _checks.positions(positions, real=True)
   _errors.check_choice("layout", layout, LAYOUTS)
-  frequencies = sinusoidal_frequencies(dim, base=base, divisor=divisor)
-  return _table(positions, phases.as_frequencies(frequencies, single=True), int(dim), layout)
+  frequencies = sinusoidal_frequencies(d_model, base=base, divisor=divisor)
+  return _table(positions, phases.as_frequencies(frequencies, single=True), int(d_model), layout)
 
 
-def _table(positions, frequencies, dim, layout, dtype=jnp.float32):
+def _table(positions, frequencies, d_model, layout, dtype=jnp.float32):
   exact = isinstance(frequencies, phases.Frequencies) and dtype == jnp.float32
   if exact and not jnp.issubdtype(positions.dtype, jnp.floating):
     # One sine for each column, a quarter of a turn ahead for a cosine: nothing to be joined.
-    columns, count = np.arange(dim), (dim + 1) // 2
+    columns, count = np.arange(d_model), (d_model + 1) // 2
     index, ahead = np.divmod(columns, 2) if layout == "interleaved" else (
         columns % count, columns // count)
     phase = phases.phase(positions, jax.tree.map(lambda x: jnp.asarray(x)[index], frequencies))
@@ -76,35 +76,35 @@ def _table(positions, frequencies, dim, layout, dtype=jnp.float32):
     return phases.sin_of_phase(phase + ahead)
   cos, sin = phases.cos_sin(positions, frequencies, dtype=dtype)
   if layout == "interleaved":
-    return jnp.stack([sin, cos], axis=-1).reshape(*cos.shape[:-1], -1)[..., :dim]
-  return jnp.concatenate([sin, cos[..., :dim // 2]], axis=-1)
+    return jnp.stack([sin, cos], axis=-1).reshape(*cos.shape[:-1], -1)[..., :d_model]
+  return jnp.concatenate([sin, cos[..., :d_model // 2]], axis=-1)
 
 
-def sinusoidal_frequencies(dim: int, *, base: Any = 10_000.0, divisor: str = "dim") -> Any:
-  """The frequencies of ``sinusoidal``'s ``ceil(dim/2)`` sines.
+def sinusoidal_frequencies(d_model: int, *, base: Any = 10_000.0, divisor: str = "dim") -> Any:
+  """The frequencies of ``sinusoidal``'s ``ceil(d_model/2)`` sines.
 
   Args:
-    dim: D.
+    d_model: D.
     base: positive; or an array ``[...]`` of several, to be swept by vmap.
     divisor: as in ``sinusoidal``.
 
   Returns:
-    ``[ceil(dim/2)]``: exact ``Frequencies``, or a float32 ``jax.Array`` for a traced base.
+    ``[ceil(d_model/2)]``: exact ``Frequencies``, or a float32 ``jax.Array`` for a traced base.
 
   Raises:
-    TypeError: dim is not an int, or traced.
-    ValueError: dim < 1, base <= 0, an unknown divisor.
+    TypeError: d_model is not an int, or traced.
+    ValueError: d_model < 1, base <= 0, an unknown divisor.
 
   Example:
     >>> sinusoidal_frequencies(3, base=8.0, divisor="last").tolist()
     [1.0, 0.125]
   """
-  dim = _checks.size("dim", dim, "Pass the model width")
+  d_model = _checks.size("d_model", d_model, "Pass the model width")
   _errors.check_choice("divisor", divisor, DIVISORS)
-  return _bases.powers(base, _exponents(dim, divisor))
+  return _bases.powers(base, _exponents(d_model, divisor))
 
 
-def tutorial_growing_angle(length: int, dim: int) -> jax.Array:
+def tutorial_growing_angle(length: int, d_model: int) -> jax.Array:
   """PE[i, j] = sin(i * 10000^(j/d)) / 10^(j/d), a formula that circulates in tutorials.
 
   Differs from the paper: the angle is multiplied by 10000^(j/d) where the paper divides, there is
@@ -115,7 +115,7 @@ def tutorial_growing_angle(length: int, dim: int) -> jax.Array:
 
   Args:
     length: T.
-    dim: D.
+    d_model: D.
 
   Returns:
     float32 ``[T, D]``.
@@ -124,16 +124,16 @@ def tutorial_growing_angle(length: int, dim: int) -> jax.Array:
     >>> tutorial_growing_angle(2, 2).round(4).tolist()
     [[0.0, 0.0], [0.8415, -0.1601]]
   """
-  length, dim = _sizes(length, dim)
+  length, d_model = _sizes(length, d_model)
   positions = jnp.arange(length, dtype=jnp.int32)
   frequencies = phases.geometric_frequencies(
-      10_000.0, [fractions.Fraction(-j, dim) for j in range(dim)])
+      10_000.0, [fractions.Fraction(-j, d_model) for j in range(d_model)])
   _, sin = phases.cos_sin(positions, frequencies)
-  decay = jnp.asarray([10.0 ** (-j / dim) for j in range(dim)], jnp.float32)
+  decay = jnp.asarray([10.0 ** (-j / d_model) for j in range(d_model)], jnp.float32)
   return sin * decay[None, :]
 
 
-def tutorial_doubled_exponent(length: int, dim: int) -> jax.Array:
+def tutorial_doubled_exponent(length: int, d_model: int) -> jax.Array:
   """sin and cos of p / 10000^(2i/d) with i already even, a slip that circulates in tutorials.
 
   Differs from the paper: the loop variable i runs over 0, 2, 4, .. and is doubled once more, so
@@ -143,25 +143,26 @@ def tutorial_doubled_exponent(length: int, dim: int) -> jax.Array:
 
   Args:
     length: T.
-    dim: D, even.
+    d_model: D, even.
 
   Returns:
     float32 ``[T, D]``, interleaved.
 
   Raises:
-    ValueError: dim is odd.
+    ValueError: d_model is odd.
 
   Example:
     >>> tutorial_doubled_exponent(2, 4).round(4).tolist()
     [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.0001, 1.0]]
   """
-  length, dim = _sizes(length, dim)
-  if dim % 2:
-    raise _errors.value_error("dim", dim, "an even width", f"Use {dim + 1}, or sinusoidal()")
-  exponents = [fractions.Fraction(4 * j, dim) for j in range(dim // 2)]
+  length, d_model = _sizes(length, d_model)
+  if d_model % 2:
+    raise _errors.value_error("d_model", d_model, "an even width",
+                              f"Use {d_model + 1}, or sinusoidal()")
+  exponents = [fractions.Fraction(4 * j, d_model) for j in range(d_model // 2)]
   cos, sin = phases.cos_sin(jnp.arange(length, dtype=jnp.int32),
                             phases.geometric_frequencies(10_000.0, exponents))
-  return jnp.stack([sin, cos], axis=-1).reshape(length, dim)
+  return jnp.stack([sin, cos], axis=-1).reshape(length, d_model)
 
 
 def tutorial_one_frequency(x: jax.Array, amplitude: float | jax.Array) -> jax.Array:
@@ -193,9 +194,9 @@ def tutorial_one_frequency(x: jax.Array, amplitude: float | jax.Array) -> jax.Ar
   return (x + added.reshape((1,) * (x.ndim - 2) + added.shape).astype(x.dtype)).astype(x.dtype)
 
 
-def _sizes(length, dim):
+def _sizes(length, d_model):
   return (_checks.size("length", length, "Pass the number of positions, T"),
-          _checks.size("dim", dim, "Pass the model width, D"))
+          _checks.size("d_model", d_model, "Pass the model width, D"))
 
 
 @encoding
@@ -203,14 +204,14 @@ class Sinusoidal(Encoding):
   """Adds ``scale * sinusoidal(positions, D)`` to the embeddings.
 
   Args:
-    dim: D, the width of the embeddings.
+    d_model: D, the width of the embeddings.
     base: positive; a known base (or array of bases, to be swept by vmap) is exact.
     scale: multiplies the table; ``learn(e, "scale")`` makes it the learned "scaled sinusoid".
     layout, divisor: as in ``sinusoidal``.
 
   Raises:
-    TypeError: dim is not an int.
-    ValueError: dim < 1, base <= 0, an unknown layout or divisor; in a call, another width.
+    TypeError: d_model is not an int.
+    ValueError: d_model < 1, base <= 0, an unknown layout or divisor; in a call, another width.
 
   Example:
     >>> Sinusoidal(4).inputs(jnp.zeros((1, 2, 4)), jnp.arange(2)[None]).shape
@@ -219,33 +220,34 @@ class Sinusoidal(Encoding):
 
   frequencies: phases.Frequencies | jax.Array
   scale: jax.Array
-  dim: int = static()
+  d_model: int = static()
   layout: str = static(default="interleaved")
   divisor: str = static(default="dim")
 
-  def __init__(self, dim: int, *, base: Any = 10_000.0, scale: Any = 1.0,
+  def __init__(self, d_model: int, *, base: Any = 10_000.0, scale: Any = 1.0,
                layout: str = "interleaved", divisor: str = "dim"):
     _errors.check_choice("layout", layout, LAYOUTS)
     scale = _checks.floats("scale", scale, "[]", "The paper has 1.0", stacked=True)
-    self.set_fields(frequencies=sinusoidal_frequencies(dim, base=base, divisor=divisor),
-                    scale=scale, dim=int(dim), layout=layout, divisor=divisor)
+    self.set_fields(frequencies=sinusoidal_frequencies(d_model, base=base, divisor=divisor),
+                    scale=scale, d_model=int(d_model), layout=layout, divisor=divisor)
 
   def _repr_fields(self):
-    base = _bases.base_of(self.frequencies, _exponents(self.dim, self.divisor))
+    base = _bases.base_of(self.frequencies, _exponents(self.d_model, self.divisor))
     shown = {"frequencies": self.frequencies} if base is None else {"base": base}
     shown |= {} if self.divisor == "dim" else {"divisor": self.divisor}
     scale = {} if _bases.is_one(self.scale) else {"scale": self.scale}
     layout = {} if self.layout == "interleaved" else {"layout": self.layout}
-    return {"dim": self.dim} | shown | scale | layout
+    return {"d_model": self.d_model} | shown | scale | layout
 
   def inputs(self, x, positions):
-    if x.shape[-1] != self.dim:
-      raise _errors.value_error("x", f"width {x.shape[-1]}", f"the width {self.dim} of the table",
-                                "Build Sinusoidal with the model's width")
+    if x.shape[-1] != self.d_model:
+      raise _errors.value_error(
+        "x", f"width {x.shape[-1]}", f"the width {self.d_model} of the table",
+        "Build Sinusoidal with the model's width")
     positions = _align.align_array(positions, x.ndim - 2, x.shape[-2], 0, "positions")
     mend = "An encoding with stacked leaves needs jax.vmap over the encoding"
     dtype = _numerics.wide(x)
     scale = jnp.asarray(_checks.factor("scale", self.scale, mend)).astype(dtype)
     frequencies = phases.as_frequencies(self.frequencies, single=True)
-    table = _table(positions, frequencies, self.dim, self.layout, dtype)
+    table = _table(positions, frequencies, self.d_model, self.layout, dtype)
     return x + (scale * table).astype(x.dtype)
