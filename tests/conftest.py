@@ -7,6 +7,7 @@ One CPU device, as most users have. A test that needs several devices starts a s
 """
 
 import gc
+import os
 import zlib
 from collections.abc import Callable
 
@@ -15,6 +16,15 @@ import jax
 import numpy as np
 import pytest
 from absl import flags
+
+# Most of the suite's time is XLA's optimiser at work on programs that run once, so it is left out:
+# half the time, the same operations. What is set in the environment wins: `XLA_FLAGS= pytest` runs
+# what users run, and so does `.ci/run` on the other stacks. Subprocesses of tests inherit the flags.
+if "XLA_FLAGS" not in os.environ:
+  quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+  if jax.__version_info__ < (0, 11):  # An unknown flag ends the process; later ones lack this one.
+    quick += " --xla_cpu_use_fusion_emitters=false"
+  os.environ["XLA_FLAGS"] = quick
 
 # Tracing makes millions of objects, few of them garbage; looking for that takes a tenth of it.
 gc.set_threshold(100_000, 50, 100)

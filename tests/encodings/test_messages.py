@@ -152,7 +152,7 @@ def test_a_seed_is_no_key(name):
 
 
 @pytest.mark.parametrize("call, name", [
-  (lambda: jax.jit(px.sinusoidal)(AT, 32), "dim"),
+  (lambda: jax.jit(px.sinusoidal)(AT, 32), "d_model"),
   (lambda: jax.jit(px.alibi_slopes)(12), "num_heads"),
   (lambda: jax.jit(px.rotary_frequencies)(8), "dim"),
   (lambda: jax.jit(lambda n: px.t5_bucket(AT, bidirectional=True, num_buckets=n))(32),
