@@ -18,8 +18,8 @@ import pytest
 from absl import flags
 
 # Most of the suite's time is XLA's optimiser at work on programs that run once, so it is left out:
-# half the time, the same operations. What is set in the environment wins: `XLA_FLAGS= pytest` runs
-# what users run, and so does `.ci/run` on the other stacks. Subprocesses of tests inherit the flags.
+# half the time, the same operations. What the environment says wins: `XLA_FLAGS= pytest` compiles
+# as users do, and so does `.ci/run` on the other stacks. Subprocesses of tests inherit the flags.
 if "XLA_FLAGS" not in os.environ:
   quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
   if jax.__version_info__ < (0, 11):  # An unknown flag ends the process; later ones lack this one.
