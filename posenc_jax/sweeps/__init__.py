@@ -76,6 +76,8 @@ from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.pairing import Difference
 from posenc_jax.sweeps.plan.planner import Plan
 from posenc_jax.sweeps.results import Results
+from posenc_jax.sweeps.rounds.loop import Sampler, search
+from posenc_jax.sweeps.rounds.trials import OptunaSampler
 from posenc_jax.sweeps.run.dry_run import plan
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.show.report import main_metric, write_report
@@ -91,8 +93,10 @@ __all__ = [
   "Experiment",
   "Interrupted",
   "Options",
+  "OptunaSampler",
   "Plan",
   "Results",
+  "Sampler",
   "SettingsChanged",
   "StorageFull",
   "Summary",
@@ -108,6 +112,7 @@ __all__ = [
   "main_metric",
   "plan",
   "run",
+  "search",
   "simple",
   "split_by_name",
   "write_report",

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
-from posenc_jax import testing
+from posenc_jax import sweeps, testing
 from posenc_jax.base import CLAIMS, HOOKS, MODEL_HOOKS
 from tests.encodings.test_contract import CASES
 from tests.support import kinds
 from tests.support.repository import ROOT
 
 MODEL_PAGE = (ROOT / "docs" / "your_model.md").read_text(encoding="utf-8")
+SWEEPS_PAGE = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
 DESIGN_PAGE = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 WORDS = frozenset(HOOKS + CLAIMS)
 
@@ -227,7 +228,7 @@ def run(code: list[str]) -> dict:
   scope = {"__name__": "docs"}
   with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
     for block in code:
-      exec(compile(block, "docs/your_model.md", "exec"), scope)  # noqa: S102
+      exec(compile(block, "docs", "exec"), scope)  # noqa: S102
   return scope
 
 
@@ -235,6 +236,14 @@ def test_the_code_of_your_model_runs():
   pytest.importorskip("equinox")
   assert len(blocks(MODEL_PAGE)) >= 9
   assert run(blocks(MODEL_PAGE))["out"].shape == (2, 6, 4, 8)
+
+
+def test_the_code_of_sweeps_runs():
+  pytest.importorskip("equinox")
+  assert len(blocks(SWEEPS_PAGE)) >= 5
+  assert len(run(blocks(SWEEPS_PAGE))["results"]) == 16
+  names = set(re.findall(r"\bsweeps\.([A-Za-z_]\w*)", SWEEPS_PAGE)) - {"md"}
+  assert [name for name in sorted(names) if not hasattr(sweeps, name)] == []
 
 
 @pytest.fixture(scope="module")
