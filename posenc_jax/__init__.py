@@ -10,6 +10,7 @@ Letter key, used in every docstring, assert and comment:
 Attention:
 
   attend      attention with any encoding; ``explain`` says how it would run
+  attention_weights    what the values are multiplied by, dense, for pictures
   prepare     what a cache holds of new tokens: the hooks ``qk`` and ``values``
   context_attend, zigzag, unzigzag, zigzag_order    attention over a sequence cut across devices
 
@@ -61,6 +62,7 @@ from posenc_jax._tree import parameter, static
 from posenc_jax._version import __version__ as __version__
 from posenc_jax.attention import (
     attend,
+    attention_weights,
     context_attend,
     explain,
     prepare,
@@ -108,10 +110,11 @@ from posenc_jax.interop import from_hf
 from posenc_jax.precision import PrecisionReport, precision_report
 
 __all__ = [
-  "PREPARED", "Each", "Encoding", "Frequencies", "PrecisionReport", "Tile", "along", "attend",
-  "chain", "combine", "context_attend", "encoding", "explain", "freeze", "from_hf", "functions",
-  "is_parameter", "learn", "on_dims", "on_heads", "parameter", "partition", "phases", "positions",
-  "precision_report", "prepare", "share_heads", "static", "unzigzag", "zigzag", "zigzag_order",
+  "Each", "Encoding", "Frequencies", "PREPARED", "PrecisionReport", "Tile", "along", "attend",
+  "attention_weights", "chain", "combine", "context_attend", "encoding", "explain", "freeze",
+  "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
+  "partition", "phases", "positions", "precision_report", "prepare", "share_heads", "static",
+  "unzigzag", "zigzag", "zigzag_order",
 ]
 # The imports from encodings and these names follow from posenc_jax/methods, by a script.
 __all__ += [  # python -m tests.support.follow

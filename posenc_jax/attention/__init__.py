@@ -3,6 +3,7 @@
 """Attention that takes any encoding and names none."""
 
 from posenc_jax.attention.api import attend as attend
+from posenc_jax.attention.api import attention_weights as attention_weights
 from posenc_jax.attention.api import explain as explain
 from posenc_jax.attention.api import prepare as prepare
 from posenc_jax.attention.context.api import context_attend as context_attend

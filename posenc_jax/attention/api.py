@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.attention import arguments, dispatch
+from posenc_jax.attention import arguments, dispatch, semantics
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.hiding import check_window
 from posenc_jax.attention.visibility import Rule
@@ -89,6 +89,35 @@ def attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None =
 
 _OPTIONS = ("q_positions", "k_positions", "q_order", "k_order", "causal", "window", "segments",
             "lengths", "prefix", "mask", "scale", "applied", "implementation", "tile")
+
+
+def attention_weights(q: jax.Array, k: jax.Array, encoding: Encoding | None = None,
+                      **options: Any) -> jax.Array:
+  """What ``attend`` multiplies the values by: who looks at whom, dense, for pictures and tests.
+
+  Args:
+    q: ``[..., T, N, H]``.
+    k: ``[..., S, K, H]``.
+    encoding: any encoding, or None.
+    **options: as in ``attend``, but for ``implementation`` and ``tile``: weights exist as a whole
+      only in the dense way.
+
+  Returns:
+    ``[..., N, T, S]``, float32 at least. Rows sum to 1 where the encoding leaves softmax as it is;
+    a row that sees no key is zero.
+
+  Raises:
+    ValueError, TypeError: as ``attend``.
+
+  Example:
+    >>> q = k = jnp.zeros((3, 2, 4))
+    >>> attention_weights(q, k, causal=True)[0].round(2).tolist()
+    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
+  """
+  known = [name for name in _OPTIONS if name not in ("implementation", "tile")]
+  _errors.refuse_unknown("attention_weights", {n: 0 for n in options if n not in known}, known,
+                         RENAMED)
+  return semantics.weights_whole(make_call(q, k, k, encoding, **options))[0]
 
 
 def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = "auto",

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from posenc_jax import _errors, _numerics
 from posenc_jax.attention import visibility
 from posenc_jax.attention.call import Call
-from posenc_jax.base import WHOLE_ROWS, check_heads
+from posenc_jax.base import WHOLE_ROWS, Tile, check_heads
 
 NAME, PLATFORM = "reference", None
 
@@ -82,8 +82,8 @@ def biased_scores(call: Call) -> jax.Array:
   return scores if bias is None else scores + bias.astype(scores.dtype)
 
 
-def attend_whole(call: Call) -> jax.Array:
-  """Attention of some queries to whole rows of keys: ``[..., T, N, H']`` of q's dtype."""
+def weights_whole(call: Call) -> tuple[jax.Array, Tile]:
+  """Weights ``[..., N, T, S]`` of some queries on whole rows of keys, and what they know."""
   encoding = call.encoding
   scores, mask = biased_scores(call), visible_pairs(call)
   tile = call.tile(mask)
@@ -91,9 +91,14 @@ def attend_whole(call: Call) -> jax.Array:
     scores = _same("scores", encoding.scores(scores, tile), scores)
   if encoding.has("weights"):
     weights = _same("weights", encoding.weights(scores, tile), scores)
-    weights = weights if mask is None else jnp.where(mask, weights, 0)
-  else:
-    weights = _numerics.masked_softmax(scores, mask)
+    return (weights if mask is None else jnp.where(mask, weights, 0)), tile
+  return _numerics.masked_softmax(scores, mask), tile
+
+
+def attend_whole(call: Call) -> jax.Array:
+  """Attention of some queries to whole rows of keys: ``[..., T, N, H']`` of q's dtype."""
+  encoding = call.encoding
+  weights, tile = weights_whole(call)
   out = weigh_values(weights, call.v)
   if encoding.has("value_bias"):
     extra = encoding.value_bias(weights, tile)

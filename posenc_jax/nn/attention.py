@@ -5,12 +5,14 @@
 Vaswani et al. 2017, "Attention Is All You Need", arXiv 1706.03762, section 3.2.2.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _align, _errors
-from posenc_jax.attention import attend, prepare
+from posenc_jax.attention import attend, attention_weights, prepare
 from posenc_jax.attention.arguments import check_applied
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
 from posenc_jax.nn import cache as cache_lib
@@ -129,6 +131,30 @@ class MultiHeadAttention(nnx.Module):
       memory = self._remember(memory, encoding, memory_positions,
                               None if segments is None else segments[1])
     return self._attend_memory(x, encoding, positions, segments, mask, memory)
+
+  def weights(self, x: jax.Array, *, positions=None, segments=None, mask: jax.Array | None = None,
+              encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> jax.Array:
+    """The weights of attention from x to itself, dense: ``[..., N, T, T]``, for pictures.
+
+    Args:
+      x, positions, segments, mask, encoding, applied: as in the call.
+
+    Raises:
+      ValueError: as the call.
+
+    Example:
+      >>> from flax import nnx
+      >>> attention = MultiHeadAttention(8, 2, causal=True, rngs=nnx.Rngs(0))
+      >>> attention.weights(jnp.ones((3, 8)))[0].round(2).tolist()
+      [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
+    """
+    x, encoding = self._checked(x, "x"), self._chosen(encoding, applied)
+    order = default_positions(x.shape[-2])
+    positions = order if positions is None else positions
+    x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
+    q, k, _ = self._project(x)
+    return attention_weights(q, k, encoding, **self._options((at, at), (order, order), segments,
+                                                             mask, ()))
 
   def remember(self, memory: jax.Array, positions=None, *, segments: jax.Array | None = None,
                encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> Cache:
@@ -276,11 +302,13 @@ class MultiHeadAttention(nnx.Module):
     return jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
 
   def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=()):
-    q_positions, k_positions = positions
-    return attend(q, k, v, encoding, q_positions=q_positions, k_positions=k_positions,
-                  q_order=order[0], k_order=order[1], causal=self.causal, window=self.window,
-                  segments=segments, mask=mask, scale=self.scale, applied=MODEL_HOOKS + applied,
-                  implementation=self.implementation)
+    return attend(q, k, v, encoding, implementation=self.implementation,
+                  **self._options(positions, order, segments, mask, applied))
+
+  def _options(self, positions, order, segments, mask, applied) -> dict[str, Any]:
+    return dict(q_positions=positions[0], k_positions=positions[1], q_order=order[0],
+                k_order=order[1], causal=self.causal, window=self.window, segments=segments,
+                mask=mask, scale=self.scale, applied=MODEL_HOOKS + applied)
 
 
 def check_cross(encoding: Encoding, argument: str) -> None:
