@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report writes, and that it replaces nothing but what a report wrote."""
 
+import base64
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from posenc_jax import sweeps
 from posenc_jax.sweeps import files
-from posenc_jax.sweeps.show import written
+from posenc_jax.sweeps.show import attached, written
 from tests.support import sweep_results
 
 
@@ -159,3 +160,33 @@ def test_names_of_figures_hold_no_mathematics():
 
   assert plain("$\\frac{") == "\\$\\frac{" and plain("a\x1bb") == "a?b"
   assert len(plain("x" * 300)) == 60 and file_name(3, "../loss $ by/length") == "03-loss-by-length"
+
+
+def test_attached_pictures_are_shown_and_linked_and_their_names_are_inert(results, tmp_path):
+  folder = tmp_path / "attached"
+  folder.mkdir()
+  dot = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg==")
+  hostile = "a\"><img src=x onerror=alert(1)>.png"
+  for name, content in {"map.png": dot, hostile: dot, "notes.txt": b"x", ".hidden": b"x",
+                        "large.png": dot + bytes(attached.MOST_BYTES)}.items():
+    (folder / name).write_bytes(content)
+  sweeps.write_report(results, tmp_path, figures=False)
+  assert (folder / "notes.txt").read_bytes() == b"x"  # They are its owner's: none is touched.
+  for page in ("report.html", "report_static.html"):
+    text = (tmp_path / page).read_text(encoding="utf-8")
+    assert '<a href="attached/map.png">map.png</a>' in text
+    assert text.count(base64.b64encode(dot).decode()) == 2
+    assert '<p><a href="attached/notes.txt">' in text and '<p><a href="attached/large.png">' in text
+    assert "<img src=x" not in text and ".hidden" not in text
+    assert "attached/a%22%3E%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E.png" in text
+
+
+def test_only_so_many_pictures_are_part_of_the_page(tmp_path):
+  (tmp_path / "attached").mkdir()
+  for i in range(attached.MOST_SHOWN + 2):
+    (tmp_path / "attached" / f"{i:02d}.png").write_bytes(b"\x89PNG")
+  section = attached.section(attached.read(tmp_path))
+  assert section.count("<img") == attached.MOST_SHOWN and section.count("<p><a") == 2
+  assert attached.section(attached.read(tmp_path / "none")) == ""

@@ -14,7 +14,8 @@ import importlib.resources
 from collections.abc import Sequence
 
 from posenc_jax.sweeps.results import REPEATS, Results
-from posenc_jax.sweeps.show import charts, heats, payload, tables, views
+from posenc_jax.sweeps.show import attached, charts, heats, payload, tables, views
+from posenc_jax.sweeps.show.attached import Attached
 from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
 from posenc_jax.sweeps.show.html import text
 from posenc_jax.sweeps.show.views import Chart, shown
@@ -147,12 +148,13 @@ def document(title: str, policy: str, style: str, body: str) -> str:
           f"<title>{text(title)}</title><style>{style}</style></head><body>{body}</body></html>\n")
 
 
-def to_html(results: Results, title: str) -> str:
+def to_html(results: Results, title: str, files: Sequence[Attached] = ()) -> str:
   """The interactive page.
 
   Args:
     results: of one sweep, or of several with a setting ``run``.
     title: any text.
+    files: of the folder attached/.
 
   Returns:
     HTML that loads nothing, in which no text from outside is markup or script.
@@ -174,7 +176,8 @@ def to_html(results: Results, title: str) -> str:
     f"<header>{summary_html(results, title)}<noscript><p>The charts need scripts; "
     "report_static.html has none.</p></noscript></header>"
     '<div id="bar"></div><main>'
-    f"{''.join(sections)}<section><h2>Table</h2>{table}</section>{about(results)}</main>"
+    f"{''.join(sections)}<section><h2>Table</h2>{table}</section>"
+    f"{attached.section(files)}{about(results)}</main>"
     f'<script type="application/json" id="data">{payload.to_json(page)}</script>'
     f"<script>{bundle}</script><script>{ours}</script>")
   return document(title, policy, resource("report.css"), body)

@@ -6,6 +6,8 @@
     report_static.html   the same without scripts, for mail
     table.csv            a row a cell
     figures/             each chart as PNG and SVG; needs matplotlib
+
+Pictures in the folder attached/ beside them are shown and linked.
 """
 
 import pathlib
@@ -13,8 +15,8 @@ import warnings
 
 from posenc_jax.sweeps.errors import SweepWarning
 from posenc_jax.sweeps.results import Results
+from posenc_jax.sweeps.show import attached, written
 from posenc_jax.sweeps.show import figures as drawing
-from posenc_jax.sweeps.show import written
 from posenc_jax.sweeps.show.page import to_html
 from posenc_jax.sweeps.show.static import to_static_html
 from posenc_jax.sweeps.show.table import to_csv
@@ -66,10 +68,11 @@ def write_report(
   for index, (name, png, svg) in enumerate(drawn, start=1):
     stem = f"figures/{drawing.file_name(index, name)}"
     contents |= {f"{stem}.png": png, f"{stem}.svg": svg}
-  static = to_static_html(results, title, [(name, svg) for name, _, svg in drawn])
+  files = attached.read(directory)
+  static = to_static_html(results, title, [(name, svg) for name, _, svg in drawn], files)
   contents["report_static.html"] = static.encode()
   try:
-    contents["report.html"] = to_html(results, title).encode()
+    contents["report.html"] = to_html(results, title, files).encode()
   except ImportError as error:
     _without("the interactive report is", error)
   written.replace(directory, contents)

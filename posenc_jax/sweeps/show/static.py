@@ -9,7 +9,8 @@ import base64
 from collections.abc import Sequence
 
 from posenc_jax.sweeps.results import Results
-from posenc_jax.sweeps.show import tables
+from posenc_jax.sweeps.show import attached, tables
+from posenc_jax.sweeps.show.attached import Attached
 from posenc_jax.sweeps.show.html import Field, number, table, text
 from posenc_jax.sweeps.show.page import about, document, paired_note, resource, summary_html
 from posenc_jax.sweeps.show.payload import interval_text
@@ -43,13 +44,15 @@ def paired_table(results: Results) -> str:
           f"{table(head, rows)}{cut}</section>")
 
 
-def to_static_html(results: Results, title: str, drawings: Sequence[tuple[str, bytes]]) -> str:
+def to_static_html(results: Results, title: str, drawings: Sequence[tuple[str, bytes]],
+                   files: Sequence[Attached] = ()) -> str:
   """The page without scripts.
 
   Args:
     results: of one sweep, or of several with a setting ``run``.
     title: any text.
     drawings: (title, SVG) of each chart; none without matplotlib.
+    files: of the folder attached/.
 
   Returns:
     HTML that loads and runs nothing.
@@ -62,5 +65,5 @@ def to_static_html(results: Results, title: str, drawings: Sequence[tuple[str, b
               "was made.</p>")
   body = (f"<header>{summary_html(results, title)}</header><main><section><h2>Table</h2>"
           f"{tables.results_table(results)}</section>{images}{paired_table(results)}"
-          f"{about(results)}</main>")
+          f"{attached.section(files)}{about(results)}</main>")
   return document(title, POLICY, resource("report.css"), body)
