@@ -179,7 +179,7 @@ def test_attached_pictures_are_shown_and_linked_and_their_names_are_inert(result
     assert '<a href="attached/map.png">map.png</a>' in text
     assert text.count(base64.b64encode(dot).decode()) == 2
     assert '<p><a href="attached/notes.txt">' in text and '<p><a href="attached/large.png">' in text
-    assert "<img src=x" not in text and ".hidden" not in text
+    assert "<img src=x" not in text and "attached/.hidden" not in text
     assert "attached/a%22%3E%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E.png" in text
 
 
