@@ -46,20 +46,14 @@ def attention_maps(model: nnx.Module, tokens: jax.Array, positions: Any = None, 
     >>> [weights.shape for weights in attention_maps(model, jnp.array([1, 2, 3]))]
     [(2, 3, 3), (2, 3, 3)]
   """
-  stack = getattr(model, "stack", None)
-  if not isinstance(stack, Stack):
+  if not isinstance(getattr(model, "stack", None), Stack):
     raise _errors.type_error("model", type(model).__name__, "a TransformerLM or TransformerEncoder",
                              "Ask the weights() of a MultiHeadAttention for another model's")
   if options.get("cache") is not None:
     raise _errors.value_error("cache", "a cache", "None", "Pass all tokens at once")
   found: list[jax.Array] = []
-  layers = list(stack.layers)
-  own = [layer.attention for layer in layers]
-  try:
-    for layer, attention in zip(layers, own, strict=True):
-      layer.attention = _Watched(attention, found)
-    model(tokens, positions, **options)
-  finally:
-    for layer, attention in zip(layers, own, strict=True):
-      layer.attention = attention
+  copy: Any = nnx.merge(*nnx.split(model))  # Its layers are replaced, under a trace too.
+  for layer in copy.stack.layers:
+    layer.attention = _Watched(layer.attention, found)
+  copy(tokens, positions, **options)
   return tuple(found)

@@ -50,6 +50,8 @@ def test_maps_of_a_model_are_those_its_layers_use(encoding):
   assert not np.triu(np.asarray(maps[0]), 1).any()  # causal
   assert not np.asarray(maps[0])[0, :, :3, 3].any()  # padding
   np.testing.assert_array_equal(model(tokens, mask=mask), before)
+  jitted = jax.jit(lambda tokens: nn.attention_maps(model, tokens, mask=mask))(tokens)
+  np.testing.assert_allclose(jitted[1], maps[1], atol=1e-6)
   # The first layer's map makes its output: values by hand.
   block = model.stack.layers[0]
   x = model.embedding(tokens, model.stack.count)
