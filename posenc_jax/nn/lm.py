@@ -169,11 +169,12 @@ class TransformerEncoder(nnx.Module):
 
 
 def _check_embeddings(x, d_model: int):
-  if not hasattr(x, "ndim") or not jnp.issubdtype(x.dtype, jnp.floating):
-    raise _errors.type_error("tokens", _errors.describe(x),
-                             f"embeddings, floats [..., T, {d_model}]",
-                             "A model with vocabulary=None takes embeddings; else give its size")
+  wanted = f"embeddings, floats [..., T, {d_model}]"
+  mend = "A model with vocabulary=None takes embeddings; else give its size"
+  if not hasattr(x, "ndim"):
+    raise _errors.type_error("tokens", _errors.describe(x), wanted, mend)
   if x.ndim < 2 or x.shape[-1] != d_model:
-    raise _errors.value_error("tokens", f"shape {x.shape}", f"embeddings [..., T, {d_model}]",
-                              "A model with vocabulary=None takes embeddings; else give its size")
+    raise _errors.value_error("tokens", f"shape {x.shape}", wanted, mend)
+  if not jnp.issubdtype(x.dtype, jnp.floating):  # tokens, of rows as long as an embedding
+    raise _errors.type_error("tokens", _errors.describe(x), wanted, mend)
   return x

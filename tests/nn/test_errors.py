@@ -140,8 +140,8 @@ def test_attention_refuses_what_it_would_not_read():
       ((x,), dict(cache=3), "cache: got 3, wanted a Cache"),
       ((x,), dict(applied=True), "applied: got True, wanted names of hooks"),
       ((x,), dict(applied=None), "applied: got None"),
-      (([1.0],), {}, "x: got list, wanted an array"),
-      ((x, [1.0]), {}, "memory: got list, wanted an array")):
+      (([1.0],), {}, "x: got list, wanted floats"),
+      ((x, [1.0]), {}, "memory: got list, wanted floats")):
     with pytest.raises((TypeError, ValueError), match=message):
       mha(*arguments, **keywords)
 
