@@ -24,7 +24,8 @@ def is_parameter(tree: Any) -> Any:
   is_parameter)``. ``optax.masked`` alone would pass the gradients of other leaves on unchanged.
 
   Inside an encoding the fields decide: those declared ``parameter()`` (or turned into one by
-  ``learn``) are True where they are floats. Outside of encodings every float array is True.
+  ``learn``) are True where they are floats. Outside of encodings every float array is True, but
+  what ``posenc_jax.nn`` holds as a ``Hyper``.
 
   Args:
     tree: any PyTree that holds encodings: an encoding, a dict of parameters, an Equinox module.
@@ -37,10 +38,25 @@ def is_parameter(tree: Any) -> Any:
     >>> is_parameter({"e": px.Alibi(2), "w": jax.numpy.ones(2)})
     {'e': Alibi(slopes=False), 'w': True}
   """
-  return jax.tree.map(_mark, tree, is_leaf=lambda x: isinstance(x, Tree))
+  return jax.tree.map(_mark, tree, is_leaf=lambda x: isinstance(x, Tree) or _is_fixed(x))
+
+
+_fixed: list[type] = []
+
+
+def never_train(cls: type) -> None:
+  """Says of a module library's class of variables that what they hold is never a parameter."""
+  _fixed.append(cls)
+
+
+def _is_fixed(node) -> bool:
+  kind = getattr(node, "type", type(node))  # of a state, where the variable's class is a field
+  return isinstance(kind, type) and issubclass(kind, tuple(_fixed))
 
 
 def _mark(node):
+  if _is_fixed(node):
+    return jax.tree.map(lambda x: False, node)
   if not isinstance(node, Tree):
     return _numerics.is_float(node)
   kinds = _kinds_of(node)
@@ -106,7 +122,7 @@ def combine(parameters: Any, rest: Any) -> Any:
     The whole tree.
 
   Raises:
-    ValueError: a leaf that both have.
+    ValueError: a leaf that both have; trees of two structures.
 
   Example:
     >>> import posenc_jax as px
@@ -119,7 +135,13 @@ def combine(parameters: Any, rest: Any) -> Any:
                                 "Pass the two trees that partition returned")
     return b if a is None else a
 
-  return jax.tree.map(pick, parameters, rest, is_leaf=lambda x: x is None)
+  none = lambda x: x is None
+  one, other = (jax.tree.structure(x, is_leaf=none) for x in (parameters, rest))
+  if one != other:
+    raise _errors.value_error("parameters, rest", f"two structures, {one} and {other}",
+                              "trees of one structure",
+                              "Pass the two trees that partition returned")
+  return jax.tree.map(pick, parameters, rest, is_leaf=none)
 
 
 def learn(tree: _T, *fields: str) -> _T:
@@ -161,6 +183,10 @@ def _turn(tree, fields, on):
   if not isinstance(tree, Tree):
     raise _errors.type_error("learn, freeze", _errors.describe(tree), "an encoding",
                              "Name the encoding whose fields are meant")
+  for name in fields:
+    if not isinstance(name, str):
+      raise _errors.type_error("learn, freeze", _errors.describe(name), "names of fields",
+                               "Write them one after the other: px.learn(e, 'a', 'b')")
   found: set[str] = set()
   new = _turned(tree, set(fields), on, found)
   lost = sorted(set(fields) - found)

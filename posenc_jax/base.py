@@ -48,6 +48,8 @@ MODEL_HOOKS = ("positions", "inputs", "layer")
 PREPARED = ("qk", "values")  # what ``prepare`` runs
 # Hooks that need all the keys of a row at once.
 WHOLE_ROWS = ("scores", "weights", "value_bias")
+# Hooks that read q and k after ``expand``.
+READS_WIDENED = ("visible", "bias", "scores", "weights")
 _RENAMED = {"drive": "layer", "mix": "value_bias", "low_rank": "bias_columns",
             "trailing": "position_axes"}
 
@@ -258,7 +260,10 @@ class Encoding(_Base):
     """
     if type(self).distance_bias is Encoding.distance_bias:
       return None
-    return jnp.moveaxis(self.distance_bias(tile.distance(self.position_axes or 0)), 0, -3)
+    axes = self.position_axes or 0
+    distance = tile.distance(axes)
+    found = check_distance_bias(self, self.distance_bias(distance), distance, axes)
+    return jnp.moveaxis(found, 0, -3)
 
   def distance_bias(self, distance) -> Any:
     """The bias of distances q - k: d ``[...]`` (or ``[..., P]``) to ``[N, ...]``."""
@@ -309,6 +314,19 @@ def check_encoding_argument(e: Any, argument: str = "encoding") -> Encoding:
     raise _errors.type_error(argument, _errors.describe(e), "an encoding or None",
                              "Build one, such as posenc_jax.Rotary(head_dim)")
   return e
+
+
+def check_distance_bias(e: Encoding, found: Any, distance: Any, axes: int = 0) -> Any:
+  """What ``e.distance_bias(distance)`` returned, if it is ``[N, ...]`` for distances ``[...]``."""
+  shape = tuple(distance.shape)[:-1] if axes else tuple(distance.shape)
+  came = tuple(found.shape) if hasattr(found, "shape") else None
+  if came is None or len(came) != len(shape) + 1 or came[1:] != shape:
+    raise _errors.value_error(
+        f"encoding {type(e).__name__}, distance_bias",
+        _errors.describe(found) if came is None else f"shape {came}",
+        f"[N, {', '.join(map(str, shape))}], heads before the axes of the distances",
+        "Write out the axis of heads: bias[None] for one head")
+  return found
 
 
 def check_heads(e: Encoding, hook: str, came: int, heads: int) -> None:

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _errors
-from posenc_jax.base import Each, Encoding, Tile, check_heads, encoding
+from posenc_jax.base import (
+    READS_WIDENED,
+    Each,
+    Encoding,
+    Tile,
+    check_distance_bias,
+    check_heads,
+    encoding,
+)
 
 
 def chain(*encodings: Encoding) -> Encoding:
@@ -61,6 +69,7 @@ class Chain(Encoding):
     if len(weighing) > 1:
       raise _errors.value_error("chain", f"{' and '.join(weighing)}, which both give the weights",
                                 "one at most", "Two softmaxes cannot both have the last word")
+    _check_widening(self.members)
 
   def __repr__(self):
     return f"Chain({', '.join(map(repr, self.members))})"
@@ -79,6 +88,12 @@ class Chain(Encoding):
   def one_axis(self) -> bool:
     """Whether any number of axes from ``position_axes`` on will do: see ``along``."""
     return all(getattr(m, "one_axis", False) for m in self.members if m.position_axes is not None)
+
+  @property
+  def cut_dims(self) -> Any:
+    """(0, None) if a member cuts dims out of each head, which ones is its affair; else None."""
+    cuts = any(getattr(m, "cut_dims", None) is not None for m in self.members)
+    return (0, None) if cuts else None
 
   @property
   def layer_axes(self) -> int | None:
@@ -160,7 +175,9 @@ class Chain(Encoding):
     return _add_biases(found, -3, None if tile.q is None else tile.q.shape[-2])
 
   def distance_bias(self, distance):
-    return _add_biases([(m, m.distance_bias(distance)) for m in self.members if m.has("bias")], 0)
+    axes = self.position_axes or 0
+    return _add_biases([(m, check_distance_bias(m, m.distance_bias(distance), distance, axes))
+                        for m in self.members if m.has("bias")], 0)
 
   def bias_columns(self, q_positions, k_positions):
     found = [m.bias_columns(a, b) for m, a, b in self._with(q_positions, k_positions, "bias")]
@@ -207,6 +224,34 @@ class Chain(Encoding):
     """(member, its tile) of the members that answer a hook."""
     return [(m, tile._replace(q_positions=a, k_positions=b))
             for m, a, b in self._with(tile.q_positions, tile.k_positions, hook)]
+
+
+def _check_widening(members) -> None:
+  """Refuses a member that cuts dims out of each head after another one has moved them.
+
+  ``expand`` puts more dims into a slice, so all dims behind it move. The slice of a later
+  ``expand`` must lie in front; hooks of a tile see q and k after every ``expand``.
+  """
+  members = [part for m in members for part, _, _ in m.parts()]
+  for j, m in enumerate(members):
+    cut = getattr(m, "cut_dims", None)
+    if cut is None:
+      continue
+    wide = [(i, w) for i, w in enumerate(members) if i != j and w.has("expand")]
+    read = [hook for hook in READS_WIDENED if m.has(hook)]
+    behind = [w for i, w in wide if i < j and m.has("expand") and not _in_front(
+        cut, getattr(w, "cut_dims", None))]
+    for w in [w for _, w in wide] if read else behind:
+      raise _errors.value_error(
+          "chain", f"{type(m).__name__} of dims {cut[0]} to {cut[1]} beside {type(w).__name__}, "
+          "which widens q and k", "dims that have not moved when they are cut out",
+          f"It reads {', '.join(read)} after the widening: leave out one of the two" if read else
+          "Chain the member of the last dims first")
+
+
+def _in_front(cut, other) -> bool:
+  """Whether one slice of dims ends before another begins, by numbers that are known."""
+  return (other is not None and cut[1] is not None and 0 <= cut[0] < cut[1] <= other[0])
 
 
 def _reduce(join, parts) -> Any:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _align, _errors
+from posenc_jax import _align, _errors, _numerics
 
 
 def from_lengths(lengths: Any, size: int) -> jax.Array:
@@ -27,14 +27,19 @@ def from_lengths(lengths: Any, size: int) -> jax.Array:
 
   Raises:
     TypeError: lengths or size that are not integers.
-    ValueError: a negative size.
+    ValueError: a negative size; known lengths outside 0 to T.
 
   Example:
     >>> from_lengths(jnp.array([2, 3]), 3).tolist()
     [[0, 1, -1], [0, 1, 2]]
   """
   size = _errors.check_int("size", size, "an int, at least 0", "Pass T", least=0)
-  lengths = jnp.asarray(_align.numbers(lengths, "lengths"))[..., None]
+  lengths = _align.numbers(lengths, "lengths")
+  known = _numerics.known(lengths)
+  if known is not None and known.size and not (0 <= known.min() and known.max() <= size):
+    raise _errors.value_error("lengths", known.tolist(), f"numbers from 0 to {size}",
+                              "Count the real tokens of each row; size is T")
+  lengths = jnp.asarray(lengths)[..., None]
   index = jax.lax.broadcasted_iota(jnp.int32, (*lengths.shape[:-1], size), lengths.ndim - 1)
   return jnp.where(index < lengths, index, -1)
 

@@ -6,10 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.attention import arguments, dispatch, semantics
+from posenc_jax.attention import answers, arguments, dispatch, semantics
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.hiding import check_window
 from posenc_jax.attention.visibility import Rule
@@ -68,7 +67,7 @@ def attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None =
     TypeError: positions in a 16-bit float, masks that are not bool, mixed dtypes of q, k, v.
 
   Example:
-    >>> import posenc_jax as px
+    >>> import jax.numpy as jnp, posenc_jax as px
     >>> q = jnp.ones((2, 4, 8)); k = v = jnp.ones((4, 1, 8))
     >>> px.attend(q, k, v, q_positions=jnp.array([2, 3]), k_positions=jnp.arange(4),
     ...           encoding=px.Alibi(4), causal=True).shape
@@ -110,6 +109,7 @@ def attention_weights(q: jax.Array, k: jax.Array, encoding: Encoding | None = No
     ValueError, TypeError: as ``attend``.
 
   Example:
+    >>> import jax.numpy as jnp
     >>> q = k = jnp.zeros((3, 2, 4))
     >>> attention_weights(q, k, causal=True)[0].round(2).tolist()
     [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
@@ -139,7 +139,7 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     ValueError, TypeError: as ``attend``; a platform that is none of the three.
 
   Example:
-    >>> x = jax.ShapeDtypeStruct((1, 512, 8, 64), jnp.bfloat16)
+    >>> x = jax.ShapeDtypeStruct((1, 512, 8, 64), "bfloat16")
     >>> explain(x, x, x, causal=True, platform="gpu").chosen
     'cudnn'
     >>> explain(x, x, x, causal=True, platform="cpu").obstacles["cudnn"]
@@ -196,7 +196,7 @@ def finish(call: Call, out: jax.Array) -> jax.Array:
   if not call.encoding.has("outputs"):
     return out
   new = call.encoding.outputs(out, call.queries.positions)
-  return _kept("outputs", new, out)
+  return answers.kept(call.encoding, "outputs", new, out)
 
 
 def prepare(q, k, v, encoding: Encoding, q_positions, k_positions):
@@ -214,17 +214,18 @@ def prepare(q, k, v, encoding: Encoding, q_positions, k_positions):
     (q, k, v).
 
   Raises:
-    TypeError: not an encoding.
-    ValueError: positions that do not fit.
+    TypeError: not an encoding; q, k or v that are no floats of one dtype.
+    ValueError: shapes or positions that do not fit.
 
   Example:
-    >>> import posenc_jax as px
+    >>> import jax.numpy as jnp, posenc_jax as px
     >>> x = jnp.ones((1, 2, 4)); at = jnp.array([7])
     >>> [y.shape for y in prepare(x, x, x, px.Rotary(4), at, at)]
     [(1, 2, 4), (1, 2, 4), (1, 2, 4)]
   """
   encoding = check_encoding_argument(encoding)
-  batch = jnp.ndim(q) - 3
+  q, k, v = arguments.check_qkv(q, k, v)
+  batch = q.ndim - 3
   q_positions = encoding.align(q_positions, batch, q.shape[-3], "q_positions")
   k_positions = encoding.align(k_positions, batch, k.shape[-3], "k_positions")
   if encoding.position_axes is not None:
@@ -236,28 +237,13 @@ def prepare(q, k, v, encoding: Encoding, q_positions, k_positions):
 def _written(q, k, v, encoding, q_positions, k_positions):
   dtype = q.dtype
   if encoding.has("qk"):
-    a, b = encoding.qk(q, k, q_positions, k_positions)
-    q, k = _kept("qk", a, q), _kept("qk", b, k)
+    q, k = answers.pair(encoding, "qk", encoding.qk(q, k, q_positions, k_positions), q, k)
   if encoding.has("values"):
-    v = _kept("values", encoding.values(v, k_positions), v)
+    v = answers.kept(encoding, "values", encoding.values(v, k_positions), v)
   return q.astype(dtype), k.astype(dtype), v.astype(dtype)
 
 
 def _expanded(q, k, encoding, q_positions, k_positions):
   if not encoding.has("expand"):
     return q, k
-  a, b = encoding.expand(q, k, q_positions, k_positions)
-  if a.shape[:-1] != q.shape[:-1] or b.shape[:-1] != k.shape[:-1] or a.shape[-1] != b.shape[-1]:
-    raise _errors.value_error("encoding.expand", f"shapes {a.shape} and {b.shape}",
-                              f"{q.shape[:-1]} and {k.shape[:-1]} with one more axis of equal size",
-                              "Only the last axis may grow, by the same number for q and k")
-  return a, b
-
-
-def _kept(hook, new, old):
-  """``new`` if all axes but the last are those of ``old``."""
-  if new.shape[:-1] != old.shape[:-1]:
-    raise _errors.value_error(f"encoding.{hook}", f"shape {new.shape}",
-                              f"{old.shape}, as was given",
-                              "Build the encoding for these heads, and keep all axes")
-  return new
+  return answers.pair(encoding, "expand", encoding.expand(q, k, q_positions, k_positions), q, k)

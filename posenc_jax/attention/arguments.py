@@ -23,11 +23,7 @@ _MENDS = {
 
 def check_applied(encoding: Encoding, applied: Any) -> tuple[str, ...]:
   """The names of the hooks that the caller ran; refuses an encoding whose hooks nobody runs."""
-  names = (applied,) if isinstance(applied, str) else applied
-  if not isinstance(names, tuple | list | set | frozenset) or not all(
-      isinstance(n, str) for n in names):
-    raise _errors.type_error("applied", _errors.describe(applied), "names of hooks",
-                             f"applied={PREPARED} says that prepare has run")
+  names = check_names(applied)
   for name in names:
     _errors.check_choice("applied", name, (*MODEL_HOOKS, *PREPARED))
   if ("qk" in names) != ("values" in names):
@@ -41,6 +37,16 @@ def check_applied(encoding: Encoding, applied: Any) -> tuple[str, ...]:
           "hooks that attention can run, or have been run",
           f"A model runs them: {'; '.join(_MENDS[h] for h in left)}; then say so by "
           f"applied={tuple(left)}")
+  return names
+
+
+def check_names(applied: Any) -> tuple[str, ...]:
+  """``applied`` as a tuple of strings."""
+  names = (applied,) if isinstance(applied, str) else applied
+  if not isinstance(names, tuple | list | set | frozenset) or not all(
+      isinstance(n, str) for n in names):
+    raise _errors.type_error("applied", _errors.describe(applied), "names of hooks",
+                             f"applied={PREPARED} says that prepare has run")
   return tuple(names)
 
 
@@ -59,8 +65,9 @@ def check_qkv(q, k, v):
   if not q.shape[:-3] == k.shape[:-3] == v.shape[:-3] or k.shape[:-1] != v.shape[:-1]:
     raise _errors.value_error("q, k, v", shapes, f"{layout}, with equal batch axes and lengths",
                               "Broadcast the batch axes before the call")
-  if q.shape[-1] != k.shape[-1]:
-    raise _errors.value_error("q, k", f"head dims {q.shape[-1]} and {k.shape[-1]}", "equal ones",
+  if q.shape[-1] != k.shape[-1] or not k.shape[-1]:
+    raise _errors.value_error("q, k", f"head dims {q.shape[-1]} and {k.shape[-1]}",
+                              "equal ones, at least 1",
                               "Project q and k to the same head dim")
   if k.shape[-2] == 0 or q.shape[-2] % k.shape[-2]:
     raise _errors.value_error(

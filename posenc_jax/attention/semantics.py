@@ -9,10 +9,10 @@ called "reference": dense, simple, O(T S) memory.
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _errors, _numerics
-from posenc_jax.attention import visibility
+from posenc_jax import _numerics
+from posenc_jax.attention import answers, visibility
 from posenc_jax.attention.call import Call
-from posenc_jax.base import WHOLE_ROWS, Tile, check_heads
+from posenc_jax.base import WHOLE_ROWS, Tile
 
 NAME, PLATFORM = "reference", None
 
@@ -56,23 +56,22 @@ def visible_pairs(call: Call) -> jax.Array | None:
   """Rule, mask and the encoding's ``visible`` of a rectangle: None or bool ``[..., 1|N, T, S]``."""
   seen = visibility.matrix(call.rule, call.queries, call.keys, call.mask)
   if call.encoding.has("visible"):
-    own = call.encoding.visible(call.tile())
-    if own is not None:
-      if own.dtype != jnp.bool_:
-        raise _errors.type_error("encoding.visible", own.dtype.name, "bool, True where visible",
-                                 "Compare, as in distance <= 4")
-      if own.shape[-3] != 1:
-        check_heads(call.encoding, "visible", own.shape[-3], call.sizes[2])
-      seen = visibility.both(seen, own)
+    own = answers.visible(call.encoding, call.encoding.visible(call.tile()), scores_shape(call))
+    seen = visibility.both(seen, own)
   return seen
 
 
 def tile_bias(call: Call) -> jax.Array | None:
   """The encoding's bias of a rectangle, ``[..., N, T, S]`` (or 1 in place of shared axes)."""
-  bias = call.encoding.bias(call.tile()) if call.encoding.has("bias") else None
-  if bias is not None:
-    check_heads(call.encoding, "bias", bias.shape[-3], call.sizes[2])
-  return bias
+  if not call.encoding.has("bias"):
+    return None
+  return answers.bias(call.encoding, call.encoding.bias(call.tile()), scores_shape(call))
+
+
+def scores_shape(call: Call) -> tuple[int, ...]:
+  """``[..., N, T, S]`` of a rectangle."""
+  t, s, n, _ = call.sizes
+  return (*call.queries.x.shape[:-3], n, t, s)
 
 
 def biased_scores(call: Call) -> jax.Array:
@@ -88,9 +87,9 @@ def weights_whole(call: Call) -> tuple[jax.Array, Tile]:
   scores, mask = biased_scores(call), visible_pairs(call)
   tile = call.tile(mask)
   if encoding.has("scores"):
-    scores = _same("scores", encoding.scores(scores, tile), scores)
+    scores = answers.same(encoding, "scores", encoding.scores(scores, tile), scores)
   if encoding.has("weights"):
-    weights = _same("weights", encoding.weights(scores, tile), scores)
+    weights = answers.same(encoding, "weights", encoding.weights(scores, tile), scores)
     return (weights if mask is None else jnp.where(mask, weights, 0)), tile
   return _numerics.masked_softmax(scores, mask), tile
 
@@ -103,13 +102,5 @@ def attend_whole(call: Call) -> jax.Array:
   if encoding.has("value_bias"):
     extra = encoding.value_bias(weights, tile)
     if extra is not None:
-      out = out + _same("value_bias", extra, out).astype(out.dtype)
+      out = out + answers.same(encoding, "value_bias", extra, out).astype(out.dtype)
   return out.astype(call.queries.x.dtype)
-
-
-def _same(hook, new, old):
-  """``new`` if it has the shape of ``old``."""
-  if new.shape != old.shape:
-    raise _errors.value_error(f"encoding.{hook}", f"shape {new.shape}", f"{old.shape}",
-                              "Build the encoding for the query heads of q, and keep all axes")
-  return new

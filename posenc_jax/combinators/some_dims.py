@@ -5,8 +5,15 @@
 import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.base import Encoding, Tile, encoding, static
-from posenc_jax.combinators.wrapper import Wrapper, check_part, check_slice, needs_all, put_back
+from posenc_jax.base import READS_WIDENED, Encoding, Tile, encoding, static
+from posenc_jax.combinators.wrapper import (
+  Wrapper,
+  check_part,
+  check_slice,
+  needs_all,
+  put_back,
+  resolve,
+)
 
 
 def on_dims(dims: slice, e: Encoding) -> Encoding:
@@ -21,7 +28,7 @@ def on_dims(dims: slice, e: Encoding) -> Encoding:
 
   Raises:
     TypeError: not an encoding, not a slice; an encoding that acts on embeddings or positions.
-    ValueError: a step other than 1.
+    ValueError: a step other than 1; an encoding that widens q and k and then reads them again.
 
   Example:
     >>> import posenc_jax as px
@@ -29,7 +36,14 @@ def on_dims(dims: slice, e: Encoding) -> Encoding:
     >>> on_dims(slice(4, 8), px.Rotary(4)).qk(q, q, at, at)[0][1, 0].round(2).tolist()[:5]
     [1.0, 1.0, 1.0, 1.0, -0.3]
   """
-  return OnDims(check_part("on_dims", e), *check_slice("dims", dims))
+  check_part("on_dims", e)
+  read = [hook for hook in READS_WIDENED if e.has(hook)]
+  if e.has("expand") and read:
+    raise _errors.value_error(
+        "on_dims", f"{type(e).__name__}, which answers expand and {', '.join(read)}",
+        "an encoding that answers expand alone, or does not",
+        "After expand these dims lie elsewhere: wrap only the member that needs it")
+  return OnDims(e, *check_slice("dims", dims))
 
 
 @encoding
@@ -40,12 +54,13 @@ class OnDims(Wrapper):
   start: int = static(default=0)
   stop: int | None = static(default=None)
 
+  @property
+  def cut_dims(self) -> tuple[int, int | None]:
+    """The dims of each head that it cuts out, for ``chain``: a member may have moved them."""
+    return self.start, self.stop
+
   def _dims(self, width: int) -> slice:
-    start, stop, _ = slice(self.start, self.stop).indices(width)
-    if stop <= start:
-      raise _errors.value_error("dims", f"slice({self.start}, {self.stop})",
-                                f"at least one of the {width} dims", "Give another slice")
-    return slice(start, stop)
+    return resolve("dims", self.start, self.stop, width, "dims")
 
   def _cut(self, x):
     return None if x is None else x[..., self._dims(x.shape[-1])]

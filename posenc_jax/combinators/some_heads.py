@@ -8,7 +8,14 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors
 from posenc_jax.base import CLAIMS, Encoding, Tile, encoding, static
-from posenc_jax.combinators.wrapper import Wrapper, check_part, check_slice, needs_all, put_back
+from posenc_jax.combinators.wrapper import (
+  Wrapper,
+  check_part,
+  check_slice,
+  needs_all,
+  put_back,
+  resolve,
+)
 
 
 def on_heads(heads: slice, e: Encoding) -> Encoding:
@@ -48,11 +55,7 @@ class OnHeads(Wrapper):
     return hook not in CLAIMS and self.inner.has(hook)
 
   def _heads(self, n: int) -> slice:
-    start, stop, _ = slice(self.start, self.stop).indices(n)
-    if stop <= start:
-      raise _errors.value_error("heads", f"slice({self.start}, {self.stop})",
-                                f"at least one of the {n} query heads", "Give another slice")
-    return slice(start, stop)
+    return resolve("heads", self.start, self.stop, n, "query heads")
 
   def _key_heads(self, n: int, kv: int) -> slice:
     heads, group = self._heads(n), n // kv

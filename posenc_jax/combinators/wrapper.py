@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the combinators share: an encoding around another one, and the checks of their arguments."""
 
+from typing import Any
+
 import jax.numpy as jnp
 
 from posenc_jax import _errors
@@ -33,6 +35,11 @@ class Wrapper(Encoding):
   def one_axis(self) -> bool:
     """Whether any number of axes from ``position_axes`` on will do; see ``along``."""
     return getattr(self.inner, "one_axis", False)
+
+  @property
+  def cut_dims(self) -> Any:
+    """Which dims of each head are cut out, or None; see ``on_dims``."""
+    return getattr(self.inner, "cut_dims", None)
 
   def has(self, hook):
     return self.inner.has(hook)
@@ -118,6 +125,17 @@ def check_part(name, e):
     raise _errors.type_error(name, came, "an encoding that acts inside attention",
                              "Chain what acts on embeddings and positions without the wrapper")
   return e
+
+
+def resolve(name: str, start: int, stop: int | None, size: int, of: str) -> slice:
+  """A slice of an axis of some size; one that reaches beyond it, or is empty, is refused."""
+  begin, end, _ = slice(start, stop).indices(size)
+  inside = -size <= start <= size and (stop is None or -size <= stop <= size)
+  if end <= begin or not inside:
+    raise _errors.value_error(name, f"slice({start}, {stop})",
+                              f"at least one of the {size} {of}, and no more than these",
+                              "Give another slice")
+  return slice(begin, end)
 
 
 def check_slice(name, value):

@@ -13,7 +13,7 @@ from flax import nnx
 
 from posenc_jax import _align, _errors
 from posenc_jax.attention import attend, attention_weights, prepare
-from posenc_jax.attention.arguments import check_applied
+from posenc_jax.attention.arguments import check_applied, check_names
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
 from posenc_jax.nn import cache as cache_lib
 from posenc_jax.nn import settings as settings_lib
@@ -117,6 +117,7 @@ class MultiHeadAttention(nnx.Module):
     """
     x = self._checked(x, "x")
     encoding = self._chosen(encoding, applied)
+    cache_lib.check_memory_arguments(memory, memory_positions, segments)
     if memory is None:
       if cache is None:
         return self._attend_whole(x, encoding, positions, segments, mask)
@@ -280,13 +281,16 @@ class MultiHeadAttention(nnx.Module):
     if encoding is None:
       encoding = Encoding() if self.encoding is None else self.encoding.encoding
     encoding = check_encoding_argument(encoding)
-    applied = (applied,) if isinstance(applied, str) else tuple(applied)
+    applied = check_names(applied)
     for name in applied:
       _errors.check_choice("applied", name, ONCE_A_MODEL)
     check_applied(encoding, (*applied, "layer"))
     return encoding
 
   def _checked(self, x, argument):
+    if not hasattr(x, "ndim") or not jnp.issubdtype(x.dtype, jnp.floating):
+      raise _errors.type_error(argument, _errors.describe(x), f"floats [..., T, {self.d_model}]",
+                               "Embed tokens first; convert lists with jnp.asarray")
     if x.ndim < 2 or x.shape[-1] != self.d_model:
       raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {self.d_model}]",
                                 f"The module was built with d_model={self.d_model}")

@@ -55,11 +55,52 @@ def batch_axes(batch: Any) -> tuple[int, ...]:
 
 
 def check_batch(cache: Cache, batch: tuple[int, ...]) -> None:
-  """Raises a ValueError unless the cache is for tokens of these batch axes."""
+  """Raises unless this is a cache for tokens of these batch axes."""
+  if not isinstance(cache, Cache):
+    raise _errors.type_error("cache", _errors.describe(cache), "a Cache",
+                             "Make it with init_cache(batch, length)")
   made_for = cache.keys.shape[:-3]
   if made_for != tuple(batch):
     raise _errors.value_error("cache", f"batch {made_for}", f"the tokens' batch {tuple(batch)}",
                               "Make it with init_cache(batch, length)")
+
+
+def check_caches(caches: Any, layers: int) -> None:
+  """Raises unless this is None or one cache for each of the layers."""
+  if caches is None:
+    return
+  fits = isinstance(caches, tuple | list) and all(isinstance(c, Cache) for c in caches)
+  if isinstance(caches, Cache) or not fits or len(caches) != layers:
+    came = f"{len(caches)} caches" if fits and not isinstance(caches, Cache) else _errors.describe(
+        caches)
+    raise _errors.value_error("cache", came, f"one cache for each of the {layers} layers",
+                              "Pass what init_cache(batch, length) of this model returned")
+
+
+def check_memory_arguments(memory, memory_positions, segments) -> None:
+  """Refuses what a call with this memory would not read.
+
+  Raises:
+    ValueError: positions of a memory without one, or of one that remembers its own; segments of a
+      memory that remembers its own; an empty cache in place of a memory.
+  """
+  remembers = isinstance(memory, Cache)
+  if memory_positions is not None and (memory is None or remembers):
+    came = "and no memory" if memory is None else "of a memory that has its own"
+    raise _errors.value_error("memory_positions", f"positions {came}", "a memory [..., S, D]",
+                              "Pass them to remember(memory, positions)" if remembers else
+                              "In attention of x to itself all positions are positions=")
+  if not remembers:
+    return
+  if isinstance(segments, tuple) and memory.segments is not None:
+    raise _errors.value_error("segments", "a pair, for a memory that has its own",
+                              "segments of the queries alone",
+                              "Pass those of the memory to remember(memory, segments=..)")
+  filled = _numerics.known(memory.index)
+  if filled is not None and filled < memory.length:
+    raise _errors.value_error("memory", f"a cache of which {int(filled)} of {memory.length} slots "
+                              "are filled", "what remember(memory) returned",
+                              "The cache of a decoder is an argument of its own: cache=cache")
 
 
 def empty_cache(one: Cache, batch: tuple[int, ...], length: int) -> Cache:

@@ -17,7 +17,7 @@ import numpy as np
 from flax import nnx
 
 from posenc_jax import _errors
-from posenc_jax._kinds import freeze, is_parameter
+from posenc_jax._kinds import freeze, is_parameter, never_train
 from posenc_jax._kinds import learn as learn_fields
 from posenc_jax.base import Encoding
 from posenc_jax.nn.tokens import token_positions
@@ -25,6 +25,9 @@ from posenc_jax.nn.tokens import token_positions
 
 class Hyper(nnx.Variable):
   """A variable that the optimizer does not move: fixed slopes, a rotary base, an active width."""
+
+
+never_train(Hyper)
 
 
 class HeldEncoding(nnx.Module):
@@ -79,6 +82,9 @@ def _decide(encoding, learn) -> Encoding:
     return encoding
   if isinstance(learn, bool):
     return learn_fields(encoding) if learn else freeze(encoding)
+  if not isinstance(learn, str | list | tuple | set | frozenset):
+    raise _errors.type_error("learn", _errors.describe(learn), "None, a bool or names of fields",
+                             "learn=('slopes',) trains that field alone")
   names = (learn,) if isinstance(learn, str) else tuple(learn)
   return learn_fields(freeze(encoding), *names) if names else freeze(encoding)
 

@@ -7,13 +7,14 @@ Generative Pre-Training" (decoder only); Devlin et al. 2018, arXiv 1810.04805 (e
 """
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _errors
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn.block import Stack, position_key
-from posenc_jax.nn.cache import Cache
+from posenc_jax.nn.cache import Cache, check_caches
 from posenc_jax.nn.held import EncodingLike
 from posenc_jax.nn.settings import check_size, make_settings
 
@@ -89,6 +90,7 @@ class TransformerLM(nnx.Module):
       TypeError: dtypes of tokens, positions, segments or mask.
     """
     shape = tokens_lib.token_shape(tokens)
+    check_caches(cache, len(self.stack.layers))
     segments, mask = tokens_lib.check_tokens(shape, segments, mask)
     if positions is None:
       first = None if cache is None else cache[0]
@@ -167,7 +169,12 @@ class TransformerEncoder(nnx.Module):
 
 
 def _check_embeddings(x, d_model: int):
+  wanted = f"embeddings, floats [..., T, {d_model}]"
+  mend = "A model with vocabulary=None takes embeddings; else give its size"
+  if not hasattr(x, "ndim"):
+    raise _errors.type_error("tokens", _errors.describe(x), wanted, mend)
   if x.ndim < 2 or x.shape[-1] != d_model:
-    raise _errors.value_error("tokens", f"shape {x.shape}", f"embeddings [..., T, {d_model}]",
-                              "A model with vocabulary=None takes embeddings; else give its size")
+    raise _errors.value_error("tokens", f"shape {x.shape}", wanted, mend)
+  if not jnp.issubdtype(x.dtype, jnp.floating):  # tokens, of rows as long as an embedding
+    raise _errors.type_error("tokens", _errors.describe(x), wanted, mend)
   return x

@@ -115,3 +115,14 @@ def test_mistakes_are_named(error, match, changes):
 def test_zigzag_length_is_named():
   with pytest.raises(ValueError, match="length: got 6 tokens, wanted a multiple of 4"):
     zigzag(np.zeros(6), 2)
+
+
+@pytest.mark.parametrize("x, shards, axis, error, match", [
+    (np.zeros(8), 0, 0, ValueError, "shards: got 0"),
+    (np.zeros(8), 2.0, 0, TypeError, "shards: got 2.0"),
+    (np.zeros(8), 2, 1, ValueError, "axis: got 1, wanted one of the 1 axes"),
+    (np.zeros(8), 2, None, TypeError, "axis: got None"),
+])
+def test_zigzag_mistakes_are_named(x, shards, axis, error, match):
+  with pytest.raises(error, match=match):
+    zigzag(x, shards, axis=axis)

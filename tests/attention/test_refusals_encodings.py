@@ -193,7 +193,7 @@ def test_a_transposed_table_is_refused():
     (lambda: px.chain([px.Rotary(8)]), TypeError, "chain argument 0: got list"),
     (lambda: px.sinusoidal(6, 8), TypeError, "positions: got 6.*jnp.arange"),
     (lambda: px.rotate(Q, np.arange(T), 16), ValueError, "frequencies: got"),
-    (lambda: jax.jit(px.sinusoidal)(np.arange(3), 32), TypeError, "static_argnames='dim'"),
+    (lambda: jax.jit(px.sinusoidal)(np.arange(3), 32), TypeError, "static_argnames='d_model'"),
     (lambda: jax.jit(px.alibi_slopes)(12), TypeError, "static_argnames='num_heads'"),
     (lambda: px.share_heads(8), TypeError, "share_heads: got 8, wanted an encoding"),
     (lambda: px.on_heads(2, px.Alibi(2)), TypeError, r"heads: got 2, wanted a slice"),

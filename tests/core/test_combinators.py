@@ -129,3 +129,56 @@ def test_shared_heads():
 def test_refusals(make, error, message):
   with pytest.raises(error, match=message):
     make()
+
+
+def _polar(seed):
+  return px.Pope(jnp.asarray(np.random.default_rng(seed).normal(size=(2, 4)), jnp.float32))
+
+
+def test_polar_axes_of_an_image_are_chained_from_the_last_dims_on():
+  """2-D PoPE: rows turn dims 4 to 7, columns dims 0 to 3."""
+  rows, columns = _polar(0), _polar(1)
+  e = px.chain(px.along(0, px.on_dims(slice(4, 8), rows)),
+               px.along(1, px.on_dims(slice(0, 4), columns)))
+  q = np.random.default_rng(2).normal(size=(6, 2, 8))
+  at = np.asarray(px.positions.grid(2, 3))
+  frequencies = 10_000.0 ** (-np.arange(4) / 4)
+  mu = np.log1p(np.exp(q))
+  scores = np.zeros((2, 6, 6))
+  for (m, n) in np.ndindex(6, 6):
+    for axis, dims, delta in ((0, slice(4, 8), rows.delta), (1, slice(0, 4), columns.delta)):
+      turn = (at[m, axis] - at[n, axis]) * frequencies - np.asarray(delta, np.float64)
+      scores[:, m, n] += (mu[m, :, dims] * mu[n, :, dims] * np.cos(turn)).sum(-1)
+  w = np.exp(scores / np.sqrt(8))
+  want = np.einsum("nts,snh->tnh", w / w.sum(-1, keepdims=True), q)
+  x = jnp.asarray(q, jnp.float32)
+  got = px.attend(x, x, x, e, q_positions=at, k_positions=at)
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_dims_that_another_member_moves_are_refused():
+  """After PoPE on dims 0 to 3, what was dim 4 is dim 8."""
+  first, last = px.on_dims(slice(0, 4), _polar(0)), px.on_dims(slice(4, 8), _polar(1))
+  reads = px.on_dims(slice(4, 8), px.TransformerXL.init(jax.random.key(0), 2, 4))
+  for members, message in (
+      ((first, last), "Chain the member of the last dims first"),
+      ((px.along(0, first), px.along(1, last)), "Along of dims 4 to 8 beside Along"),
+      ((px.chain(first, px.Alibi(2)), last), "Chain the member of the last dims first"),
+      ((px.Pope.init(jax.random.key(0), 2, 8), last), "beside Pope, which widens"),
+      ((first, reads), "It reads bias after the widening"),
+      ((reads, first), "It reads bias after the widening")):
+    with pytest.raises(ValueError, match=message):
+      px.chain(*members)
+  with pytest.raises(ValueError, match="on_dims: got Chain, which answers expand and bias"):
+    px.on_dims(slice(0, 4), px.chain(_polar(0), px.TransformerXL.init(jax.random.key(0), 2, 4)))
+  px.chain(px.chain(last, px.Alibi(2)), px.chain(px.Alibi(2), first))
+  px.chain(px.on_dims(slice(0, 4), px.Rotary(4)), last)
+
+
+def test_slices_that_reach_beyond_the_heads_or_dims_are_refused():
+  q = _normal(T, N, H)
+  for e, message in ((px.on_heads(slice(0, 9), px.Rotary(H)), r"heads: got slice\(0, 9\)"),
+                     (px.on_heads(slice(-9, None), px.Rotary(H)), r"heads: got slice\(-9, None\)"),
+                     (px.on_dims(slice(0, 99), px.Rotary(4)), r"dims: got slice\(0, 99\)")):
+    with pytest.raises(ValueError, match=message):
+      px.attend(q, q, q, e)

@@ -30,8 +30,14 @@ def test_from_segments_restarts(ids):
 
 
 def test_from_lengths():
-  got = positions.from_lengths(jnp.array([[0, 2], [4, 9]]), 4)
-  assert got.tolist() == [[[-1] * 4, [0, 1, -1, -1]], [[0, 1, 2, 3], [0, 1, 2, 3]]]
+  got = positions.from_lengths(jnp.array([[0, 2], [4, 3]]), 4)
+  assert got.tolist() == [[[-1] * 4, [0, 1, -1, -1]], [[0, 1, 2, 3], [0, 1, 2, -1]]]
+
+
+@pytest.mark.parametrize("lengths", [[2, 5], [-1, 2]])
+def test_from_lengths_refuses_more_tokens_than_there_are(lengths):
+  with pytest.raises(ValueError, match=r"lengths: got \[.*\], wanted numbers from 0 to 4"):
+    positions.from_lengths(lengths, 4)
 
 
 def test_grid_is_row_major():

@@ -99,6 +99,17 @@ def _tree():
   return {"w": jnp.ones(3), "enc": px.chain(px.Rotary(8), px.T5Bias.init(KEY, 2), px.Alibi(2))}
 
 
+def test_combine_refuses_trees_of_two_structures():
+  for parameters, rest in (({"a": None}, {"b": 1.0}), ((1.0,), (None, 2.0))):
+    with pytest.raises(ValueError, match="parameters, rest: got two structures"):
+      px.combine(parameters, rest)
+
+
+def test_learn_wants_names_one_after_the_other():
+  with pytest.raises(TypeError, match=r"learn, freeze: got list, .*px.learn\(e, 'a', 'b'\)"):
+    px.learn(px.Alibi(2), ["slopes"])
+
+
 def test_plain_jax_and_optax():
   parameters, rest = px.partition(_tree())
   optimiser = optax.adam(1e-2)

@@ -123,3 +123,54 @@ def test_encoder_decoder_names_the_side(model):
     jax.eval_shape(lambda: both(TOKENS, TOKENS, source_segments=TOKENS))
   with pytest.raises(ValueError, match="source: got list"):
     both([1], TOKENS)
+
+
+def test_attention_refuses_what_it_would_not_read():
+  """Positions and segments of a memory that has its own, and an empty cache in its place."""
+  mha = nn.MultiHeadAttention(D, N, encoding=px.Rotary(H), rngs=nnx.Rngs(0))
+  x, other = jnp.ones((2, T, D)), jnp.ones((2, 5, D))
+  ids, own = jnp.zeros((2, T), jnp.int32), jnp.zeros((2, 5), jnp.int32)
+  memory = mha.remember(other, segments=own)
+  assert mha(x, memory, segments=ids).shape == x.shape
+  for arguments, keywords, message in (
+      ((x,), dict(memory_positions=jnp.arange(5)), "memory_positions: .* and no memory"),
+      ((x, memory), dict(memory_positions=jnp.arange(5)), "memory_positions: .* has its own"),
+      ((x, memory), dict(segments=(ids, own + 1)), "segments: got a pair, for a memory"),
+      ((x, mha.init_cache(2, 8)), {}, "memory: got a cache of which 0 of 8 slots .* cache=cache"),
+      ((x,), dict(cache=3), "cache: got 3, wanted a Cache"),
+      ((x,), dict(applied=True), "applied: got True, wanted names of hooks"),
+      ((x,), dict(applied=None), "applied: got None"),
+      (([1.0],), {}, "x: got list, wanted floats"),
+      ((x, [1.0]), {}, "memory: got list, wanted floats")):
+    with pytest.raises((TypeError, ValueError), match=message):
+      mha(*arguments, **keywords)
+
+
+def test_models_refuse_caches_and_embeddings_of_another_kind():
+  model = nn.TransformerLM(V, D, 1, N, encoding=px.Rotary(H), rngs=nnx.Rngs(0))
+  cache = model.init_cache(2, 8)
+  for bad, message in ((3, "cache: got 3"), (cache[0], "cache: got Cache"),
+                       (cache * 2, "cache: got 2 caches, wanted one cache for each of the 1 lay")):
+    with pytest.raises(ValueError, match=message):
+      model(TOKENS, cache=bad)
+  encoder = nn.TransformerEncoder(None, D, 1, N, rngs=nnx.Rngs(0))
+  for bad in (np.zeros((2, D), np.int32), [1.0]):  # tokens of a row of D are no embeddings
+    with pytest.raises(TypeError, match="tokens: got .* wanted embeddings, floats"):
+      encoder(bad)
+  with pytest.raises(TypeError, match=r"x: got int32\[2, 16\], wanted floats"):
+    nn.MultiHeadAttention(D, N, rngs=nnx.Rngs(0))(jnp.zeros((2, D), jnp.int32))
+  with pytest.raises(TypeError, match="learn: got 3, wanted None, a bool or names of fields"):
+    nn.HeldEncoding(px.Alibi(N), learn=3)
+
+
+def test_what_nn_does_not_train_is_no_parameter_of_its_state():
+  """`px.partition` of a model's state keeps ALiBi's slopes, as the optimizer of NNX does."""
+  model = nn.TransformerLM(V, D, 1, N, encoding=px.Alibi(N), rngs=nnx.Rngs(0))
+  state = nnx.state(model)
+  trained, rest = px.partition(state)
+  shapes = lambda tree: sorted(x.shape for x in jax.tree.leaves(tree))
+  assert shapes(trained) == shapes(nnx.state(model, nnx.Param))
+  assert shapes(rest) == [(N,)]
+  assert shapes(px.combine(trained, rest)) == shapes(state)
+  learned = nn.TransformerLM(V, D, 1, N, encoding=px.learn(px.Alibi(N)), rngs=nnx.Rngs(0))
+  assert shapes(px.partition(nnx.state(learned))[1]) == []

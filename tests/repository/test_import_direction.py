@@ -142,6 +142,7 @@ def test_imports_the_wrong_way_are_found(sources, fault):
 ROOMS = {
   "posenc_jax.sweeps": {"landing": 0, "plan": 1, "store": 1, "show": 1, "run": 2, "rounds": 3},
   "posenc_jax.attention": {
+    "answers": 0,
     "visibility": 0,
     "hiding": 0,
     **dict.fromkeys(["call", "arguments", "strip"], 1),

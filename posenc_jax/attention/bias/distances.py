@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from posenc_jax.base import Encoding, check_heads
+from posenc_jax.base import Encoding, check_distance_bias, check_heads
 
 
 def contiguous(q_positions, k_positions) -> int | None:
@@ -59,6 +59,6 @@ def vector(encoding: Encoding, distance: Any, heads: int) -> Any:
   Raises:
     ValueError: a bias of another number of heads.
   """
-  bias = encoding.distance_bias(distance)
+  bias = check_distance_bias(encoding, encoding.distance_bias(distance), distance)
   check_heads(encoding, "distance_bias", bias.shape[0], heads)
   return bias

@@ -46,6 +46,8 @@ def zigzag_order(length: int, shards: int) -> np.ndarray:
     >>> zigzag_order(8, 2).tolist()
     [0, 1, 6, 7, 2, 3, 4, 5]
   """
+  length = _errors.check_int("length", length, "an int, at least 0", "Pass T", least=0)
+  shards = _errors.check_int("shards", shards, "an int, at least 1", "Count the devices", least=1)
   _check_length("length", length, 2 * shards)
   chunks = np.arange(length, dtype=np.int32).reshape(2 * shards, -1)
   return np.stack([chunks[:shards], chunks[:shards - 1:-1]], axis=1).reshape(length)
@@ -69,7 +71,8 @@ def zigzag(x: jax.Array, shards: int, *, axis: int = 0) -> jax.Array:
     >>> zigzag(jnp.arange(4), 2).tolist()
     [0, 3, 1, 2]
   """
-  return _reorder(x, zigzag_order(x.shape[axis], shards), axis)
+  x = jnp.asarray(x)
+  return _reorder(x, zigzag_order(_size(x, axis), shards), axis)
 
 
 def unzigzag(x: jax.Array, shards: int, *, axis: int = 0) -> jax.Array:
@@ -90,7 +93,8 @@ def unzigzag(x: jax.Array, shards: int, *, axis: int = 0) -> jax.Array:
     >>> unzigzag(zigzag(jnp.arange(4), 2), 2).tolist()
     [0, 1, 2, 3]
   """
-  return _reorder(x, np.argsort(zigzag_order(x.shape[axis], shards)), axis)
+  x = jnp.asarray(x)
+  return _reorder(x, np.argsort(zigzag_order(_size(x, axis), shards)), axis)
 
 
 def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None = None, *,
@@ -247,8 +251,15 @@ def _even(length, most):
   return math.ceil(length / math.ceil(length / most))
 
 
+def _size(x, axis) -> int:
+  """T, the size of x along an axis that it has."""
+  axis = _errors.check_int("axis", axis, "an int", "Say where T is, as in axis=1 for [B, T, ..]")
+  if not -x.ndim <= axis < x.ndim:
+    raise _errors.value_error("axis", axis, f"one of the {x.ndim} axes of x", "Say where T is")
+  return x.shape[axis]
+
+
 def _reorder(x, order, axis):
-  x = jnp.asarray(x)
   return _compat.without_explicit_axes(lambda x: jnp.take(x, order, axis=axis), x)(x)
 
 

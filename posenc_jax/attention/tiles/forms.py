@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _numerics
+from posenc_jax.attention import answers
 from posenc_jax.attention.tiles.work import put, take, zeros
-from posenc_jax.base import Tile, check_heads
+from posenc_jax.base import Tile
 
 
 def flat(x, at):
@@ -205,11 +206,8 @@ class General(NoBias):
 
   def bias(self, context, data, at, qk, scale):
     encoding, tile = self._arguments(data, at, qk, scale)
-    bias = encoding.bias(tile)
-    if bias is None:
-      return None
-    check_heads(encoding, "bias", bias.shape[-3], at.heads)
-    return flat(bias, at)
+    bias = answers.bias(encoding, encoding.bias(tile), (at.batch, at.heads, at.rows, at.keys))
+    return None if bias is None else flat(bias, at)
 
   def zeros(self, data, qk):
     acc = _numerics.wide(qk[0])

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _numerics
-from posenc_jax.attention import visibility
+from posenc_jax.attention import answers, visibility
 from posenc_jax.attention.tiles.forms import flat, same_rank
 from posenc_jax.attention.tiles.work import At, Masking, Work, take
-from posenc_jax.base import Tile, check_heads
+from posenc_jax.base import Tile
 
 LOWEST = -1e30  # the score of a hidden key
 
@@ -56,9 +56,8 @@ def _tile_mask(work, masking, at, sources, scale):
   out = None
   if masking.encoding is not None:
     tile = Tile(rows(sources[0]), keys(sources[1]), queries.positions, seen.positions, scale)
-    out = masking.encoding.visible(tile)
-    if out is not None and out.shape[-3] != 1:
-      check_heads(masking.encoding, "visible", out.shape[-3], at.heads)
+    out = answers.visible(masking.encoding, masking.encoding.visible(tile),
+                          (at.batch, at.heads, at.rows, at.keys))
   mask = masking.mask
   if mask is not None:
     mask = take(mask, {0: at.b, 1: at.head, 2: at.row, 3: at.key},
