@@ -191,8 +191,12 @@ def _turn(tree, fields, on):
   new = _turned(tree, set(fields), on, found)
   lost = sorted(set(fields) - found)
   if lost:
-    raise _errors.value_error("learn, freeze", lost, f"float fields of {type(tree).__name__}",
-                              f"It has {sorted(float_fields(tree))}")
+    mend = f"It has {sorted(float_fields(tree))}"
+    if "frequencies" in lost and hasattr(tree, "frequencies"):
+      mend += ("; exact frequencies are whole numbers, which no gradient moves: build it by "
+               f"{type(tree).__name__}.from_frequencies(.., learned=True)" if hasattr(
+                 tree, "from_frequencies") else "; exact frequencies are no floats")
+    raise _errors.value_error("learn, freeze", lost, f"float fields of {type(tree).__name__}", mend)
   return new
 
 

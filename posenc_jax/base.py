@@ -30,13 +30,13 @@ claims say more of a bias, so that attention can be faster: ``distance_bias`` (i
 alone) and ``bias_columns`` (under a causal mask it is a product of few columns).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _align, _definition, _errors, _numerics, _tree
+from posenc_jax import _align, _definition, _errors, _guard, _numerics, _tree
 from posenc_jax._tree import parameter as parameter
 from posenc_jax._tree import static as static
 
@@ -122,6 +122,7 @@ def encoding(cls: type[_T]) -> type[_T]:
   """
   if cls.__name__ != "Encoding" or cls.__module__ != __name__:
     _definition.check_class(cls, Encoding, HOOKS + CLAIMS, _RENAMED)
+    _guard.guard_hooks(cls, HOOKS + CLAIMS)
   made: Any = _tree.register(cls)
   made._fields_have_kinds = True
   made._made_by = made
@@ -325,17 +326,30 @@ def check_distance_bias(e: Encoding, found: Any, distance: Any, axes: int = 0) -
         f"encoding {type(e).__name__}, distance_bias",
         _errors.describe(found) if came is None else f"shape {came}",
         f"[N, {', '.join(map(str, shape))}], heads before the axes of the distances",
-        "Write out the axis of heads: bias[None] for one head")
+        "A leaf x of [N] is used as x.reshape(x.shape + (1,) * distance.ndim); one head is "
+        "bias[None]")
   return found
 
 
-def check_heads(e: Encoding, hook: str, came: int, heads: int) -> None:
-  """Raises unless what a hook returned has N heads, or one that the encoding calls shared."""
+def check_heads(e: Encoding, hook: str, shape: Sequence[int], axis: int, heads: int) -> None:
+  """Raises unless what a hook returned has N heads, or one that the encoding calls shared.
+
+  Args:
+    e: whose hook.
+    hook: its name.
+    shape: of what it returned.
+    axis: that of the heads.
+    heads: N.
+  """
+  came = shape[axis]
   if came == heads or (came == 1 and e.shared_heads):
     return
-  mend = f"Build the encoding with num_heads={heads}"
+  mend = f"Build the encoding for {heads} heads"
   if came == 1:
     mend += ", or say that its head is for all: px.share_heads(encoding)"
+  elif heads in shape:
+    mend = f"Return heads at axis {axis}"
   raise _errors.value_error(
-      f"encoding {type(e).__name__}, {hook}", f"{came} heads", f"the N = {heads} query heads of q",
+      f"encoding {type(e).__name__}, {hook}", f"{came} heads in shape {tuple(shape)}",
+      f"the N = {heads} query heads of q",
       f"{mend}. Arrays [B, N, T, H] need jnp.swapaxes(x, -3, -2) first")

@@ -273,7 +273,7 @@ def _add_biases(found, axis: int, heads: int | None = None) -> Any:
           "as many heads as q has in each", "Build every member with num_heads=N, or say that one "
           "head is for all: px.share_heads(encoding)")
   for m, b in found:
-    check_heads(m, "bias", b.shape[axis], heads)
+    check_heads(m, "bias", b.shape, axis, heads)
   return _reduce(_add_wide, [b for _, b in found])
 
 

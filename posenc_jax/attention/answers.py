@@ -99,5 +99,5 @@ def _of_pairs(encoding, hook, x, shape, fits, wanted, mend, heads):
     raise _errors.value_error(where, f"shape {x.shape}", f"{axes}: {shape}, or 1 for a shared axis",
                               "Write out the axes of examples and heads: x[None] for all examples")
   if x.shape[-3] not in heads:
-    check_heads(encoding, hook, x.shape[-3], shape[-3])
+    check_heads(encoding, hook, x.shape, -3, shape[-3])
   return x

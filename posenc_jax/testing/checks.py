@@ -49,8 +49,10 @@ def check_jit(case: Case) -> None:
     traces.append(1)
     return full(case, encoding, x)
 
-  near("jit", run(case.encoding, case.inputs()), full(case), case.tolerance)
-  for name, leaf, put in _leaves(case.encoding):
+  # NumPy arrays have no weak types: a leaf jnp.full(n, 0.5) would trace again for its type alone.
+  encoding = jax.tree.map(np.asarray, case.encoding)
+  near("jit", run(encoding, case.inputs()), full(case), case.tolerance)
+  for name, leaf, put in _leaves(encoding):
     run(put(jnp.asarray(_changed(leaf))), case.inputs())
     assert len(traces) == 1, f"jit: another value of {name} traced the program again"
 
@@ -106,8 +108,9 @@ def check_gradients(case: Case) -> None:
         lambda x: jnp.asarray(np.asarray(x, np.float64)) if _is_float(x) else x, args)
     exact = _loss_and_gradients(case, "reference")
     wanted = [None if g is None else np.asarray(g) for g in exact(wide)[1]]
-    _check_differences(case, exact, wide, wanted)
-  names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(args)[0]]
+    paths, _ = jax.tree_util.tree_flatten_with_path(args)
+    names = [jax.tree_util.keystr(path) for path, _ in paths]
+    _check_differences(case, exact, wide, wanted, names)
   for implementation, gradients in got.items():
     for name, g, w in zip(names, gradients, wanted, strict=True):
       if w is not None:
@@ -115,7 +118,7 @@ def check_gradients(case: Case) -> None:
         near(f"gradient {name} by {implementation}", g / size, w / size, 20 * case.tolerance)
 
 
-def _check_differences(case, exact, args, gradients):
+def _check_differences(case, exact, args, gradients, names):
   """Central differences in float64 along one random direction for each array."""
   flat, treedef = jax.tree.flatten(args)
   for i, g in enumerate(gradients):
@@ -129,7 +132,8 @@ def _check_differences(case, exact, args, gradients):
       sides.append(float(exact(jax.tree.unflatten(treedef, moved))[0]))
     slope, wanted = (sides[0] - sides[1]) / (2 * step), float(np.sum(g * direction))
     assert abs(slope - wanted) <= 2e-3 * (1 + abs(wanted)), (
-        f"gradient of array {i}: {wanted:.6g}, but finite differences give {slope:.6g}")
+        f"gradient {names[i]}: {wanted:.6g}, but finite differences give {slope:.6g}. (A hook that "
+        "casts to float32 inside is too coarse for this: let it compute in its leaves' dtype.)")
 
 
 def check_rows(case: Case) -> None:

@@ -96,3 +96,34 @@ def test_prepare_refuses_what_attend_refuses():
 def test_heads_without_dims_are_refused():
   with pytest.raises(ValueError, match="q, k: got head dims 0 and 0"):
     px.attend(_Q[..., :0], _Q[..., :0], _Q)
+
+
+@px.encoding
+class _Fades(px.Encoding):
+  strength: jax.Array
+
+  def distance_bias(self, distance):
+    return -self.strength[:, None, None] * jnp.abs(distance).astype(jnp.float32)
+
+
+def test_an_error_inside_a_hook_names_the_hook_and_what_it_got():
+  q = jnp.ones((2, 6, 4, 8))
+  e = _Fades(np.ones(4, np.float32))
+  with pytest.raises((TypeError, ValueError)) as caught:
+    px.attend(q, q, q, e, q_positions=np.arange(12).reshape(2, 6),
+              k_positions=np.arange(12).reshape(2, 6))
+  note, = (n for n in caught.value.__notes__ if n.startswith("In the hook"))
+  assert note.startswith("In the hook _Fades.distance_bias(int32[2,6,6]). It takes distances of")
+  assert "x.reshape(x.shape + (1,) * distance.ndim)" in note
+  with pytest.raises((TypeError, ValueError)) as caught:  # in a chain too, and once
+    px.attend(q, q, q, px.chain(px.Rotary(8), e), q_positions=np.arange(12).reshape(2, 6),
+              k_positions=np.arange(12).reshape(2, 6))
+  note, = (n for n in caught.value.__notes__ if n.startswith("In the hook"))
+  assert note.startswith("In the hook _Fades.distance_bias(")
+
+
+def test_a_bias_with_heads_at_another_axis_is_told_where_they_belong():
+  e = _own("bias", lambda self, tile: jnp.zeros((1, 2, 5, 5)))
+  with pytest.raises(ValueError, match=r"Own, bias: got 2 heads in shape \(1, 2, 5, 5\), wanted "
+                     r"the N = 4 query heads of q. Build the encoding for 4 heads"):
+    px.attend(_Q, _Q, _Q, e)

@@ -226,3 +226,9 @@ def test_numbers_in_leaf_fields_become_arrays():
   assert px.Alibi(slopes=[0.5, 0.25]).slopes.dtype == np.float32
   leaf, = jax.tree.leaves(px.LogNTemperature(8))
   assert leaf.dtype == np.float32 and leaf.shape == ()
+
+
+def test_learning_exact_frequencies_names_the_way():
+  with pytest.raises(ValueError, match=r"\['frequencies'\], wanted float fields of Rotary. It has "
+                     r"\['attention_scaling'\]; exact .*from_frequencies\(.., learned=True"):
+    px.learn(px.Rotary(8), "frequencies")

@@ -146,3 +146,10 @@ def test_report_names_what_is_trained():
   report = testing.check_encoding(px.chain(px.Rotary(8), px.T5Bias(np.zeros((32, 4), np.float32))),
                                   only="precision")
   assert report.parameters == ("members[1].table",)
+
+
+def test_a_weakly_typed_leaf_is_no_fault():
+  """jnp.full(4, 0.5) is weakly typed, as jnp.full(4, 0.5, jnp.float32) is not."""
+  slopes = jnp.full(4, 0.5)
+  assert slopes.weak_type
+  testing.check_encoding(testing.Case(px.Alibi(slopes=slopes)), only="jit")

@@ -45,7 +45,8 @@ def columns(call: Call) -> Any:
     found = part.bias_columns(q, k)
     if found is None:
       return None
-    check_heads(part, "bias_columns", max(x.shape[-2] for x in found), call.sizes[2])
+    most = max(found, key=lambda x: x.shape[-2])
+    check_heads(part, "bias_columns", most.shape, -2, call.sizes[2])
   return call.encoding.bias_columns(queries.positions, keys.positions)
 
 

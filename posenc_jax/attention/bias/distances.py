@@ -60,5 +60,5 @@ def vector(encoding: Encoding, distance: Any, heads: int) -> Any:
     ValueError: a bias of another number of heads.
   """
   bias = check_distance_bias(encoding, encoding.distance_bias(distance), distance)
-  check_heads(encoding, "distance_bias", bias.shape[0], heads)
+  check_heads(encoding, "distance_bias", bias.shape, 0, heads)
   return bias
