@@ -113,7 +113,7 @@ def test_an_error_inside_a_hook_names_the_hook_and_what_it_got():
     px.attend(q, q, q, e, q_positions=np.arange(12).reshape(2, 6),
               k_positions=np.arange(12).reshape(2, 6))
   note, = (n for n in caught.value.__notes__ if n.startswith("In the hook"))
-  assert note.startswith("In the hook _Fades.distance_bias(int32[2,6,6]). It takes distances of")
+  assert note.startswith("In the hook _Fades.distance_bias(int32[2, 6, 6]). It takes distances")
   assert "x.reshape(x.shape + (1,) * distance.ndim)" in note
   with pytest.raises((TypeError, ValueError)) as caught:  # in a chain too, and once
     px.attend(q, q, q, px.chain(px.Rotary(8), e), q_positions=np.arange(12).reshape(2, 6),
