@@ -38,8 +38,13 @@ class Frequencies(_tree.Tree):
   """
 
   whole: jax.Array | np.ndarray
-  hi: jax.Array | np.ndarray
-  lo: jax.Array | np.ndarray
+  hi: jax.Array | np.ndarray = None  # type: ignore[assignment]
+  lo: jax.Array | np.ndarray = None  # type: ignore[assignment]
+
+  def __post_init__(self):
+    if self.hi is None or self.lo is None:
+      raise _errors.type_error("Frequencies", _errors.describe(self.whole), "three arrays of words",
+                               "posenc_jax.phases.frequencies(radians) makes them of numbers")
 
   @property
   def radians(self) -> Any:
@@ -94,7 +99,7 @@ class Frequencies(_tree.Tree):
         "Frequencies", "an exact object where an array is needed",
         "f.radians (float64 NumPy) for arithmetic, f itself for rotate, cos_sin and Rotary",
         "An array would round silently: make changed radians exact again with "
-        "posenc_jax.phases.frequencies(..)")
+        "posenc_jax.phases.frequencies(..), learn them by Rotary.from_frequencies(f, learned=True)")
 
   __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__ = __getitem__ = _refuse
 

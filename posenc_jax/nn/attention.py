@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _align, _errors
-from posenc_jax.attention import attend, attention_weights, prepare
+from posenc_jax.attention import IMPLEMENTATIONS, attend, attention_weights, prepare
 from posenc_jax.attention.arguments import check_applied, check_names
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
 from posenc_jax.nn import cache as cache_lib
@@ -70,6 +70,7 @@ class MultiHeadAttention(nnx.Module):
     active = settings_lib.active_counts(active_width, d_model, n, k, d_model)
     self.d_model, self.causal = d_model, causal
     self.window = settings_lib.check_window(window)
+    _errors.check_choice("implementation", implementation, IMPLEMENTATIONS)
     self.scale, self.implementation = scale, implementation
     self.active_width = None if active_width is None else Hyper(
         jnp.asarray(active_width, jnp.int32))

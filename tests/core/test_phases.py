@@ -210,3 +210,9 @@ def test_positions_that_are_none(bad, error, message, use):
           "log_n": lambda p: px.log_n_temperature(p, 8)}[use]
   with pytest.raises(error, match=message):
     call(bad)
+
+
+def test_numbers_are_no_words():
+  with pytest.raises(TypeError, match=r"Frequencies: got .*, wanted three arrays of words. "
+                     r"posenc_jax.phases.frequencies\(radians\)"):
+    px.Frequencies([1.0, 2.0])

@@ -174,3 +174,8 @@ def test_what_nn_does_not_train_is_no_parameter_of_its_state():
   assert shapes(px.combine(trained, rest)) == shapes(state)
   learned = nn.TransformerLM(V, D, 1, N, encoding=px.learn(px.Alibi(N)), rngs=nnx.Rngs(0))
   assert shapes(px.partition(nnx.state(learned))[1]) == []
+
+
+def test_an_implementation_that_there_is_not_is_refused_where_it_is_named():
+  with pytest.raises(ValueError, match="implementation: got 'flash', wanted one of auto, reference"):
+    nn.MultiHeadAttention(16, 4, implementation="flash", rngs=nnx.Rngs(0))
