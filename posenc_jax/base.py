@@ -30,13 +30,13 @@ claims say more of a bias, so that attention can be faster: ``distance_bias`` (i
 alone) and ``bias_columns`` (under a causal mask it is a product of few columns).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _align, _definition, _errors, _guard, _numerics, _tree
+from posenc_jax import _align, _definition, _errors, _guard, _heads, _numerics, _tree
 from posenc_jax._tree import parameter as parameter
 from posenc_jax._tree import static as static
 
@@ -263,7 +263,7 @@ class Encoding(_Base):
       return None
     axes = self.position_axes or 0
     distance = tile.distance(axes)
-    found = check_distance_bias(self, self.distance_bias(distance), distance, axes)
+    found = _heads.check_distance_bias(self, self.distance_bias(distance), distance, axes)
     return jnp.moveaxis(found, 0, -3)
 
   def distance_bias(self, distance) -> Any:
@@ -315,41 +315,3 @@ def check_encoding_argument(e: Any, argument: str = "encoding") -> Encoding:
     raise _errors.type_error(argument, _errors.describe(e), "an encoding or None",
                              "Build one, such as posenc_jax.Rotary(head_dim)")
   return e
-
-
-def check_distance_bias(e: Encoding, found: Any, distance: Any, axes: int = 0) -> Any:
-  """What ``e.distance_bias(distance)`` returned, if it is ``[N, ...]`` for distances ``[...]``."""
-  shape = tuple(distance.shape)[:-1] if axes else tuple(distance.shape)
-  came = tuple(found.shape) if hasattr(found, "shape") else None
-  if came is None or len(came) != len(shape) + 1 or came[1:] != shape:
-    raise _errors.value_error(
-        f"encoding {type(e).__name__}, distance_bias",
-        _errors.describe(found) if came is None else f"shape {came}",
-        f"[N, {', '.join(map(str, shape))}], heads before the axes of the distances",
-        "A leaf x of [N] is used as x.reshape(x.shape + (1,) * distance.ndim); one head is "
-        "bias[None]")
-  return found
-
-
-def check_heads(e: Encoding, hook: str, shape: Sequence[int], axis: int, heads: int) -> None:
-  """Raises unless what a hook returned has N heads, or one that the encoding calls shared.
-
-  Args:
-    e: whose hook.
-    hook: its name.
-    shape: of what it returned.
-    axis: that of the heads.
-    heads: N.
-  """
-  came = shape[axis]
-  if came == heads or (came == 1 and e.shared_heads):
-    return
-  mend = f"Build the encoding for {heads} heads"
-  if came == 1:
-    mend += ", or say that its head is for all: px.share_heads(encoding)"
-  elif heads in shape:
-    mend = f"Return heads at axis {axis}"
-  raise _errors.value_error(
-      f"encoding {type(e).__name__}, {hook}", f"{came} heads in shape {tuple(shape)}",
-      f"the N = {heads} query heads of q",
-      f"{mend}. Arrays [B, N, T, H] need jnp.swapaxes(x, -3, -2) first")

@@ -10,13 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _errors
+from posenc_jax._heads import check_distance_bias, check_heads
 from posenc_jax.base import (
     READS_WIDENED,
     Each,
     Encoding,
     Tile,
-    check_distance_bias,
-    check_heads,
     encoding,
 )
 

@@ -7,7 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.base import Encoding, check_heads
+from posenc_jax._heads import check_heads
+from posenc_jax.base import Encoding
 
 
 def bias(encoding: Encoding, found: Any, shape: tuple[int, ...]) -> Any:

@@ -172,7 +172,7 @@ ATTENTION = [
     'arguments.check_lead(k_positions, k.shape[:-3], "k_positions")', "pass",
     f"{_KINDS} -k prepare"),
   Fault(
-    "heads-of-one", "posenc_jax/base.py",
+    "heads-of-one", "posenc_jax/_heads.py",
     "if came == heads or (came == 1 and e.shared_heads):", "if came in (1, heads):",
     f"{_ENCODINGS} -k one_head"),
   Fault(

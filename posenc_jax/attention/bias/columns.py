@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from posenc_jax._heads import check_heads
 from posenc_jax.attention.call import Call
-from posenc_jax.base import check_heads
 
 
 def columns(call: Call) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from posenc_jax.base import Encoding, check_distance_bias, check_heads
+from posenc_jax._heads import check_distance_bias, check_heads
+from posenc_jax.base import Encoding
 
 
 def contiguous(q_positions, k_positions) -> int | None:
