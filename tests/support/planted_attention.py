@@ -176,13 +176,15 @@ ATTENTION = [
     "if came == heads or (came == 1 and e.shared_heads):", "if came in (1, heads):",
     f"{_ENCODINGS} -k one_head"),
   Fault(
+    "note-of-a-hook", "posenc_jax/_guard.py", "        error.add_note(", "        str(",
+    "tests/attention/test_answers.py -k names_the_hook"),
+  Fault(
     "heads-of-columns", "posenc_jax/attention/bias/columns.py",
-    "max(x.shape[-2] for x in found), call.sizes[2])",
-    "min(max(x.shape[-2] for x in found), call.sizes[2]), call.sizes[2])",
+    'check_heads(part, "bias_columns", most.shape, -2, call.sizes[2])', "pass",
     f"{_ENCODINGS} -k 'other_heads and alibi-alone'"),
   Fault(
     "heads-of-distances", "posenc_jax/attention/bias/distances.py",
-    'check_heads(encoding, "distance_bias", bias.shape[0], heads)', "pass",
+    'check_heads(encoding, "distance_bias", bias.shape, 0, heads)', "pass",
     f"{_ENCODINGS} -k transposed"),
   Fault(
     "chain-narrow-bias", "posenc_jax/chain.py",
