@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posenc_jax._errors import check_choice, check_positive, type_error, value_error
+from posenc_jax.sweeps.records import FAILURES
 
 BATCHING = ("auto", "padded", "bucketed", "single")
 
@@ -33,7 +34,13 @@ class Options:
     checkpoint_seconds: a group that runs longer saves its state this often; it is stretched so
       that saving takes at most 2 percent of the time.
     curve_points: curves longer than this are averaged into that many bins.
-    retry: statuses of finished cells to run again, of "diverged" and "oom".
+    retry: statuses of finished cells to run again, of "diverged", "failed", "crashed", "timeout"
+      and "oom". Failures of code that has changed since are run again unasked.
+    timeout_seconds: a group that has trained longer (compiling left out, earlier runs counted) is
+      given up with status "timeout" and its state saved. It is looked at between two chunks, so a
+      plain train function, which is one chunk, is never given up.
+    max_deaths: a group in which the process died this often (kill -9, the kernel's OOM killer)
+      without a saved step is put last and divided; a cell that dies alone is recorded as "crashed".
     repair: mend damaged files of the store (after keeping a copy) instead of ending with an error.
     progress: show progress on stderr.
     report: write report.html, table.csv and figures at the end.
@@ -56,6 +63,8 @@ class Options:
   checkpoint_seconds: float = 30.0
   curve_points: int = 256
   retry: tuple[str, ...] = ()
+  timeout_seconds: float | None = None
+  max_deaths: int = 2
   repair: bool = False
   progress: bool = True
   report: bool = True
@@ -67,19 +76,24 @@ class Options:
   def __post_init__(self):
     check_choice("options: batching", self.batching, BATCHING)
     for name in ("max_lanes", "memory_limit", "flops_per_second", "compile_seconds", "devices",
-                 "chunk_seconds", "curve_points"):
+                 "chunk_seconds", "curve_points", "timeout_seconds", "max_deaths"):
       if getattr(self, name) is not None:
         check_positive(f"options: {name}", getattr(self, name), "Leave it out for the default")
     if not self.checkpoint_seconds >= 0:
       raise value_error("options: checkpoint_seconds", self.checkpoint_seconds, "0 or more",
                         "0 saves after every chunk")
     for status in self.retry:
-      check_choice("options: retry", status, ("diverged", "oom"))
+      check_choice("options: retry", status, ("diverged", *FAILURES))
     if self.shard is not None:
       check_shard(self.shard)
       if self.distributed:
         raise value_error("options: shard", f"{self.shard} with distributed=True", "one of them",
                           "Processes of one distributed run share the work by themselves")
+
+  @property
+  def packing(self) -> dict[str, Any]:
+    """What decides the packing; groups without results are packed again when it changes."""
+    return {name: getattr(self, name) for name in ("batching", "max_lanes", "memory_limit")}
 
 
 def check_shard(shard: tuple[int, int]) -> None:

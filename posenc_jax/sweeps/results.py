@@ -21,6 +21,7 @@ if TYPE_CHECKING:
   import pandas
 
 EXIT_DAMAGED = 65
+EXIT_FAILED = 70
 REPEATS = ("seed",)
 
 
@@ -34,7 +35,7 @@ class Results:
     manifest: the manifest, if the sweep is in a directory.
     directory: of the sweep, or None.
     notes: what was wrong with the files.
-    exit_code: 0, or 65 if damaged lines were found and not repaired.
+    exit_code: 0; of ``run``, 70 if cells failed; 65 if damaged lines were found, not repaired.
     goal: "min" or "max" for metrics, the main one first; what the manifest says if empty.
   """
 

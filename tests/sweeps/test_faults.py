@@ -69,7 +69,8 @@ def check_store(directory, wanted):
 # Killed.
 
 
-KILLED = ("--cells", 10, "--steps", 30, "--pause", 0.002, "--max_lanes", 2)
+# However often it dies, no group is divided: results are compared bit for bit.
+KILLED = ("--cells", 10, "--steps", 30, "--pause", 0.002, "--max_lanes", 2, "--max_deaths", 1000)
 
 
 def seconds_of(jobs, directory):
@@ -126,7 +127,7 @@ def _lines(path):
 
 @pytest.mark.slow
 def test_five_hundred_cells_killed_twenty_times(jobs, tmp_path, rng):
-  argv = ("--cells", 500, "--steps", 60, "--pause", 0.002, "--max_lanes", 10)
+  argv = ("--cells", 500, "--steps", 60, "--pause", 0.002, "--max_lanes", 10, "--max_deaths", 1000)
   assert jobs.run(tmp_path / "whole", *argv) == 0
   stored = tmp_path / "killed" / "results.jsonl"
   for kill in range(20):
@@ -145,7 +146,7 @@ def test_five_hundred_cells_killed_twenty_times(jobs, tmp_path, rng):
   assert merged == whole
 
 
-class Stop(Exception):
+class Stop(BaseException):
   """Stands for a death that runs no handler of ours."""
 
 
@@ -342,27 +343,6 @@ def test_what_the_compiler_says_will_not_fit_is_halved_before_it_runs(tmp_path):
   assert sorted(len(g["cells"]) for g in sweeps.load(tmp_path).manifest["groups"]) == [2, 2]
   alone = run(None, cells[:1], sweeps.simple(make_train), memory_limit=1.0)
   assert alone.records[0]["status"] == "ok"  # A lone lane may try.
-
-
-def test_other_errors_of_the_device_stop_the_run_and_a_rerun_goes_on(
-    tmp_path, monkeypatch, undisturbed):
-  with monkeypatch.context() as patch:
-    calls = []
-
-    def lost(self):
-      calls.append(self)
-      if len(calls) == 2:
-        raise jax.errors.JaxRuntimeError("INTERNAL: device lost")
-      return train(self)
-
-    train = training.Training.train
-    patch.setattr(training.Training, "train", lost)
-    with pytest.raises(jax.errors.JaxRuntimeError, match="device lost"):
-      run(tmp_path)
-  found = sweeps.load(tmp_path)
-  assert len(found) == 3 and re.fullmatch(
-    "stopped by (Jax|Xla)RuntimeError", found.manifest["runs"][0]["status"])
-  assert [payload(r) for r in run(tmp_path)] == undisturbed
 
 
 def test_directories_that_cannot_be_written(tmp_path):

@@ -275,7 +275,7 @@ def test_a_group_whose_statics_no_longer_merge_is_refused():
 
 def test_halves_hold_the_same_cells():
   group = sweeps.plan(Sized(), sized_cells(seeds=5, widths=(8,))).todo[0].group
-  first, second = group.halves()
+  first, second = group.halves("which failed")
   assert first.cells + second.cells == group.cells
   assert first.width == second.width == 3 and first.order == second.order == group.order
 

@@ -10,7 +10,7 @@ from posenc_jax.sweeps.experiment import Experiment
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
 from posenc_jax.sweeps.plan import planner
-from posenc_jax.sweeps.store.reading import recorded_groups
+from posenc_jax.sweeps.store import reading
 
 
 def plan(
@@ -52,8 +52,11 @@ def plan(
     (2, 2)
   """
   options = make_options(options, changes)
+  settled = packed_for = None
   if out is not None:
-    recorded, statuses = recorded_groups(pathlib.Path(out))
-    done = [cell for cell, status in statuses.items() if status not in options.retry]
-  return planner.plan(
-    experiment, cells, options=options, recorded=recorded, done=done, parts=parts)
+    found = reading.recorded(pathlib.Path(out))
+    recorded, packed_for = found.groups, found.packed_for
+    settled = None if options.shard else found.settled
+    done = [cell for cell, r in found.records.items() if r["status"] not in options.retry]
+  return planner.plan(experiment, cells, options=options, recorded=recorded, settled=settled,
+                      packed_for=packed_for, done=done, parts=parts)

@@ -82,6 +82,10 @@ class Progress:
       self._clear()
       print(f"posenc_jax.sweeps: {clean(text)}", file=self.stream, flush=True)
 
+  def start_compile(self, index: int) -> None:
+    """A program is about to be compiled, which takes a while and cannot be interrupted."""
+    self._show(f"{self.done}/{self.cells} cells | compiling group {index + 1} of {self.groups}")
+
   def compiled(self, seconds: float) -> None:
     """Counts a compile and its time."""
     self.compiles += 1
@@ -141,7 +145,12 @@ class Progress:
     if force and not self.live and self.done < self.cells and now - self._shown < self._every:
       return
     self._shown = now
-    text = clean(self.line(loss))
+    self._show(self.line(loss))
+
+  def _show(self, text: str) -> None:
+    if not self.show:
+      return
+    text = clean(text)
     if self.live:
       print("\r" + text.ljust(self._width), end="", file=self.stream, flush=True)
       self._width = len(text)

@@ -17,6 +17,7 @@ import numpy as np
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.records import Record, make_record
+from posenc_jax.sweeps.run.failing import TooLong
 from posenc_jax.sweeps.run.program import Program
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.store import checkpoint as checkpoints
@@ -115,7 +116,16 @@ class Training:
       if since >= max(self._options.checkpoint_seconds, self._save_cost / SAVING_SHARE):
         if self.step < train.steps:
           self.save()
+      self._check_time()
     return True
+
+  def _check_time(self) -> None:
+    """Saves the state and raises TooLong if the group has used up its time before its last step."""
+    limit, steps = self._options.timeout_seconds, self.program.train.steps
+    if limit is not None and self.seconds > limit and self.step < steps:
+      self.save()
+      raise TooLong(f"trained {self.seconds:.3g} s, more than timeout_seconds={limit:g}, up to "
+                    f"step {self.step} of {steps}")
 
   def records(self) -> list[Record]:
     """The records of the group's cells."""

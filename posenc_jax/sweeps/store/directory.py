@@ -6,6 +6,7 @@
     results.jsonl              a line for each cell, appended for each finished group
     results-i-of-n.jsonl       the same of one share; all are merged on reading
     checkpoints/GROUP.npz      the state of a group in the middle
+    journal.jsonl              which groups runs have begun; a share's is journal-i-of-n.jsonl
     run.lock                   held while a run writes
 
 A finished group's lines go out in one write and one sync, and only then is its checkpoint dropped,
@@ -17,7 +18,7 @@ import json
 import pathlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from posenc_jax._errors import explain_fault
@@ -27,7 +28,14 @@ from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
-from posenc_jax.sweeps.store.reading import groups_of, read_manifest, read_records, result_files
+from posenc_jax.sweeps.store.journal import Journal
+from posenc_jax.sweeps.store.reading import (
+  groups_of,
+  read_manifest,
+  read_records,
+  result_files,
+  settled_groups,
+)
 
 
 class Store:
@@ -48,8 +56,9 @@ class Store:
     self._planning = False
     self.manifest: dict[str, Any] = {}
     self.records: dict[str, Record] = {}
-    name = "results.jsonl" if share is None else f"results-{share[0]}-of-{share[1]}.jsonl"
-    self.results = directory / name
+    of = "" if share is None else f"-{share[0]}-of-{share[1]}"
+    self.results = directory / f"results{of}.jsonl"
+    self.journal = Journal(directory / f"journal{of}.jsonl")
 
   @classmethod
   @contextlib.contextmanager
@@ -79,6 +88,7 @@ class Store:
       with store.planning():
         store._agree(new, cells, repair)
       store._mend_results(repair)
+      store.journal.open()
       records, notes = read_records(directory)
       for note in notes:
         log(f"note: {note}")
@@ -181,14 +191,28 @@ class Store:
     """The recorded packing."""
     return groups_of(self.manifest)
 
-  def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None) -> None:
-    """Adds groups to the packing, in place of one that did not fit if that is given."""
+  def settled(self) -> set[str] | None:
+    """Ids of the groups whose packing must stay; None (all) for a share, as others plan by them."""
+    if self.share is not None:
+      return None
+    return settled_groups(self.directory, self.manifest, self.records, self.journal)
+
+  def packed_for(self) -> dict[str, Any] | None:
+    """The options that the recorded groups were packed for."""
+    return self.manifest.get("packed_for")
+
+  def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None,
+                    dropped: Collection[str] = (), packed_for: Mapping[str, Any] | None = None
+                    ) -> None:
+    """Adds groups to the packing, in place of one that was divided or of some that are dropped."""
+    gone = {*dropped, *([instead_of.id] if instead_of else ())}
     with self.planning():
       known = {data["id"] for data in self.manifest["groups"]}
-      kept = [g for g in self.manifest["groups"] if instead_of is None or g["id"] != instead_of.id]
-      added = [group.to_json() for group in groups if group.id not in known]
-      if added:
+      kept = [g for g in self.manifest["groups"] if g["id"] not in gone]
+      added = [group.to_json() for group in groups if group.id not in known or group.id in gone]
+      if added or dropped:
         self.manifest["groups"] = kept + added
+        self.manifest["packed_for"] = packed_for or self.packed_for()
         self._write_manifest()
 
   def tidy(self) -> None:
@@ -198,8 +222,8 @@ class Store:
     """
     if self.share is not None:
       return
-    unfinished = {g["id"] for g in self.manifest["groups"]
-                  if any(i not in self.records for i in g["cells"])}
+    goes_on = lambda i: self.records.get(i, {}).get("status", "timeout") == "timeout"
+    unfinished = {g["id"] for g in self.manifest["groups"] if any(map(goes_on, g["cells"]))}
     for path in (self.directory / "checkpoints").glob("*.npz"):
       if path.stem not in unfinished:
         path.unlink(missing_ok=True)
@@ -232,6 +256,7 @@ class Store:
   def save_checkpoint(self, group: Group, state: checkpoint.Checkpoint) -> None:
     """Replaces the group's checkpoint."""
     checkpoint.save(self._checkpoint_path(group), group.id, state)
+    self.journal.saved(group.id)
 
   def load_checkpoint(self, group: Group) -> checkpoint.Checkpoint | None:
     """The group's checkpoint, or None; says so if there is one that cannot be used."""

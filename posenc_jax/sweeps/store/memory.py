@@ -10,6 +10,20 @@ from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record
 
 
+class _Deathless:
+  """The journal of a process that nobody outlives."""
+
+  def deaths(self, group: str) -> int:
+    """None has died in it yet."""
+    del group
+    return 0
+
+  def _nothing(self, *args: Any) -> None:
+    """Nothing to write down."""
+
+  started = ended = set_deaths = _nothing
+
+
 class Memory:
   """Has the methods of ``directory.Store`` that a run calls, and keeps records only."""
 
@@ -19,10 +33,16 @@ class Memory:
 
   def __init__(self):
     self.records: dict[str, Record] = {}
+    self.journal = _Deathless()
 
   def groups(self) -> list[Group]:
     """No packing was recorded."""
     return []
+
+  def settled(self) -> None:
+    """No packing was recorded, so none must stay."""
+
+  packed_for = settled
 
   def planning(self) -> contextlib.AbstractContextManager:
     """A context that locks nothing, as no other process shares this memory."""

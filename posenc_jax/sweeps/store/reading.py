@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading the directory of a sweep, also while a run writes to it; nothing on disk is changed."""
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
 from posenc_jax.sweeps.store import lines, manifest
+from posenc_jax.sweeps.store.journal import Journal
 
 _MEND = ("With repair=True a run keeps this file under another name and writes a new one; groups "
          "without results start over")
@@ -69,13 +71,44 @@ def groups_of(found: Mapping[str, Any]) -> list[Group]:
   return [Group.from_json(data, cells) for data in found["groups"]]
 
 
-def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str]]:
-  """The packing a directory records, and the status of each finished cell; it need not exist."""
+def settled_groups(
+  directory: pathlib.Path, found: Mapping[str, Any], records: Mapping[str, Record], journal: Journal
+) -> set[str]:
+  """Ids of the groups of a manifest that must not be packed again.
+
+  A result or a checkpoint depends on their packing, or they were divided because a process died.
+  """
+  saved = {path.stem for path in (directory / "checkpoints").glob("*.npz")}
+  return {g["id"] for g in found["groups"] if g["id"] in saved or journal.deaths(g["id"])
+          or any(i in records for i in g["cells"])}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+  """What a directory records of its packing, for a plan that changes nothing.
+
+  Attributes:
+    groups: all of them.
+    settled, packed_for: see ``planner.plan``.
+    records: the newest record of each cell.
+  """
+
+  groups: tuple[Group, ...] = ()
+  settled: frozenset[str] = frozenset()
+  packed_for: dict[str, Any] | None = None
+  records: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+
+
+def recorded(directory: pathlib.Path) -> Recorded:
+  """The packing that a directory records; it need not exist."""
   found = read_manifest(directory)
   if found is None:
-    return [], {}
+    return Recorded()
   records = newest(read_records(directory)[0])
-  return groups_of(found), {i: record["status"] for i, record in records.items()}
+  journal = Journal(directory / "journal.jsonl")
+  journal.read()
+  settled = settled_groups(directory, found, records, journal)
+  return Recorded(tuple(groups_of(found)), frozenset(settled), found.get("packed_for"), records)
 
 
 def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, two: str) -> None:
