@@ -81,7 +81,7 @@ from posenc_jax.sweeps.rounds.trials import OptunaSampler
 from posenc_jax.sweeps.run.dry_run import plan
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.show.report import main_metric, write_report
-from posenc_jax.sweeps.store.reading import load
+from posenc_jax.sweeps.store.reading import load, restore
 from posenc_jax.sweeps.summaries import Summary, VectorSummary
 
 __all__ = [
@@ -111,6 +111,7 @@ __all__ = [
   "load",
   "main_metric",
   "plan",
+  "restore",
   "run",
   "search",
   "simple",

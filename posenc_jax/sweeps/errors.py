@@ -7,12 +7,24 @@ The codes are those of BSD's sysexits where one fits, so a job scheduler can tel
 """
 
 import contextlib
+import pathlib
 import sys
+import warnings
 from collections.abc import Iterator
 
 
 class SweepWarning(UserWarning):
   """Something a reader of the results should know, though the sweep goes on."""
+
+
+def warn(text: str) -> None:
+  """Warns with SweepWarning at the caller's line: the first that is not in this package."""
+  package = str(pathlib.Path(__file__).resolve().parents[1])
+  frame, level = sys._getframe(), 1
+  while frame.f_back is not None and frame.f_code.co_filename.startswith(
+      (package, contextlib.__file__)):
+    frame, level = frame.f_back, level + 1
+  warnings.warn(text, SweepWarning, stacklevel=level)
 
 
 class SweepError(Exception):

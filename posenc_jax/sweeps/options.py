@@ -11,6 +11,8 @@ from posenc_jax._errors import check_choice, check_positive, type_error, value_e
 from posenc_jax.sweeps.records import FAILURES
 
 BATCHING = ("auto", "padded", "bucketed", "single")
+RETRAIN = ("no", "changed")
+KEEP = ("weights",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Options:
     curve_points: curves longer than this are averaged into that many bins.
     retry: statuses of finished cells to run again, of "diverged", "failed", "crashed", "timeout"
       and "oom". Failures of code that has changed since are run again unasked.
+    retrain: what to do about finished cells whose code has been edited since: "no" ends with an
+      error that says what was edited, "changed" trains them again. Old records stay in the file.
+    keep: what to keep of each cell besides its record: "weights" saves its final state, for
+      ``results.restore(cell)`` and ``evaluate_only``.
+    evaluate_only: train nothing; run ``finish`` again on the kept states of finished cells, if it
+      has been edited since, and record what it returns.
     timeout_seconds: a group that has trained longer (compiling left out, earlier runs counted) is
       given up with status "timeout" and its state saved. It is looked at between two chunks, so a
       plain train function, which is one chunk, is never given up.
@@ -63,6 +71,9 @@ class Options:
   checkpoint_seconds: float = 30.0
   curve_points: int = 256
   retry: tuple[str, ...] = ()
+  retrain: str = "no"
+  keep: tuple[str, ...] = ()
+  evaluate_only: bool = False
   timeout_seconds: float | None = None
   max_deaths: int = 2
   repair: bool = False
@@ -75,6 +86,7 @@ class Options:
 
   def __post_init__(self):
     check_choice("options: batching", self.batching, BATCHING)
+    check_choice("options: retrain", self.retrain, RETRAIN)
     for name in ("max_lanes", "memory_limit", "flops_per_second", "compile_seconds", "devices",
                  "chunk_seconds", "curve_points", "timeout_seconds", "max_deaths"):
       if getattr(self, name) is not None:
@@ -82,6 +94,13 @@ class Options:
     if not self.checkpoint_seconds >= 0:
       raise value_error("options: checkpoint_seconds", self.checkpoint_seconds, "0 or more",
                         "0 saves after every chunk")
+    if isinstance(self.keep, str):
+      object.__setattr__(self, "keep", (self.keep,))
+    for what in self.keep:
+      check_choice("options: keep", what, KEEP)
+    if self.evaluate_only and self.retrain != "no":
+      raise value_error("options: evaluate_only", f"True with retrain={self.retrain!r}",
+                        "one of them", "Train first, then evaluate")
     for status in self.retry:
       check_choice("options: retry", status, ("diverged", *FAILURES))
     if self.shard is not None:

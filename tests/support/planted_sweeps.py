@@ -173,7 +173,7 @@ SWEEPS = [
     "fcntl.LOCK_SH if shared else fcntl.LOCK_EX", "fcntl.LOCK_SH",
     "tests/sweeps/test_store.py::test_one_holder_and_who_it_is"),
   Fault(
-    "pickle-allowed", "posenc_jax/sweeps/store/checkpoint.py",
+    "pickle-allowed", "posenc_jax/sweeps/store/arrays.py",
     "allow_pickle=False", "allow_pickle=True",
     "tests/sweeps/test_store.py::test_a_checkpoint_with_pickled_objects_is_not_opened"),
   Fault(

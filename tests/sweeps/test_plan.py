@@ -14,11 +14,11 @@ import pytest
 from posenc_jax import sweeps
 from posenc_jax.sweeps.cells import as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
-from posenc_jax.sweeps.experiment import split_by_name, traced_arrays
+from posenc_jax.sweeps.experiment import lane_key, split_by_name, traced_arrays
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import make_options
 from posenc_jax.sweeps.plan.packing import Costs, _greedy, _seconds, bucketed, choose, padded
-from posenc_jax.sweeps.run.program import lane_key, stack_lanes
+from posenc_jax.sweeps.run.program import stack_lanes
 
 Cell = sweeps.Cell
 

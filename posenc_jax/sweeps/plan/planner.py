@@ -238,8 +238,12 @@ def planned(group: Group, experiment: Experiment, options: Options) -> Planned:
   return _planned(group, experiment, costs, recorded=False)
 
 
-def _static(group: Group, experiment: Experiment, costs: Costs) -> Hashable | None:
+def static_of(group: Group, experiment: Experiment) -> Hashable | None:
   """The static of a group's program; None if its shapes do not merge."""
+  return _static(group, experiment, Costs(experiment, 1.0, None))
+
+
+def _static(group: Group, experiment: Experiment, costs: Costs) -> Hashable | None:
   return costs.merge(tuple(dict.fromkeys(experiment.split(cell)[0] for cell in group.shapes)))
 
 

@@ -34,6 +34,7 @@ class Failure:
     about: more of the record: ``traceback``, ``deaths``.
     running: whether the program had been made.
     cause: the error itself, if there is one.
+    programs: names of the group's programs, if it came to them; see ``code``.
   """
 
   status: str
@@ -41,6 +42,7 @@ class Failure:
   about: dict[str, Any] = dataclasses.field(default_factory=dict)
   running: bool = True
   cause: Exception | None = None
+  programs: dict[str, str] | None = None
 
   @property
   def why(self) -> str:

@@ -10,7 +10,7 @@ import collections
 import dataclasses
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from posenc_jax.sweeps import devices
@@ -23,10 +23,12 @@ from posenc_jax.sweeps.plan import planner
 from posenc_jax.sweeps.plan.planner import Planned
 from posenc_jax.sweeps.records import Record, failed_record
 from posenc_jax.sweeps.run import extras, signals
+from posenc_jax.sweeps.run.code import Code, changed_error, inputs_of
 from posenc_jax.sweeps.run.failing import Failure, death_of, failure_of
-from posenc_jax.sweeps.run.program import Program, stack_lanes
+from posenc_jax.sweeps.run.program import Lowered, Program
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.run.training import Training
+from posenc_jax.sweeps.store.kept import Kept
 
 
 @dataclasses.dataclass
@@ -35,6 +37,8 @@ class Groups:
 
   Attributes:
     experiment, options, store, listener, progress: of the run.
+    code: what the experiment's code is now; None if nothing is kept.
+    changed: ids of finished cells whose code has changed since, to be trained again.
     is_done: whether a cell needs no training, by its id.
     wanted: ids of the run's cells.
     check_signal: raises Interrupted if a signal has come.
@@ -46,6 +50,8 @@ class Groups:
   store: Any
   listener: signals.Listener
   progress: Progress
+  code: Code | None
+  changed: set[str]
   is_done: Callable[[str], bool]
   wanted: set[str]
   check_signal: Callable[[], None]
@@ -54,6 +60,7 @@ class Groups:
   def __post_init__(self):
     self._devices = devices.local_devices(self.options.devices)
     self._program: tuple[Any, Program] | None = None
+    self._digests: dict[str, str] = {}
     self._profiled = False
 
   def all(self, todo: Iterable[Planned]) -> None:
@@ -92,9 +99,11 @@ class Groups:
 
   def _attempt(self, planned: Planned, index: int) -> Failure | None:
     """Trains a group and stores its records, or says why it could not."""
-    running = False
+    running, programs = False, None
     try:
-      training = self._training(planned, index)
+      program, inputs = self._compiled(planned, index)
+      programs = self._checked(planned, program, inputs)
+      training = self._training(planned, program, inputs, programs, index)
       running = True
       profile = None if self._profiled else self.options.profile_dir
       self._profiled = True
@@ -103,6 +112,7 @@ class Groups:
       if not finished:
         self.check_signal()
       records = training.records()
+      states = training.states() if "weights" in self.options.keep else []
     except SweepError:
       raise  # About the directory, not the group.
     except Exception as error:
@@ -110,15 +120,15 @@ class Groups:
         raise KeyboardInterrupt from error  # It struck inside a callback of the program.
       self._program = None if devices.out_of_memory(error) else self._program
       traceback.clear_frames(error.__traceback__)  # They hold the group's arrays.
-      return failure_of(error, running)
-    self._add(records, planned.group)
+      return dataclasses.replace(failure_of(error, running), programs=programs)
+    self._add(records, planned, programs, states)
     self.store.drop_checkpoint(planned.group)
     return None
 
-  def _training(self, planned: Planned, index: int) -> Training:
+  def _compiled(self, planned: Planned, index: int) -> tuple[Program, Any]:
+    """The group's program, and words and traced settings of its lanes."""
     group = planned.group
-    traced = [self.experiment.split(cell)[1] for cell in group.cells]
-    words, stacked = stack_lanes(group.cells, traced, group.width)
+    words, stacked = inputs_of(self.experiment, group)
     dtypes = tuple((name, str(x.dtype), x.shape[1:]) for name, x in stacked.items())
     wanted = (planned.static, group.width, dtypes)
     if self._program is None or self._program[0] != wanted:
@@ -126,15 +136,39 @@ class Groups:
       self.progress.start_compile(index)
       lanes = devices.Lanes(group.width, self._devices)
       start = time.monotonic()
-      program = Program(as_train(self.experiment, planned.static), lanes, words, stacked)
+      lowered = Lowered(as_train(self.experiment, planned.static), lanes, words, stacked)
+      self._digests = {} if self.code is None else lowered.digests()
+      program = Program(lowered)
       self.progress.compiled(time.monotonic() - start)
       self._check_memory(program)
       self._program = (wanted, program)
-    program = self._program[1]
+    return self._program[1], (words, stacked)
+
+  def _checked(self, planned: Planned, program: Program, inputs: Any) -> dict[str, str] | None:
+    """The names of the group's programs; SettingsChanged if its finished cells had another one."""
+    if self.code is None:
+      return None
+    group = planned.group
+    found = self.code.programs(group, planned.static, self._digests, len(program.lanes.devices),
+                               inputs)
+    other = self.code.differ(group, found, self.store.records) - self.changed
+    other = {i for i in other if self.is_done(i)}
+    if other and self.options.retrain == "no":
+      raise changed_error(self.store.directory, len(other), [
+        "its program, for a reason that its source does not show, such as data read from a file"])
+    self.changed |= other
+    return found
+
+  def _training(self, planned: Planned, program: Program, inputs: Any,
+                programs: dict[str, str] | None, index: int) -> Training:
     train = program.train
-    self.progress.start_group(index, max(train.steps, 1), len(group.cells), train.tokens)
-    return Training(group, program, words, stacked, store=self.store, options=self.options,
-                    progress=self.progress, heard=lambda: self.listener.signum is not None)
+    self.progress.start_group(index, max(train.steps, 1), len(planned.group.cells), train.tokens)
+    code = None
+    if self.code is not None and programs:
+      code = (self.code.sources(planned.static) or {}).get("train", ""), programs["train"]
+    return Training(planned.group, program, *inputs, store=self.store, options=self.options,
+                    progress=self.progress, code=code,
+                    heard=lambda: self.listener.signum is not None)
 
   def _check_memory(self, program: Program) -> None:
     """Raises MemoryError if the compiler says that a pack will not fit; a lone lane may try.
@@ -161,7 +195,7 @@ class Groups:
     self.failures.append(failure if not self.failures else dataclasses.replace(failure, cause=None))
     names = f"{group.cells[0]!r}" + (f" and {n} more" if (n := len(group.cells) - 1) else "")
     self.progress.note(f"{names}: {failure.status}: {failure.error}")
-    self._add(self._records(group, failure), group)
+    self._add(self._records(group, failure), planned, failure.programs)
     if failure.status != "timeout":
       self.store.drop_checkpoint(group)
     return []
@@ -182,14 +216,20 @@ class Groups:
       "lane": lane, "time": {"seconds": 0.0, "finished": now()}}
     return [about(cell, lane) for lane, cell in enumerate(group.cells)]
 
-  def _add(self, records: list[Record], group: Group) -> None:
+  def _add(self, records: list[Record], planned: Planned, programs: dict[str, str] | None,
+           states: Sequence[Kept] = ()) -> None:
     """Stores what is not there yet: after a damaged line the whole group was trained again."""
-    before = self.store.records
+    before, group = self.store.records, planned.group
+    if self.code is not None:
+      code = self.code.record(planned.static, programs)
+      records = [{**record, "code": code} for record in records]
     fresh = [{**record, "attempt": before[record["id"]].get("attempt", 0) + 1
               if record["id"] in before else 0}
              for record in records if not self.is_done(record["id"])]
     counted = self.missing(group)
-    self.store.add(fresh)
+    kept = {record["id"]: state for record, state in zip(records, states, strict=False)}
+    self.store.add(fresh, kept)
+    self.changed.difference_update(record["id"] for record in fresh)
     if self.options.tensorboard and self.store.directory is not None:
       extras.write_events(self.store.directory, fresh)
     self.progress.finish_group(counted)

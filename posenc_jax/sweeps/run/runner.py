@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from posenc_jax._errors import value_error
-from posenc_jax.sweeps import files
+from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
-from posenc_jax.sweeps.errors import Interrupted
+from posenc_jax.sweeps.errors import Interrupted, warn
 from posenc_jax.sweeps.experiment import Experiment, goal_of
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
@@ -26,11 +26,13 @@ from posenc_jax.sweeps.plan.planner import Plan
 from posenc_jax.sweeps.records import FAILURES, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, EXIT_FAILED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
+from posenc_jax.sweeps.run.code import Code, changed_error, statics_of
+from posenc_jax.sweeps.run.evaluating import Evaluation
 from posenc_jax.sweeps.run.failing import Failure
 from posenc_jax.sweeps.run.groups import Groups, now
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.show import report
-from posenc_jax.sweeps.store import manifest
+from posenc_jax.sweeps.store import kept, manifest
 from posenc_jax.sweeps.store.directory import Store
 from posenc_jax.sweeps.store.memory import Memory
 from posenc_jax.sweeps.store.reading import read_records
@@ -80,6 +82,9 @@ def run(
   if out is None and (name is not None or options.distributed):
     raise value_error("run: out", "None with name or distributed=True", "a directory",
                       "Give the directory that should hold the results")
+  if out is None and options.evaluate_only:
+    raise value_error("run: out", "None with evaluate_only=True", "a directory with kept states",
+                      'Run with keep="weights" and a directory first')
   if out is not None and name is not None:
     out = pathlib.Path(out) / files.check_name(name)
   if options.tensorboard:
@@ -110,9 +115,14 @@ class _Run:
     self.experiment, self.cells, self.options = experiment, cells, options
     self.store, self.share, self.listener = store, share, listener
     self._wanted = {cell.id for cell in cells}
+    self._code = None if store.code is None else Code(
+      experiment, store.code, devices.local_devices(options.devices))
+    self._changed: set[str] = set()
 
   def all(self, notes: list[str]) -> Results:
     """Plans and runs, and notes in the manifest how it went."""
+    if self.options.evaluate_only and self._code is not None:
+      return self._evaluate(self._code, notes)
     agreed = self._plan()
     todo = [p for p in agreed.todo if self._mine(p.group)]
     steps = sum(p.steps * len(p.group.cells) for p in todo)
@@ -124,7 +134,7 @@ class _Run:
       self.progress.note(note)
     self.store.log = self.progress.note
     groups = Groups(self.experiment, self.options, self.store, self.listener, self.progress,
-                    self._is_done, self._wanted, self._check_signal)
+                    self._code, self._changed, self._is_done, self._wanted, self._check_signal)
     entry = {"started": now(), "share": self.share and list(self.share),
              "argv": self.options.argv and list(self.options.argv)}
     try:
@@ -147,9 +157,34 @@ class _Run:
     self._tell(groups.failures)
     return results
 
+  def _evaluate(self, code: Code, notes: list[str]) -> Results:
+    """Runs ``finish`` on kept states; trains nothing."""
+    mine = [group for group in self.store.groups() if self._mine(group)]
+    groups = statics_of(mine, self.experiment, self.store.records)
+    changed = code.compare(groups, self.store.records, self.cells, self._say)
+    trained = [i for i, training in changed.cells.items() if training
+               and self.store.records[i]["status"] not in FAILURES]
+    if trained:
+      raise changed_error(self.store.directory, len(trained), changed.lines)
+    self.progress = Progress(len(self.cells), 0, 0, 0, show=self.options.progress)
+    evaluation = Evaluation(self.experiment, self.store, self.progress, code,
+                            devices.local_devices(self.options.devices), self._check_signal)
+    try:
+      evaluation.all(groups, self.cells)
+    finally:
+      self.progress.close()
+    stateless = sum("state" not in self.store.records.get(c.id, {}) for c in self.cells)
+    for note in [*notes, f"{evaluation.count} cells were evaluated", *(
+        [f"{stateless} cells have no kept state and were left alone"] if stateless else [])]:
+      self.progress.note(note)
+    if evaluation.first is not None:
+      raise evaluation.first
+    return self._results()
+
   def _plan(self) -> Plan:
     """The plan for what is missing, with its packing recorded."""
     parts = self.share[1] if self.share else 1
+    self._changed |= self._compare_code()
     with self.store.planning():
       found = planner.plan(
         self.experiment, self.cells, options=self.options, recorded=self.store.groups(),
@@ -157,12 +192,36 @@ class _Run:
         done=[i for i in self.store.records if self._is_done(i)], parts=parts)
       self.store.record_groups([p.group for p in found.todo], dropped=found.dropped,
                                packed_for=self.options.packing)
-    self.store.tidy()
+    self.store.tidy(self._is_done)
     return found
+
+  def _compare_code(self) -> set[str]:
+    """Ids of the cells to train again because their code has changed.
+
+    Raises:
+      SettingsChanged: some of them have results, and ``retrain`` does not say to replace them.
+    """
+    if self._code is None:
+      return set()
+    changed = self._code.compare(statics_of(
+      (g for g in self.store.groups() if self._mine(g)), self.experiment, self.store.records),
+      self.store.records, self.cells, self._say)
+    results = [i for i in changed.cells if self.store.records[i]["status"] not in FAILURES]
+    if results and self.options.retrain == "no":
+      raise changed_error(self.store.directory, len(results), changed.lines)
+    if changed.unknown:
+      warn(f"{self.store.directory}: the code of {len(changed.unknown)} finished cells may have "
+           "changed, which cannot be told, as versions or devices have changed too")
+    return set(changed.cells)
+
+  def _say(self, text: str) -> None:
+    if self.options.progress:
+      print(f"posenc_jax.sweeps: {text}", file=sys.stderr, flush=True)
 
   def _is_done(self, cell_id: str) -> bool:
     record = self.store.records.get(cell_id)
-    return record is not None and record["status"] not in self.options.retry
+    return (record is not None and record["status"] not in self.options.retry
+            and cell_id not in self._changed)
 
   def _is_missing(self, cell: Cell) -> bool:
     return cell.id in self._wanted and not self._is_done(cell.id)
@@ -213,7 +272,8 @@ class _Run:
     results = collect(
       self.cells, self.store.records, manifest=self.store.manifest, directory=self.store.directory,
       exit_code=EXIT_DAMAGED if self.store.damaged else EXIT_FAILED if failed else 0,
-      goal=goal_of(self.experiment))
+      goal=goal_of(self.experiment), restorer=lambda record, experiment: kept.restore(
+        self.store.state(record), record["cell"], experiment or self.experiment))
     first = self.share is None or (self.options.distributed and self.share[0] == 0)
     if self.options.report and self.store.directory is not None and first:
       report.write_report(results, self.store.directory)

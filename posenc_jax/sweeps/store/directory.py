@@ -5,7 +5,9 @@
     manifest.json              settings, grid and packing; replaced at once
     results.jsonl              a line for each cell, appended for each finished group
     results-i-of-n.jsonl       the same of one share; all are merged on reading
+    states/CELL-ATTEMPT.npz    the final state of a cell, if it is kept
     checkpoints/GROUP.npz      the state of a group in the middle
+    code.jsonl                 what code made the results; a share's is code-i-of-n.jsonl
     journal.jsonl              which groups runs have begun; a share's is journal-i-of-n.jsonl
     run.lock                   held while a run writes
 
@@ -27,8 +29,10 @@ from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
-from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
+from posenc_jax.sweeps.store import checkpoint, kept, lines, lock, manifest
+from posenc_jax.sweeps.store.code import CodeLog
 from posenc_jax.sweeps.store.journal import Journal
+from posenc_jax.sweeps.store.kept import Kept
 from posenc_jax.sweeps.store.reading import (
   groups_of,
   read_manifest,
@@ -59,6 +63,7 @@ class Store:
     of = "" if share is None else f"-{share[0]}-of-{share[1]}"
     self.results = directory / f"results{of}.jsonl"
     self.journal = Journal(directory / f"journal{of}.jsonl")
+    self.code = CodeLog(directory, f"code{of}.jsonl")
 
   @classmethod
   @contextlib.contextmanager
@@ -89,6 +94,7 @@ class Store:
         store._agree(new, cells, repair)
       store._mend_results(repair)
       store.journal.open()
+      store.code.mend()
       records, notes = read_records(directory)
       for note in notes:
         log(f"note: {note}")
@@ -215,14 +221,17 @@ class Store:
         self.manifest["packed_for"] = packed_for or self.packed_for()
         self._write_manifest()
 
-  def tidy(self) -> None:
+  def tidy(self, is_done: Callable[[str], bool]) -> None:
     """Removes what a kill left behind: half-written files and checkpoints of finished groups.
 
     Shares leave this to a run that has the directory alone, for others may be writing.
+
+    Args:
+      is_done: whether a cell needs no training, by its id.
     """
     if self.share is not None:
       return
-    goes_on = lambda i: self.records.get(i, {}).get("status", "timeout") == "timeout"
+    goes_on = lambda i: not is_done(i) or self.records[i]["status"] == "timeout"
     unfinished = {g["id"] for g in self.manifest["groups"] if any(map(goes_on, g["cells"]))}
     for path in (self.directory / "checkpoints").glob("*.npz"):
       if path.stem not in unfinished:
@@ -243,12 +252,20 @@ class Store:
     _, count = self.share
     return all((self.directory / f"run-{i}-of-{count}.lock").exists() for i in range(count))
 
-  def add(self, records: Sequence[Record]) -> None:
-    """Makes records durable: one write, one sync."""
+  def add(self, records: Sequence[Record], states: Mapping[str, Kept] | None = None) -> None:
+    """Makes records durable: one write, one sync; before it the states of some, by cell."""
+    if states:
+      records = [{**r, "state": kept.save(self.directory, r, states[r["id"]])}
+                 if r["id"] in states else r for r in records]
     if records:
       files.append(self.results, b"".join(lines.encode(record) for record in records))
       known = [self.records[r["id"]] for r in records if r["id"] in self.records]
       self.records |= newest([*known, *records])
+      kept.drop_others(self.directory, [self.records[r["id"]] for r in records])
+
+  def state(self, record: Record) -> Kept:
+    """The state that a record names."""
+    return kept.load(self.directory, record)
 
   def _checkpoint_path(self, group: Group) -> pathlib.Path:
     return self.directory / "checkpoints" / f"{group.id}.npz"

@@ -3,11 +3,12 @@
 """The store of a sweep without a directory, for a notebook: results live as long as the process."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record
+from posenc_jax.sweeps.store.kept import Kept
 
 
 class _Deathless:
@@ -30,10 +31,12 @@ class Memory:
   directory = None
   damaged = False
   manifest = None
+  code = None
 
   def __init__(self):
     self.records: dict[str, Record] = {}
     self.journal = _Deathless()
+    self._states: dict[str, Kept] = {}
 
   def groups(self) -> list[Group]:
     """No packing was recorded."""
@@ -48,9 +51,16 @@ class Memory:
     """A context that locks nothing, as no other process shares this memory."""
     return contextlib.nullcontext()
 
-  def add(self, records: Sequence[Record]) -> None:
-    """Keeps records."""
+  def add(self, records: Sequence[Record], states: Mapping[str, Kept] | None = None) -> None:
+    """Keeps records and states."""
     self.records |= {record["id"]: record for record in records}
+    for name, state in (states or {}).items():
+      self.records[name] = {**self.records[name], "state": "in memory"}
+      self._states[name] = state
+
+  def state(self, record: Record) -> Kept:
+    """The state of a record."""
+    return self._states[record["id"]]
 
   def load_checkpoint(self, group: Group) -> None:
     """There are no checkpoints."""

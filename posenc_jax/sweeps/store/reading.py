@@ -14,7 +14,7 @@ from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
-from posenc_jax.sweeps.store import lines, manifest
+from posenc_jax.sweeps.store import kept, lines, manifest
 from posenc_jax.sweeps.store.journal import Journal
 
 _MEND = ("With repair=True a run keeps this file under another name and writes a new one; groups "
@@ -122,6 +122,24 @@ def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, tw
       "compares them"))
 
 
+def restore(directory: str | pathlib.Path, cell: Cell | dict[str, Any], experiment: Any = None
+            ) -> Any:
+  """The final state of a cell that was run with ``keep="weights"``, as its ``finish`` takes it.
+
+  Args:
+    directory: of the sweep.
+    cell: which.
+    experiment: see ``Results.restore``.
+
+  Returns:
+    The PyTree, bit for bit.
+
+  Raises:
+    ValueError, KeyError, CorruptStore: see ``load`` and ``Results.restore``.
+  """
+  return load(directory).restore(cell, experiment)
+
+
 def load(*directories: str | pathlib.Path) -> Results:
   """Reads the results of one or more directories, finished or not, without changing anything.
 
@@ -137,7 +155,7 @@ def load(*directories: str | pathlib.Path) -> Results:
     SettingsChanged: they are of different sweeps.
     CorruptStore: a manifest is damaged.
   """
-  records, notes, cells, first = [], [], {}, None
+  records, notes, cells, places, first = [], [], {}, {}, None
   for directory in map(pathlib.Path, directories):
     about = read_manifest(directory)
     if about is None:
@@ -149,8 +167,11 @@ def load(*directories: str | pathlib.Path) -> Results:
     found, why = read_records(directory)
     records += found
     notes += why
+    places |= {record["id"]: directory for record in found}
   if first is None:
     raise value_error("load: directories", "none", "at least one", "Name the sweep's directory")
   damaged = any("torn" not in note for note in notes)
   return collect(list(cells.values()), newest(records), manifest=first, notes=tuple(notes),
-                 directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0)
+                 directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0,
+                 restorer=lambda record, experiment: kept.restore(
+                   kept.load(places[record["id"]], record), record["cell"], experiment))
