@@ -57,6 +57,12 @@ class StorageFull(SweepError, OSError):
   exit_code = 74
 
 
+class NoCoordinator(SweepError, ValueError):
+  """A distributed run does not know its first process or cannot reach it (exit 2)."""
+
+  exit_code = 2
+
+
 class DirectoryInUse(SweepError, RuntimeError):
   """Another process is writing to the same directory (exit 75)."""
 
@@ -64,7 +70,7 @@ class DirectoryInUse(SweepError, RuntimeError):
 
 
 class Interrupted(KeyboardInterrupt):
-  """Ctrl-C or SIGTERM stopped the sweep after its state was saved (exit 130 or 143).
+  """Ctrl-C, SIGTERM or SIGHUP stopped the sweep after its state was saved (exit 128 + signal).
 
   It is a KeyboardInterrupt, so a notebook shows it as one and no ``except Exception`` swallows it.
   """

@@ -31,7 +31,11 @@ class Options:
     shard: (i, n) runs the i-th of n shares, i from 0, with a results file of its own. Shares that
       have no disk in common must plan alike: give them all the same memory_limit.
     distributed: start ``jax.distributed`` and let every process take its share.
-    distributed_args: arguments of ``jax.distributed.initialize``; empty lets it find them.
+    coordinator_address: of a distributed run, "host:port" of its first process; None lets JAX ask
+      the cluster (Slurm, TPU pods, MPI).
+    num_processes: of a distributed run; None as above.
+    process_id: of this process among them, from 0; None as above.
+    distributed_args: more arguments of ``jax.distributed.initialize``.
     chunk_seconds: about how long the device runs between two looks at progress and signals.
     checkpoint_seconds: a group that runs longer saves its state this often; it is stretched so
       that saving takes at most 2 percent of the time.
@@ -55,7 +59,7 @@ class Options:
     tensorboard: write event files through tensorboardX.
     compile_cache: directory of JAX's persistent compile cache.
     profile_dir: directory for a profile of the first group's run.
-    argv: the command line, for the manifest and the resume hint.
+    argv: the command line, for the manifest and the resume hint; see ``command_line``.
   """
 
   batching: str = "auto"
@@ -66,6 +70,9 @@ class Options:
   devices: int | None = None
   shard: tuple[int, int] | None = None
   distributed: bool = False
+  coordinator_address: str | None = None
+  num_processes: int | None = None
+  process_id: int | None = None
   distributed_args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   chunk_seconds: float = 2.0
   checkpoint_seconds: float = 30.0
@@ -103,11 +110,22 @@ class Options:
                         "one of them", "Train first, then evaluate")
     for status in self.retry:
       check_choice("options: retry", status, ("diverged", *FAILURES))
+    for name in ("coordinator_address", "num_processes", "process_id"):
+      if getattr(self, name) is not None and not self.distributed:
+        raise value_error(f"options: {name}", f"{getattr(self, name)!r} without distributed=True",
+                          "both or neither", "Add distributed=True")
     if self.shard is not None:
       check_shard(self.shard)
       if self.distributed:
         raise value_error("options: shard", f"{self.shard} with distributed=True", "one of them",
                           "Processes of one distributed run share the work by themselves")
+
+  @property
+  def processes(self) -> dict[str, Any]:
+    """The arguments of ``jax.distributed.initialize``."""
+    named = {name: getattr(self, name) for name in
+             ("coordinator_address", "num_processes", "process_id")}
+    return {**{k: v for k, v in named.items() if v is not None}, **self.distributed_args}
 
   @property
   def packing(self) -> dict[str, Any]:

@@ -30,8 +30,7 @@ class Results:
   """The records of a sweep; iterating gives them in the order of the grid.
 
   Attributes:
-    records: one for each finished cell.
-    missing: cells without one (of another share, or not yet run).
+    records, missing: a record for each finished cell, and the cells without one.
     manifest: the manifest, if the sweep is in a directory.
     directory: of the sweep, or None.
     notes: what was wrong with the files.
@@ -78,7 +77,7 @@ class Results:
     """
     record = self[cell]
     if "state" not in record or self.restorer is None:
-      raise KeyError(explain_fault("results: state", f"none of {record['cell']}", "one that was kept",
+      raise KeyError(explain_fault("results: state", f"none of {record['cell']}", "a kept one",
                                    'Run with keep="weights"'))
     return self.restorer(record, experiment)
 

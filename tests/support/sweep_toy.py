@@ -23,6 +23,8 @@ import numpy as np
 
 from posenc_jax import sweeps
 
+TRACE_PAUSE = [0.0]  # seconds that tracing takes, as if the program were large
+
 
 def init_state(traced, key, width):
   """Weights [width] twice, drawn unit by unit so that surplus units change no other draw."""
@@ -111,6 +113,7 @@ class Line:
 
   def make_train(self, static):
     def init(traced, key):
+      time.sleep(TRACE_PAUSE[0])
       return {"w": jax.random.uniform(key, (static,)), "v": jnp.zeros(static)}
 
     def step(state, traced, index):
@@ -183,11 +186,13 @@ def main(argv):
   parser.add_argument("--repair", action="store_true")
   parser.add_argument("--process", type=int)
   parser.add_argument("--port", type=int)
+  parser.add_argument("--trace_pause", type=float, default=0.0)
   parser.add_argument("--raises", type=int, nargs="*")
   parser.add_argument("--dies", type=int, nargs="*")
   parser.add_argument("--max_deaths", type=int, default=2)
   args = parser.parse_args(argv)
   distributed = args.process is not None
+  TRACE_PAUSE[0] = args.trace_pause
   experiment, grid = Line(args.steps, args.pause), cells(args.cells)
   if args.raises is not None or args.dies is not None:
     experiment = Trouble(args.steps, args.pause)
@@ -199,8 +204,8 @@ def main(argv):
       report=distributed, repair=args.repair, devices=args.devices,
       argv=("python", "sweep_toy.py", *argv), distributed=distributed,
       shard=tuple(map(int, args.shard.split("/"))) if args.shard else None,
-      distributed_args={"coordinator_address": f"127.0.0.1:{args.port}", "num_processes": 2,
-                        "process_id": args.process} if distributed else {})
+      coordinator_address=f"127.0.0.1:{args.port}" if distributed else None,
+      num_processes=2 if distributed else None, process_id=args.process)
   sys.exit(results.exit_code)
 
 

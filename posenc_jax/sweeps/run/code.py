@@ -62,8 +62,8 @@ def environment(count: int) -> str:
   config = ("jax_default_prng_impl", "jax_default_matmul_precision", "jax_enable_x64",
             "jax_threefry_partitionable", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
   return fingerprint.digest(
-    jax.__version__, importlib.metadata.version("jaxlib"), device.platform, device.device_kind, str(count),
-    *(str(getattr(jax.config, name)) for name in config))[:8]
+    jax.__version__, importlib.metadata.version("jaxlib"), device.platform, device.device_kind,
+    str(count), *(str(getattr(jax.config, name)) for name in config))[:8]
 
 
 def program_hash(digest: str, count: int, inputs: Any = ()) -> str:

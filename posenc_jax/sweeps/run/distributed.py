@@ -17,16 +17,26 @@ from typing import Any
 import jax
 
 from posenc_jax._errors import explain_fault
-from posenc_jax.sweeps.errors import SweepError
+from posenc_jax.sweeps.errors import NoCoordinator, SweepError
 
 
 def start(arguments: Mapping[str, Any]) -> tuple[int, int]:
   """Joins the other processes; returns this one's number and how many there are.
 
   Must come before anything that uses a device. A process that has joined already may call it again.
+
+  Raises:
+    NoCoordinator: the first process is unknown, or cannot be reached.
   """
   if not jax.distributed.is_initialized():
-    jax.distributed.initialize(**arguments)
+    try:
+      jax.distributed.initialize(**arguments)
+    except (ValueError, RuntimeError) as error:
+      raise NoCoordinator(explain_fault(
+        "options: distributed", f"True, but no way to the other processes: {error}",
+        "coordinator_address, num_processes and process_id, or a cluster that JAX knows",
+        'Give for instance coordinator_address="10.0.0.1:1234", num_processes=2, process_id=0'
+        )) from error
   return jax.process_index(), jax.process_count()
 
 

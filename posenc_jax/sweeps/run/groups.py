@@ -41,7 +41,7 @@ class Groups:
     changed: ids of finished cells whose code has changed since, to be trained again.
     is_done: whether a cell needs no training, by its id.
     wanted: ids of the run's cells.
-    check_signal: raises Interrupted if a signal has come.
+    check_signal: raises Interrupted if a signal has come; takes what was saved of a group.
     failures: what went wrong, in order.
   """
 
@@ -54,7 +54,7 @@ class Groups:
   changed: set[str]
   is_done: Callable[[str], bool]
   wanted: set[str]
-  check_signal: Callable[[], None]
+  check_signal: Callable[..., None]
   failures: list[Failure] = dataclasses.field(default_factory=list)
 
   def __post_init__(self):
@@ -110,7 +110,7 @@ class Groups:
       with extras.profile(profile):
         finished = training.train()
       if not finished:
-        self.check_signal()
+        self.check_signal(training.saved)
       records = training.records()
       states = training.states() if "weights" in self.options.keep else []
     except SweepError:

@@ -17,6 +17,7 @@ from typing import Any
 from posenc_jax._errors import value_error
 from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
+from posenc_jax.sweeps.command import how_to_repeat
 from posenc_jax.sweeps.errors import Interrupted, warn
 from posenc_jax.sweeps.experiment import Experiment, goal_of
 from posenc_jax.sweeps.group import Group
@@ -93,7 +94,7 @@ def run(
   with contextlib.ExitStack() as stack:
     stack.enter_context(extras.compile_cache(options.compile_cache))
     if options.distributed:
-      share = distributed.start(options.distributed_args)
+      share = distributed.start(options.processes)
       share = share if share[1] > 1 else None
     planner.plan(experiment, cells, options=options)  # Finds mistakes before anything is written.
     listener = stack.enter_context(signals.listening())
@@ -140,6 +141,7 @@ class _Run:
     try:
       groups.all(todo)
       self._wait()
+      self._tell_share(len(todo), len(agreed.todo))
       entry["status"] = "finished" + (f", {len(groups.failures)} groups failed"
                                       if groups.failures else "")
     except BaseException as error:
@@ -156,6 +158,20 @@ class _Run:
     results = self._results()
     self._tell(groups.failures)
     return results
+
+  def _tell_share(self, own: int, groups: int) -> None:
+    """Says what a share left to others, and how to make the report that none of them makes."""
+    if self.options.shard is None or self.store.directory is None:
+      return
+    i, n = self.options.shard
+    if not own:
+      self.progress.note(f"share {i}/{n} has nothing to run: {groups} groups are left for all "
+                         "shares, none of them its own")
+    have = newest(read_records(self.store.directory)[0])
+    left = sum(cell.id not in have for cell in self.cells)
+    when = f"{left} cells are left to other shares; when they are done" if left else "all are done"
+    again = shlex.join(["python", "-m", "posenc_jax.sweeps", str(self.store.directory)])
+    self.progress.note(f"{when}, for the report: {again}")
 
   def _evaluate(self, code: Code, notes: list[str]) -> Results:
     """Runs ``finish`` on kept states; trains nothing."""
@@ -229,13 +245,16 @@ class _Run:
   def _mine(self, group: Group) -> bool:
     return self.share is None or group.order % self.share[1] == self.share[0]
 
-  def _check_signal(self) -> None:
+  def _check_signal(self, saved: str = "") -> None:
     signum = self.listener.signum
     if signum is None:
       return
-    again = "the same call" if self.options.argv is None else shlex.join(self.options.argv)
-    kept = ("its results were in memory only" if self.store.directory is None
-            else f"all finished cells are safe in {self.store.directory}; to go on: {again}")
+    if self.store.directory is None:
+      kept = "its results were in memory only"
+    else:
+      kept = "; ".join([*([saved] if saved else []),
+                        f"all finished cells are safe in {self.store.directory}",
+                        f"to go on: {how_to_repeat(self.options.argv)}"])
     name = signals.signal.Signals(signum).name
     raise Interrupted(f"stopped by {name} after {self.progress.done} of {self.progress.cells} "
                       f"cells; {kept}", signum)

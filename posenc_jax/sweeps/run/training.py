@@ -88,6 +88,13 @@ class Training:
         return state
     return self.program.init(self._words, self._traced)
 
+  @property
+  def saved(self) -> str:
+    """What of the group is on disk if it stops here."""
+    if self._store.directory is None or not self.step:
+      return ""
+    return f"the running group is saved at step {self.step} of {self.program.train.steps}"
+
   def save(self) -> None:
     """Saves the state, if there is something to save."""
     if self.step == 0 or self._store.directory is None:

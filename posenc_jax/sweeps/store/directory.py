@@ -19,14 +19,13 @@ import contextlib
 import json
 import pathlib
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
+from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, warn
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.store import checkpoint, kept, lines, lock, manifest
@@ -161,8 +160,8 @@ class Store:
         "Give the old settings to finish it, or another output directory to start a new sweep"))
     for field in manifest.SHOULD_MATCH:
       for line in manifest.differences(old.get(field), new.get(field), field):
-        warnings.warn(f"{self.directory}: {line}; new results may differ in their last digits from "
-                      "the old ones", SweepWarning, stacklevel=6)
+        warn(f"{self.directory}: {line}; new results may differ in their last digits from the old "
+             "ones")
 
   def _mend_results(self, repair: bool) -> None:
     """Cuts a torn tail; keeps a copy of a damaged file, and with ``repair`` drops its bad lines."""

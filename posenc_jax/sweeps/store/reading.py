@@ -10,7 +10,7 @@ from typing import Any
 
 from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged
+from posenc_jax.sweeps.errors import CannotWrite, CorruptStore, SettingsChanged
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
@@ -26,12 +26,16 @@ def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
 
   Raises:
     CorruptStore: it cannot be read or its checksum is wrong.
+    CannotWrite: the directory is a file.
   """
   path = directory / "manifest.json"
   try:
     found = json.loads(path.read_bytes())
   except FileNotFoundError:
     return None
+  except NotADirectoryError as error:
+    raise CannotWrite(explain_fault(f"{directory}", "a file", "a directory",
+                                    "Give another output directory")) from error
   except (OSError, ValueError, RecursionError) as error:
     raise CorruptStore(explain_fault(f"{path}", f"what cannot be read: {error}",
                                      "the manifest that a run wrote", _MEND)) from error
