@@ -65,11 +65,16 @@ class Costs:
       return float(self._experiment.compile_seconds(static))
     return DEFAULT_COMPILE_SECONDS
 
-  def run(self, static: Hashable, lanes: int) -> float:
-    """Seconds the lanes are expected to train; 0 if the experiment gives no cost."""
+  def run(self, static: Hashable, lanes: int, parts: tuple[Hashable, ...] = ()) -> float:
+    """Seconds the lanes are expected to train; 0 if the experiment gives no cost.
+
+    Of a merged static that is only weighed, ``parts`` tell the steps: making its functions may take
+    a millisecond, and a search weighs thousands.
+    """
     if not self.known:
       return 0.0
-    return lanes * self.steps(static) * float(self._experiment.cost(static)) / self._speed
+    steps = max(map(self.steps, parts or (static,)))
+    return lanes * steps * float(self._experiment.cost(static)) / self._speed
 
   def memory(self, static: Hashable) -> float | None:
     """Bytes a lane is expected to need, if the experiment says."""
@@ -87,7 +92,7 @@ class Pack:
 
 
 def _seconds(packs: list[Pack], costs: Costs) -> float:
-  return sum(costs.compile(p.merged) + costs.run(p.merged, p.lanes) for p in packs)
+  return sum(costs.compile(p.merged) + costs.run(p.merged, p.lanes, p.statics) for p in packs)
 
 
 def _join(a: Pack, b: Pack, costs: Costs) -> Pack | None:
