@@ -343,6 +343,11 @@ def test_what_differs_has_another_source(one, other):
   assert prints.source(f=one) == Fingerprints().source(f=one)
 
 
+def test_arrays_of_equal_bytes_differ_by_dtype():
+  one, other = (counts(np.zeros(3, dtype)) for dtype in (np.int32, np.float32))
+  assert Fingerprints().source(f=one) != Fingerprints().source(f=other)
+
+
 def test_globals_are_followed_through_functions(monkeypatch):
   before = Fingerprints().parts(f=calls)
   monkeypatch.setattr(sys.modules[__name__], "NUMBER", 2)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kept states come back bit for bit, and what a sweep reports can be computed from them again."""
 
-import os
+import shutil
 from typing import NamedTuple
 
 import jax
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from posenc_jax import sweeps
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.run import training
-from posenc_jax.sweeps.store import arrays, kept, lines
-from posenc_jax.sweeps.store.directory import Store
+from posenc_jax.sweeps.store import kept, lines
 from tests.support.sweep_toy import Toy
 
 WIDE = sweeps.grid(width=[3, 5], lr=0.03, seed=[0, 1])
@@ -131,28 +131,27 @@ def test_a_damaged_state_is_told(tmp_path):
 
 
 def test_a_state_is_on_disk_before_its_record_and_goes_after_the_next(tmp_path, monkeypatch):
-  events, add, write = [], arrays.write, os.unlink
-  monkeypatch.setattr(kept.arrays, "write", lambda *a: (events.append("state"), add(*a))[1])
-  append = Store.add
-  monkeypatch.setattr(Store, "add", append)
-  from posenc_jax.sweeps import files
+  events = []
 
-  real = files.append
+  def spy_on(module, name, event, counts=lambda *args: True):
+    real = getattr(module, name)
 
-  def spy(path, data):
-    if path.name == "results.jsonl":
-      events.append("record")
-    return real(path, data)
+    def spy(*args):
+      if counts(*args):
+        events.append(event)
+      return real(*args)
 
-  monkeypatch.setattr(files, "append", spy)
-  drop = kept.drop_others
-  monkeypatch.setattr(kept, "drop_others", lambda *a: (events.append("drop"), drop(*a))[1])
+    monkeypatch.setattr(module, name, spy)
+
+  spy_on(kept.arrays, "write", "state")
+  spy_on(files, "append", "record", lambda path, data: path.name == "results.jsonl")
+  spy_on(kept, "drop_others", "drop")
   make = lambda n: sweeps.simple(lambda static: lambda t, key: {"loss": n * t["x"]})
   run(make(1.0), tmp_path, [{"x": 1.0}], keep="weights")
   run(make(2.0), tmp_path, [{"x": 1.0}], keep="weights", retrain="changed")
   assert events == ["state", "record", "drop"] * 2
   path, = (tmp_path / "states").iterdir()
-  assert path.name.endswith("-1.npz") and write
+  assert path.name.endswith("-1.npz")
 
 
 # Evaluated again.
@@ -175,8 +174,6 @@ class Better(Toy):
 @pytest.fixture
 def again(padded, tmp_path):
   """A copy of the padded sweep, and an experiment of its name with another finish."""
-  import shutil
-
   shutil.copytree(padded[0], tmp_path / "copy")
   better = Better(6)
   object.__setattr__(better, "name", "tests.support.sweep_toy.Toy")
@@ -204,6 +201,22 @@ def test_a_new_metric_is_computed_from_kept_states_without_training(again, monke
   stored = lines.scan(out / "results.jsonl").records
   assert len(stored) == 8 and [r["attempt"] for r in stored] == [0] * 4 + [1] * 4
   assert len(list((out / "states").iterdir())) == 4
+
+
+def test_a_diverged_lane_stays_so_when_it_is_evaluated_again(tmp_path):
+  def make(scale):
+    return sweeps.simple(lambda static: sweeps.Train(
+      init=lambda t, key: t["x"], step=lambda s, t, i: (s * 0.5, {"loss": t["y"] / (s - 0.25)}),
+      steps=600, finish=lambda s, t: {"loss": s * scale}))
+
+  cells = sweeps.grid(x=[1.0, 0.3], y=[1.0])
+  before = run(make(1.0), tmp_path, cells, keep="weights", curve_points=200)
+  assert [r["status"] for r in before] == ["diverged", "ok"]
+  after = run(make(2.0), tmp_path, cells, evaluate_only=True)
+  for old, new in zip(before, after, strict=True):
+    same = ("status", "first_bad_step", "series", "axes", "nonfinite", "cell", "state")
+    assert {k: old[k] for k in same} == {k: new[k] for k in same}
+    assert new["metrics"]["loss"] == pytest.approx(2 * old["metrics"]["loss"])
 
 
 def test_states_of_another_training_are_not_evaluated(again):
