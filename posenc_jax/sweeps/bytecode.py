@@ -48,5 +48,5 @@ def is_installed(file: str) -> bool:
 
 def is_generated(member: Any) -> bool:
   """Whether ``dataclass`` or ``namedtuple`` wrote a method; its fields are walked anyway."""
-  code = getattr(member, "__code__", None)
+  code = None if hasattr(member, "__wrapped__") else getattr(member, "__code__", None)
   return code is not None and (code.co_filename == "<string>" or is_installed(code.co_filename))

@@ -18,7 +18,7 @@ import functools
 import hashlib
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,6 +31,8 @@ Parts = dict[str, str]
 SAMPLED = 2**24  # Bytes above which a sample stands for an array.
 _SCALARS = (type(None), bool, int, float, complex, str, bytes, type(...))
 _DEEP = 12
+MOST_ITEMS = 64
+_WRAPPED = ("__wrapped__", "fwd", "bwd", "jvp")
 _OURS = __name__.partition(".")[0]
 _LEFT_OUT = set(
   "__doc__ __module__ __dict__ __weakref__ __annotations__ __qualname__ __firstlineno__ "
@@ -163,10 +165,15 @@ class Fingerprints:
     elif isinstance(value, types.ModuleType) or depth > _DEEP:
       node.parts.append((name, type(value).__name__))
     elif isinstance(value, Mapping):
-      for key, item in value.items():
-        self._add(node, f"{name}[{_scalar_text(key)}]", item, depth + 1)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-      self._add_items(node, name, value, depth)
+      label = lambda key: _scalar_text(key) if isinstance(key, _SCALARS) else type(key).__name__
+      self._add_items(node, name, [(label(key), item) for key, item in value.items()], depth)
+    elif isinstance(value, (set, frozenset)):
+      node.parts.append((name, _scalar_text(sorted(map(_scalar_text, value)))))
+    elif isinstance(value, (list, tuple)):
+      if all(isinstance(v, _SCALARS) for v in value):
+        node.parts.append((name, _scalar_text(list(value))))
+      else:
+        self._add_items(node, name, list(enumerate(value)), depth)
     elif isinstance(value, types.MethodType):
       self._reach(node, value.__func__)
       self._reach(node, value.__self__)
@@ -177,18 +184,22 @@ class Fingerprints:
       for part in ("__func__", "fget", "fset", "func"):
         if getattr(value, part, None) is not None:
           self._add(node, name, getattr(value, part), depth + 1)
-    elif not isinstance(value, type) and callable(getattr(value, "__wrapped__", None)):
-      self._add(node, name, value.__wrapped__, depth + 1)
     else:
+      wrapped = () if isinstance(value, type) else _WRAPPED
+      for part in wrapped:  # Of jit, custom_vjp, custom_jvp and other decorators.
+        if callable(inner := getattr(value, part, None)):
+          self._add(node, name, inner, depth + 1)
       self._reach(node, value)
 
-  def _add_items(self, node: _Node, name: str, values: Iterable[Any], depth: int) -> None:
-    values = list(values)
-    if all(isinstance(v, _SCALARS) for v in values):
-      node.parts.append((name, _scalar_text(values)))
-      return
-    for index, item in enumerate(values):
-      self._add(node, f"{name}[{index}]", item, depth + 1)
+  def _add_items(self, node: _Node, name: str, items: Sequence[tuple[Any, Any]], depth: int
+                 ) -> None:
+    """Items of a container one by one; those of a large one together."""
+    inner = _Node() if len(items) > MOST_ITEMS else node
+    for label, item in items:
+      self._add(inner, f"{name}[{label}]", item, depth + 1)
+    if inner is not node:
+      node.parts.append((name, f"{len(items)} items {inner.digest}"))
+      node.reaches |= inner.reaches
 
   def _array(self, x: Any) -> str:
     if id(x) not in self._arrays:

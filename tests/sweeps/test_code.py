@@ -311,8 +311,22 @@ class Thing:
     return self.field
 
 
+class Wrapped:
+  """Has a method that a decorator has put around another."""
+
+  def __init__(self, number):
+    self.call = types.MethodType(functools.wraps(default)(lambda self: number), self)
+
+
 def default(x=1):
   return x
+
+
+def with_gradient(scale):
+  """A function whose backward pass has a number of its own."""
+  square = jax.custom_vjp(lambda x: x * x)
+  square.defvjp(lambda x: (x * x, x), lambda x, g: (scale * x * g,))
+  return square
 
 
 @pytest.mark.parametrize("one, other", [
@@ -335,6 +349,11 @@ def default(x=1):
   (functools.lru_cache(counts(1)), functools.lru_cache(counts(2))),
   (counts(px.Alibi(2)), counts(px.Alibi(4))),
   (counts(np.zeros(2**22)), counts(np.ones(2**22))),
+  (counts({i: [i] for i in range(99)}), counts({i: [i] for i in range(1, 100)})),
+  (counts({counts: 1}), counts({counts: 2})),
+  (counts({1, 2}), counts({1, 3})),
+  (with_gradient(1.0), with_gradient(2.0)),
+  (counts(Wrapped(1)), counts(Wrapped(2))),
 ])
 def test_what_differs_has_another_source(one, other):
   prints = Fingerprints()
@@ -358,6 +377,35 @@ def test_closures_of_installed_functions_are_followed():
   optax = pytest.importorskip("optax")
   one, other = (Fingerprints().source(f=counts(optax.adam(rate))) for rate in (0.1, 0.2))
   assert one != other
+
+
+def test_methods_that_flax_wraps_are_seen():
+  nn = pytest.importorskip("flax.linen")
+
+  def make(number):
+    class Module(nn.Module):
+      def __call__(self, x):
+        return x * number
+
+    return counts(Module())
+
+  assert Fingerprints().source(f=make(1)) != Fingerprints().source(f=make(2))
+
+
+def test_what_cannot_be_read_ends_no_sweep(tmp_path):
+  class Hostile:
+    def __getattr__(self, name):
+      raise OSError(f"no {name}")
+
+  hostile = Hostile()
+  experiment = sweeps.simple(lambda static: lambda traced, key: {
+    "loss": traced["x"] + float(hostile is None)})
+  with pytest.warns(sweeps.SweepWarning, match="code cannot be read .OSError: no __wrapped__"):
+    assert losses(run(experiment, tmp_path)) == [1.0, 1.0]
+
+
+def test_large_containers_are_one_part():
+  assert len(Fingerprints().parts(f=counts({i: (i, [i]) for i in range(9999)}))) < 5
 
 
 def test_what_refers_to_itself_ends():

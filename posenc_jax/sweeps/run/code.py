@@ -29,7 +29,7 @@ from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import fingerprint
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.devices import Lanes
-from posenc_jax.sweeps.errors import SettingsChanged
+from posenc_jax.sweeps.errors import SettingsChanged, SweepError, warn
 from posenc_jax.sweeps.experiment import Experiment, as_train
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.plan import planner
@@ -38,6 +38,7 @@ from posenc_jax.sweeps.run.program import Lowered, stack_lanes
 from posenc_jax.sweeps.store.code import CodeLog
 
 STAGES = ("train", "finish")
+UNREADABLE = "unreadable"
 MOST_TOLD = 8
 
 
@@ -127,12 +128,21 @@ class Code:
         roots = self._roots(static)
       except Exception:
         return None
-      found = {stage: self._prints.source(**roots[stage]) for stage in STAGES}
-      for stage, source in found.items():
-        if self._log.parts(source) is None:
-          self._log.add_parts(source, self._prints.parts(**roots[stage]))
-      self._sources[static] = found
+      self._sources[static] = {stage: self._source(roots[stage]) for stage in STAGES}
     return self._sources[static]
+
+  def _source(self, roots: dict[str, Any]) -> str:
+    try:
+      source = self._prints.source(**roots)
+      if self._log.parts(source) is None:
+        self._log.add_parts(source, self._prints.parts(**roots))
+      return source
+    except SweepError:
+      raise
+    except Exception as error:  # An object may answer anything; no sweep should end for that.
+      warn(f"the experiment's code cannot be read ({type(error).__name__}: {error}), so edits are "
+           "seen only where a program is compiled again")
+      return UNREADABLE
 
   def programs(self, group: Group, static: Hashable, digests: Mapping[str, str], count: int,
                inputs: Any) -> dict[str, str]:

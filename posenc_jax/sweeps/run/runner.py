@@ -9,7 +9,6 @@ becomes of a group that fails is in ``failing``.
 
 import contextlib
 import pathlib
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -133,6 +132,9 @@ class _Run:
     self.progress.compiles_left = len({p.program for p in todo})
     for note in notes:
       self.progress.note(note)
+    if "weights" in self.options.keep and (without := self._stateless()):
+      self.progress.note(f"{without} finished cells were run without keep and have no state; "
+                         "another output directory trains them again")
     self.store.log = self.progress.note
     groups = Groups(self.experiment, self.options, self.store, self.listener, self.progress,
                     self._code, self._changed, self._is_done, self._wanted, self._check_signal)
@@ -160,18 +162,11 @@ class _Run:
     return results
 
   def _tell_share(self, own: int, groups: int) -> None:
-    """Says what a share left to others, and how to make the report that none of them makes."""
-    if self.options.shard is None or self.store.directory is None:
-      return
-    i, n = self.options.shard
-    if not own:
-      self.progress.note(f"share {i}/{n} has nothing to run: {groups} groups are left for all "
-                         "shares, none of them its own")
-    have = newest(read_records(self.store.directory)[0])
-    left = sum(cell.id not in have for cell in self.cells)
-    when = f"{left} cells are left to other shares; when they are done" if left else "all are done"
-    again = shlex.join(["python", "-m", "posenc_jax.sweeps", str(self.store.directory)])
-    self.progress.note(f"{when}, for the report: {again}")
+    if self.options.shard is not None and self.store.directory is not None:
+      have = newest(read_records(self.store.directory)[0])
+      left = sum(cell.id not in have for cell in self.cells)
+      for note in distributed.told(self.options.shard, own, groups, left, self.store.directory):
+        self.progress.note(note)
 
   def _evaluate(self, code: Code, notes: list[str]) -> Results:
     """Runs ``finish`` on kept states; trains nothing."""
@@ -189,13 +184,17 @@ class _Run:
       evaluation.all(groups, self.cells)
     finally:
       self.progress.close()
-    stateless = sum("state" not in self.store.records.get(c.id, {}) for c in self.cells)
-    for note in [*notes, f"{evaluation.count} cells were evaluated", *(
-        [f"{stateless} cells have no kept state and were left alone"] if stateless else [])]:
+    without = f"; {n} finished cells have no kept state" if (n := self._stateless()) else ""
+    for note in [*notes, f"{evaluation.count} cells were evaluated{without}"]:
       self.progress.note(note)
     if evaluation.first is not None:
       raise evaluation.first
     return self._results()
+
+  def _stateless(self) -> int:
+    """How many of the cells have results but no kept state."""
+    found = [self.store.records.get(cell.id) for cell in self.cells]
+    return sum(r is not None and r["status"] not in FAILURES and "state" not in r for r in found)
 
   def _plan(self) -> Plan:
     """The plan for what is missing, with its packing recorded."""
