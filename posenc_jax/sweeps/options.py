@@ -101,8 +101,9 @@ class Options:
     if not self.checkpoint_seconds >= 0:
       raise value_error("options: checkpoint_seconds", self.checkpoint_seconds, "0 or more",
                         "0 saves after every chunk")
-    if isinstance(self.keep, str):
-      object.__setattr__(self, "keep", (self.keep,))
+    for name in ("keep", "retry"):  # One word is as good as a tuple of one.
+      if isinstance(getattr(self, name), str):
+        object.__setattr__(self, name, (getattr(self, name),))
     for what in self.keep:
       check_choice("options: keep", what, KEEP)
     if self.evaluate_only and self.retrain != "no":

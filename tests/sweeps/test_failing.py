@@ -84,7 +84,7 @@ def test_failed_cells_are_done_until_retry_asks_for_them(tmp_path):
   first = run(tmp_path, GRID, experiment)
   again = run(tmp_path, GRID, experiment)
   assert again.records == first.records and again.exit_code == 70
-  retried = run(tmp_path, GRID, experiment, retry=("failed",))
+  retried = run(tmp_path, GRID, experiment, retry="failed")
   assert [r["attempt"] for r in retried] == [0, 0, 1, 1, 0, 0]
   assert statuses(retried) == statuses(first)
 
