@@ -150,12 +150,17 @@ ENGINE = [
     "test_a_new_metric_is_computed_from_kept_states_without_training"),
   Fault(
     "curves-lost-by-evaluation", "posenc_jax/sweeps/run/evaluating.py",
-    '"series": {**new["series"], **curves}', '"series": new["series"]',
+    "make_record(Cell(old[\"cell\"]), arrays,", "make_record(Cell(old[\"cell\"]), {},",
     "tests/sweeps/test_kept.py::"
     "test_a_diverged_lane_stays_so_when_it_is_evaluated_again"),
   Fault(
-    "divergence-forgotten", "posenc_jax/sweeps/run/evaluating.py",
-    'old["first_bad_step"] is not None or new', "new",
+    "steps-of-thinned-curves", "posenc_jax/sweeps/run/evaluating.py",
+    '"first_bad_step": old["first_bad_step"]}', '"first_bad_step": new["first_bad_step"]}',
+    "tests/sweeps/test_kept.py::"
+    "test_a_diverged_lane_stays_so_when_it_is_evaluated_again"),
+  Fault(
+    "axes-of-thinned-curves", "posenc_jax/sweeps/run/evaluating.py",
+    'axes = {**new["axes"], **{name', 'axes = {**{}, **new["axes"]} or {**{name',
     "tests/sweeps/test_kept.py::"
     "test_a_diverged_lane_stays_so_when_it_is_evaluated_again"),
   Fault(

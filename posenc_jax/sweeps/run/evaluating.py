@@ -120,7 +120,7 @@ def evaluated(old: Record, results: dict[str, np.ndarray], train: Train) -> Reco
   kept = {f"series/{name}" for name in curves}
   nonfinite = {k: v for k, v in new["nonfinite"].items() if k not in kept}
   nonfinite |= {k: v for k, v in old["nonfinite"].items() if k in kept}
-  diverged = old["first_bad_step"] is not None or new["status"] == "diverged"
-  return {**old, **new, "series": {**new["series"], **curves}, "nonfinite": nonfinite,
-          "axes": {**new["axes"], **{name: old["axes"][name] for name in curves}},
-          "first_bad_step": old["first_bad_step"], "status": "diverged" if diverged else "ok"}
+  axes = {**new["axes"], **{name: old["axes"][name] for name in curves}}
+  # The curves were thinned before, so of their steps only the old record knows.
+  return {**old, **new, "nonfinite": nonfinite, "axes": axes,
+          "first_bad_step": old["first_bad_step"]}
