@@ -164,6 +164,21 @@ ENGINE = [
     "tests/sweeps/test_kept.py::"
     "test_a_diverged_lane_stays_so_when_it_is_evaluated_again"),
   Fault(
+    "divided-groups-forgotten", "posenc_jax/sweeps/store/directory.py",
+    'self.groups() + groups_of(self.manifest, "divided")', "self.groups()",
+    "tests/sweeps/test_kept.py::"
+    "test_cells_whose_group_was_divided_since_are_compared_and_evaluated"),
+  Fault(
+    "done-halves-trained", "posenc_jax/sweeps/run/groups.py",
+    "[part for part in parts if self.missing(part)]", "list(parts)",
+    "tests/sweeps/test_kept.py::"
+    "test_cells_whose_group_was_divided_since_are_compared_and_evaluated"),
+  Fault(
+    "functions-of-every-merge", "posenc_jax/sweeps/plan/packing.py",
+    "costs.run(p.merged, p.lanes, p.statics) for p", "costs.run(p.merged, p.lanes) for p",
+    "tests/sweeps/test_plan.py::"
+    "test_planning_five_thousand_cells_is_quick_and_makes_few_functions"),
+  Fault(
     "line-too-long", "posenc_jax/sweeps/run/progress.py",
     "text = clean(fitted(parts, columns(self.stream) - 1))", "pass",
     "tests/sweeps/test_progress.py::test_the_live_line_is_narrower_than_the_terminal"),

@@ -219,6 +219,29 @@ def test_a_diverged_lane_stays_so_when_it_is_evaluated_again(tmp_path):
     assert new["metrics"]["loss"] == pytest.approx(2 * old["metrics"]["loss"])
 
 
+def test_cells_whose_group_was_divided_since_are_compared_and_evaluated(again, monkeypatch):
+  out, before, better = again
+  calls, init = [], training.Training.records
+
+  def fails(self):  # The group of four fails when it is trained once more, its halves do not.
+    calls.append(len(self.group.cells))
+    if len(self.group.cells) == 4:
+      raise RuntimeError("flaky")
+    return init(self)
+
+  kept_lines = (out / "results.jsonl").read_bytes().splitlines(keepends=True)
+  (out / "results.jsonl").write_bytes(b"".join(kept_lines[:3]))
+  with monkeypatch.context() as patch:
+    patch.setattr(training.Training, "records", fails)
+    run(Toy(6), out, batching="padded", keep="weights")
+  assert calls == [4, 2]  # The half that has its results is not trained for nothing.
+  results = run(better, out, evaluate_only=True)
+  for old, new, cell in zip(before, results, WIDE, strict=True):
+    weights = np.asarray(sweeps.restore(out, cell)["weights"]["a"])
+    assert new["metrics"]["norm"] == pytest.approx(np.abs(weights).sum(), rel=1e-6)
+    assert new["metrics"]["loss"] == pytest.approx(old["metrics"]["loss"], rel=1e-5)
+
+
 def test_states_of_another_training_are_not_evaluated(again):
   out, _, better = again
   object.__setattr__(better, "steps", 7)

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import time
 
 import jax
 import numpy as np
@@ -189,6 +190,22 @@ def test_the_choice_is_within_a_tenth_of_the_best_partition(compile_seconds):
   assert found == pytest.approx(_seconds(packs, costs))
   assert found <= min(_seconds(bucketed(lanes), costs), _seconds(padded(lanes, costs), costs))
   assert found <= _seconds(_greedy(lanes, costs), costs)
+
+
+def test_planning_five_thousand_cells_is_quick_and_makes_few_functions():
+  made = []
+
+  class Counted(Sized):
+    def make_train(self, static):
+      made.append(static)
+      return super().make_train(static)
+
+  cells = sized_cells(("rope", "alibi"), range(8, 108), seeds=25)
+  start = time.process_time()
+  plan = sweeps.plan(Counted(), cells, flops_per_second=1e7)
+  assert len(plan.cells) == 5000 and time.process_time() - start < 3.0
+  # Once each, though a search weighs thousands of merged ones, and once for each program.
+  assert len(made) <= 200 + len(plan.todo) and len(set(made)) == len(made)
 
 
 def test_what_does_not_merge_is_never_padded_together():

@@ -177,20 +177,21 @@ class Code:
     """Compares the records of some cells with the code of now.
 
     Args:
-      groups: the recorded ones with their statics.
+      groups: the recorded ones with their statics, those that were divided since last.
       records: by cell.
       cells: those that matter.
       tell: called before the first program is lowered.
       lower: lower programs whose source differs; else these count as changed.
     """
-    wanted, changed = {cell.id for cell in cells}, Changed()
+    groups, left = list(groups), {cell.id for cell in cells}
+    known, changed = {group.id for group, _ in groups}, Changed()
     for group, static in groups:
       for cell in group.cells:
         record = records.get(cell.id, {})
-        if cell.id in wanted and "code" in record:
-          # A program is of a group: that of a group that was divided since is not comparable.
-          exact = lower and record["group"] == group.id
-          self._compare(group, static, record, changed, tell, exact)
+        own = record.get("group") == group.id
+        if cell.id in left and "code" in record and (own or record["group"] not in known):
+          left.discard(cell.id)
+          self._compare(group, static, record, changed, tell, lower and own)
     changed.lines = list(dict.fromkeys(changed.lines))
     return changed
 

@@ -80,6 +80,6 @@ def _changed(experiment: Experiment, cells: tuple[Cell, ...], found: reading.Rec
   """What source says of the finished cells, without lowering anything."""
   if not isinstance(experiment, Experiment):
     return Changed()  # The planner explains it.
-  groups = statics_of(found.groups, experiment, found.records)
+  groups = statics_of((*found.groups, *found.divided), experiment, found.records)
   code = Code(experiment, CodeLog(out), ())
   return code.compare(groups, found.records, cells, lambda text: None, lower=False)

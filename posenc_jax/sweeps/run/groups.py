@@ -74,6 +74,7 @@ class Groups:
       parts = self._one(planned, index)
       index += not parts
       if parts:
+        parts = [part for part in parts if self.missing(part)]
         self.progress.groups += len(parts) - 1
         queue.extendleft(self._planned(part, planned) for part in reversed(parts))
 
@@ -119,7 +120,8 @@ class Groups:
       if self.listener.signum is not None and "KeyboardInterrupt" in str(error):
         raise KeyboardInterrupt from error  # It struck inside a callback of the program.
       self._program = None if devices.out_of_memory(error) else self._program
-      traceback.clear_frames(error.__traceback__)  # They hold the group's arrays.
+      if running:
+        traceback.clear_frames(error.__traceback__)  # They hold the group's arrays.
       return dataclasses.replace(failure_of(error, running), programs=programs)
     self._add(records, planned, programs, states)
     self.store.drop_checkpoint(planned.group)

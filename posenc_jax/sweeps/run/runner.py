@@ -170,7 +170,7 @@ class _Run:
 
   def _evaluate(self, code: Code, notes: list[str]) -> Results:
     """Runs ``finish`` on kept states; trains nothing."""
-    mine = [group for group in self.store.groups() if self._mine(group)]
+    mine = [group for group in self.store.all_groups() if self._mine(group)]
     groups = statics_of(mine, self.experiment, self.store.records)
     changed = code.compare(groups, self.store.records, self.cells, self._say)
     trained = [i for i, training in changed.cells.items() if training
@@ -219,7 +219,7 @@ class _Run:
     if self._code is None:
       return set()
     changed = self._code.compare(statics_of(
-      (g for g in self.store.groups() if self._mine(g)), self.experiment, self.store.records),
+      (g for g in self.store.all_groups() if self._mine(g)), self.experiment, self.store.records),
       self.store.records, self.cells, self._say)
     results = [i for i in changed.cells if self.store.records[i]["status"] not in FAILURES]
     if results and self.options.retrain == "no":

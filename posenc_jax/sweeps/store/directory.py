@@ -196,6 +196,10 @@ class Store:
     """The recorded packing."""
     return groups_of(self.manifest)
 
+  def all_groups(self) -> list[Group]:
+    """The recorded packing, then the groups that had results when they were divided."""
+    return self.groups() + groups_of(self.manifest, "divided")
+
   def settled(self) -> set[str] | None:
     """Ids of the groups whose packing must stay; None (all) for a share, as others plan by them."""
     if self.share is not None:
@@ -216,6 +220,8 @@ class Store:
       kept = [g for g in self.manifest["groups"] if g["id"] not in gone]
       added = [group.to_json() for group in groups if group.id not in known or group.id in gone]
       if added or dropped:
+        if instead_of and any(r.get("group") == instead_of.id for r in self.records.values()):
+          self.manifest["divided"] = [*self.manifest.get("divided", []), instead_of.to_json()]
         self.manifest["groups"] = kept + added
         self.manifest["packed_for"] = packed_for or self.packed_for()
         self._write_manifest()

@@ -42,6 +42,8 @@ class Memory:
     """No packing was recorded."""
     return []
 
+  all_groups = groups
+
   def settled(self) -> None:
     """No packing was recorded, so none must stay."""
 

@@ -64,7 +64,7 @@ def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
   return records, notes
 
 
-def groups_of(found: Mapping[str, Any]) -> list[Group]:
+def groups_of(found: Mapping[str, Any], name: str = "groups") -> list[Group]:
   """The packing of a manifest; raises CorruptStore if it does not match the grid."""
   cells = {i: Cell(settings) for i, settings in found["cells"].items()}
   wrong = [i for i, cell in cells.items() if cell.id != i]
@@ -72,7 +72,7 @@ def groups_of(found: Mapping[str, Any]) -> list[Group]:
     raise CorruptStore(explain_fault(
       "manifest: cells", f"cell {wrong[0]} with settings of another id", "the id of its settings",
       "Read it with the version that wrote it, or start in another output directory"))
-  return [Group.from_json(data, cells) for data in found["groups"]]
+  return [Group.from_json(data, cells) for data in found.get(name, ())]
 
 
 def settled_groups(
@@ -92,12 +92,13 @@ class Recorded:
   """What a directory records of its packing, for a plan that changes nothing.
 
   Attributes:
-    groups: all of them.
+    groups: all of them; ``divided``: those that had results when they were divided.
     settled, packed_for: see ``planner.plan``.
     records: the newest record of each cell.
   """
 
   groups: tuple[Group, ...] = ()
+  divided: tuple[Group, ...] = ()
   settled: frozenset[str] = frozenset()
   packed_for: dict[str, Any] | None = None
   records: Mapping[str, Record] = dataclasses.field(default_factory=dict)
@@ -112,7 +113,8 @@ def recorded(directory: pathlib.Path) -> Recorded:
   journal = Journal(directory / "journal.jsonl")
   journal.read()
   settled = settled_groups(directory, found, records, journal)
-  return Recorded(tuple(groups_of(found)), frozenset(settled), found.get("packed_for"), records)
+  return Recorded(tuple(groups_of(found)), tuple(groups_of(found, "divided")), frozenset(settled),
+                  found.get("packed_for"), records)
 
 
 def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, two: str) -> None:
