@@ -155,8 +155,8 @@ class _Run:
                 "compile_seconds": round(self.progress.compile_seconds, 3)}
       if todo:
         with contextlib.suppress(OSError):  # What stopped the run may stop this too.
-          self.store.note_run(entry)
           self.store.journal.ended()
+          self.store.note_run(entry)
     results = self._results()
     self._tell(groups.failures)
     return results
