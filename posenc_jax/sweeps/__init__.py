@@ -40,10 +40,13 @@ The parts, in the order of use:
             a directory, it counts what is missing there.
   run       ``run(experiment, cells, out, name=None, **options)`` -> ``Results``; see ``Options``
             for batching, max_lanes, memory_limit, devices, shard, distributed, checkpoint_seconds,
-            repair, retry, report, tensorboard, compile_cache, profile_dir, argv.
+            timeout_seconds, max_deaths, repair, retry, retrain, keep, evaluate_only, report,
+            tensorboard, compile_cache, profile_dir, argv. A cell that fails stops no other; results
+            of edited code are refused, or trained again with ``retrain="changed"``.
   results   ``load(directory)`` -> ``Results``: iterate for records (dicts with cell, status,
             metrics, series, axes), ``results[cell]``, ``.mean(metric)`` of metrics and series,
-            ``.best()``, ``.paired(by="encoding")``, ``.table()``, ``.to_pandas(series=False)``.
+            ``.best()``, ``.paired(by="encoding")``, ``.table()``, ``.to_pandas(series=False)``;
+            ``.restore(cell)`` is its final state, if it was run with ``keep="weights"``.
             Means are over seeds only. ``goal={"accuracy": "max"}`` of the experiment names the main
             metric and its direction; without it that is the lowest loss.
   report    ``write_report(results, directory)``: report.html, report_static.html, table.csv,
@@ -53,8 +56,9 @@ The parts, in the order of use:
 
 Nothing here imports flax or reads a flag.
 
-The modules beside this one (cells, experiment, options, group, records, results, devices, files,
-errors) know no room. The rooms plan, store and show import only them; run imports all.
+The modules beside this one (cells, experiment, options, group, records, results, fingerprint,
+devices, files, errors and their like) know no room. The rooms plan, store and show import only
+them; run imports all.
 """
 
 from posenc_jax.sweeps.cells import Cell, grid
@@ -64,6 +68,7 @@ from posenc_jax.sweeps.errors import (
   CorruptStore,
   DirectoryInUse,
   Interrupted,
+  NoCoordinator,
   SettingsChanged,
   StorageFull,
   SweepError,
@@ -81,7 +86,7 @@ from posenc_jax.sweeps.rounds.trials import OptunaSampler
 from posenc_jax.sweeps.run.dry_run import plan
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.show.report import main_metric, write_report
-from posenc_jax.sweeps.store.reading import load
+from posenc_jax.sweeps.store.reading import load, restore
 from posenc_jax.sweeps.summaries import Summary, VectorSummary
 
 __all__ = [
@@ -92,6 +97,7 @@ __all__ = [
   "DirectoryInUse",
   "Experiment",
   "Interrupted",
+  "NoCoordinator",
   "Options",
   "OptunaSampler",
   "Plan",
@@ -111,6 +117,7 @@ __all__ = [
   "load",
   "main_metric",
   "plan",
+  "restore",
   "run",
   "search",
   "simple",

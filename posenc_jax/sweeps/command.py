@@ -3,8 +3,32 @@
 """The command line as one would type it again."""
 
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
+
+
+def in_notebook() -> bool:
+  """Whether this process is the kernel of a notebook."""
+  shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+  return hasattr(shell, "kernel")
+
+
+def how_to_repeat(argv: Sequence[str] | None) -> str:
+  """The command that repeats a call, or "the same call" in a notebook or at a prompt.
+
+  Args:
+    argv: the command if it is known; None for the process's own.
+
+  Example:
+    >>> how_to_repeat(["python", "study.py", "--out=my run"])
+    "python study.py '--out=my run'"
+  """
+  if argv is None:
+    rest = [word for word in sys.orig_argv[1:] if word == "-c" or not word.startswith("-")]
+    if in_notebook() or not rest or rest[0] == "-c" or sys.flags.interactive:
+      return "the same call"
+  return shlex.join(command_line() if argv is None else argv)
 
 
 def command_line(words: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from posenc_jax._errors import value_error
 
@@ -94,15 +94,23 @@ class Lanes:
     call.__name__ = name
     return call
 
+  @property
+  def _where(self) -> Any:
+    return (self.devices[0] if self.mesh is None
+            else NamedSharding(self.mesh, PartitionSpec("lanes")))
+
+  def struct(self, about: Any) -> jax.ShapeDtypeStruct:
+    """Stands for an array [lanes, ...] on the devices."""
+    where = SingleDeviceSharding(self._where) if self.mesh is None else self._where
+    return jax.ShapeDtypeStruct(about.shape, about.dtype, sharding=where)
+
   def put(self, tree: Any) -> Any:
     """Puts host arrays [width, ...] onto the devices; padding lanes repeat lane 0."""
     def pad(x: np.ndarray) -> np.ndarray:
       extra = self.padded - self.width
       return x if not extra else np.concatenate([x, np.repeat(x[:1], extra, axis=0)])
 
-    where = (self.devices[0] if self.mesh is None
-             else NamedSharding(self.mesh, PartitionSpec("lanes")))
-    return jax.tree.map(lambda x: jax.device_put(pad(np.asarray(x)), where), tree)
+    return jax.tree.map(lambda x: jax.device_put(pad(np.asarray(x)), self._where), tree)
 
   def get(self, tree: Any) -> Any:
     """Device arrays [lanes, ...] as host arrays [width, ...], without the padding."""

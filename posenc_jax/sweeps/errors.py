@@ -7,12 +7,24 @@ The codes are those of BSD's sysexits where one fits, so a job scheduler can tel
 """
 
 import contextlib
+import pathlib
 import sys
+import warnings
 from collections.abc import Iterator
 
 
 class SweepWarning(UserWarning):
   """Something a reader of the results should know, though the sweep goes on."""
+
+
+def warn(text: str) -> None:
+  """Warns with SweepWarning at the caller's line: the first that is not in this package."""
+  package = str(pathlib.Path(__file__).resolve().parents[1])
+  frame, level = sys._getframe(), 1
+  while frame.f_back is not None and frame.f_code.co_filename.startswith(
+      (package, contextlib.__file__)):
+    frame, level = frame.f_back, level + 1
+  warnings.warn(text, SweepWarning, stacklevel=level)
 
 
 class SweepError(Exception):
@@ -45,6 +57,12 @@ class StorageFull(SweepError, OSError):
   exit_code = 74
 
 
+class NoCoordinator(SweepError, ValueError):
+  """A distributed run does not know its first process or cannot reach it (exit 2)."""
+
+  exit_code = 2
+
+
 class DirectoryInUse(SweepError, RuntimeError):
   """Another process is writing to the same directory (exit 75)."""
 
@@ -52,7 +70,7 @@ class DirectoryInUse(SweepError, RuntimeError):
 
 
 class Interrupted(KeyboardInterrupt):
-  """Ctrl-C or SIGTERM stopped the sweep after its state was saved (exit 130 or 143).
+  """Ctrl-C, SIGTERM or SIGHUP stopped the sweep after its state was saved (exit 128 + signal).
 
   It is a KeyboardInterrupt, so a notebook shows it as one and no ``except Exception`` swallows it.
   """

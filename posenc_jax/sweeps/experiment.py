@@ -225,3 +225,8 @@ def traced_arrays(cell: Cell, traced: Mapping[str, Any]) -> dict[str, np.ndarray
       raise type_error(what, f"dtype {value.dtype}", "numbers", "Put what is no number into static")
     arrays[name] = value
   return arrays
+
+
+def lane_key(seed: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
+  """A lane's key from its three words; see ``cells.seed_words``."""
+  return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), high), low)

@@ -43,13 +43,27 @@ class Group:
     parts = [*(c.id for c in self.cells), "shapes", *(c.id for c in self.shapes), str(self.width)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
-  def halves(self) -> tuple["Group", "Group"]:
-    """Two groups of half the lanes, for when the whole did not fit."""
+  def halves(self, why: str) -> tuple["Group", "Group"]:
+    """Two groups of half the lanes, for when the whole came to no good end; says why."""
     middle = (len(self.cells) + 1) // 2
-    why = f"half of {self.id}, which ran out of memory"
     first, second = self.cells[:middle], self.cells[middle:]
-    half = lambda cells: dataclasses.replace(self, cells=cells, width=middle, why=why)
+    half = lambda cells: dataclasses.replace(
+      self, cells=cells, width=middle, why=f"half of {self.id}, {why}")
     return half(first), half(second)
+
+  def apart(self, statics: Mapping[Cell, Any]) -> tuple["Group", ...]:
+    """A group for each static, as of a program that cannot be made for all of them.
+
+    Args:
+      statics: of every cell and shape.
+    """
+    parts = []
+    for shape in self.shapes:
+      cells = tuple(c for c in self.cells if statics[c] == statics[shape])
+      if cells:
+        parts.append(dataclasses.replace(self, cells=cells, shapes=(shape,), width=len(cells),
+                                         why=f"part of {self.id}, whose program failed"))
+    return tuple(parts)
 
   def to_json(self) -> dict[str, Any]:
     """The packing as the manifest keeps it."""

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from posenc_jax._errors import check_choice, check_positive, type_error, value_error
+from posenc_jax.sweeps.records import FAILURES
 
 BATCHING = ("auto", "padded", "bucketed", "single")
+RETRAIN = ("no", "changed")
+KEEP = ("weights",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,19 +31,35 @@ class Options:
     shard: (i, n) runs the i-th of n shares, i from 0, with a results file of its own. Shares that
       have no disk in common must plan alike: give them all the same memory_limit.
     distributed: start ``jax.distributed`` and let every process take its share.
-    distributed_args: arguments of ``jax.distributed.initialize``; empty lets it find them.
+    coordinator_address: of a distributed run, "host:port" of its first process; None lets JAX ask
+      the cluster (Slurm, TPU pods, MPI).
+    num_processes: of a distributed run; None as above.
+    process_id: of this process among them, from 0; None as above.
+    distributed_args: more arguments of ``jax.distributed.initialize``.
     chunk_seconds: about how long the device runs between two looks at progress and signals.
     checkpoint_seconds: a group that runs longer saves its state this often; it is stretched so
       that saving takes at most 2 percent of the time.
     curve_points: curves longer than this are averaged into that many bins.
-    retry: statuses of finished cells to run again, of "diverged" and "oom".
+    retry: statuses of finished cells to run again, of "diverged", "failed", "crashed", "timeout"
+      and "oom". Failures of code that has changed since are run again unasked.
+    retrain: what to do about finished cells whose code has been edited since: "no" ends with an
+      error that says what was edited, "changed" trains them again. Old records stay in the file.
+    keep: what to keep of each cell besides its record: "weights" saves its final state, for
+      ``results.restore(cell)`` and ``evaluate_only``.
+    evaluate_only: train nothing; run ``finish`` again on the kept states of finished cells, if it
+      has been edited since, and record what it returns.
+    timeout_seconds: a group that has trained longer (compiling left out, earlier runs counted) is
+      given up with status "timeout" and its state saved. It is looked at between two chunks, so a
+      plain train function, which is one chunk, is never given up.
+    max_deaths: a group in which the process died this often (kill -9, the kernel's OOM killer)
+      without a saved step is put last and divided; a cell that dies alone is recorded as "crashed".
     repair: mend damaged files of the store (after keeping a copy) instead of ending with an error.
     progress: show progress on stderr.
     report: write report.html, table.csv and figures at the end.
     tensorboard: write event files through tensorboardX.
     compile_cache: directory of JAX's persistent compile cache.
     profile_dir: directory for a profile of the first group's run.
-    argv: the command line, for the manifest and the resume hint.
+    argv: the command line, for the manifest and the resume hint; see ``command_line``.
   """
 
   batching: str = "auto"
@@ -51,11 +70,19 @@ class Options:
   devices: int | None = None
   shard: tuple[int, int] | None = None
   distributed: bool = False
+  coordinator_address: str | None = None
+  num_processes: int | None = None
+  process_id: int | None = None
   distributed_args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   chunk_seconds: float = 2.0
   checkpoint_seconds: float = 30.0
   curve_points: int = 256
   retry: tuple[str, ...] = ()
+  retrain: str = "no"
+  keep: tuple[str, ...] = ()
+  evaluate_only: bool = False
+  timeout_seconds: float | None = None
+  max_deaths: int = 2
   repair: bool = False
   progress: bool = True
   report: bool = True
@@ -66,20 +93,45 @@ class Options:
 
   def __post_init__(self):
     check_choice("options: batching", self.batching, BATCHING)
+    check_choice("options: retrain", self.retrain, RETRAIN)
     for name in ("max_lanes", "memory_limit", "flops_per_second", "compile_seconds", "devices",
-                 "chunk_seconds", "curve_points"):
+                 "chunk_seconds", "curve_points", "timeout_seconds", "max_deaths"):
       if getattr(self, name) is not None:
         check_positive(f"options: {name}", getattr(self, name), "Leave it out for the default")
     if not self.checkpoint_seconds >= 0:
       raise value_error("options: checkpoint_seconds", self.checkpoint_seconds, "0 or more",
                         "0 saves after every chunk")
+    for name in ("keep", "retry"):  # One word is as good as a tuple of one.
+      if isinstance(getattr(self, name), str):
+        object.__setattr__(self, name, (getattr(self, name),))
+    for what in self.keep:
+      check_choice("options: keep", what, KEEP)
+    if self.evaluate_only and self.retrain != "no":
+      raise value_error("options: evaluate_only", f"True with retrain={self.retrain!r}",
+                        "one of them", "Train first, then evaluate")
     for status in self.retry:
-      check_choice("options: retry", status, ("diverged", "oom"))
+      check_choice("options: retry", status, ("diverged", *FAILURES))
+    for name in ("coordinator_address", "num_processes", "process_id"):
+      if getattr(self, name) is not None and not self.distributed:
+        raise value_error(f"options: {name}", f"{getattr(self, name)!r} without distributed=True",
+                          "both or neither", "Add distributed=True")
     if self.shard is not None:
       check_shard(self.shard)
       if self.distributed:
         raise value_error("options: shard", f"{self.shard} with distributed=True", "one of them",
                           "Processes of one distributed run share the work by themselves")
+
+  @property
+  def processes(self) -> dict[str, Any]:
+    """The arguments of ``jax.distributed.initialize``."""
+    named = {name: getattr(self, name) for name in
+             ("coordinator_address", "num_processes", "process_id")}
+    return {**{k: v for k, v in named.items() if v is not None}, **self.distributed_args}
+
+  @property
+  def packing(self) -> dict[str, Any]:
+    """What decides the packing; groups without results are packed again when it changes."""
+    return {name: getattr(self, name) for name in ("batching", "max_lanes", "memory_limit")}
 
 
 def check_shard(shard: tuple[int, int]) -> None:

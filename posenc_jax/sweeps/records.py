@@ -3,14 +3,20 @@
 """From a lane's arrays to the record that one line of results.jsonl holds.
 
     id, cell            the settings
-    status              "ok", "diverged" (see first_bad_step) or "oom"
+    status              one of STATUSES
     first_bad_step      the first step whose watched metric was not finite
     metrics, series     numbers and lists of numbers; null where a number was not finite
     nonfinite           for each null, or list with nulls, what stood there
     axes                for a series, what its entries stand for
     group, lane         where it was trained
-    attempt             counts reruns that ``retry`` asked for; the highest counts
+    error, traceback    of a cell that failed: one line, and the text that Python showed
+    deaths              of a crashed cell: how often the process died in its group
+    attempt             counts reruns (retry, changed code, evaluation); the highest counts
     time                seconds and date; all else is the same however often the sweep was killed
+
+The statuses: "ok"; "diverged" has first_bad_step; "failed" raised an error; "timeout" trained for
+more than ``timeout_seconds``; "oom" ran out of memory even alone; "crashed" is a cell during which
+the process died again and again without a word, as under the kernel's OOM killer.
 
 JSON has no NaN: Python would write one that a browser refuses to read.
 """
@@ -23,6 +29,9 @@ import numpy as np
 from posenc_jax.sweeps.cells import Cell
 
 Record = dict[str, Any]
+FAILURES = ("failed", "crashed", "timeout", "oom")  # without numbers
+STATUSES = ("ok", "diverged", *FAILURES)
+MOST_TRACEBACK = 4000
 
 
 def _short(x: np.floating) -> float:
@@ -149,15 +158,24 @@ def axis_values(record: Record, series: str) -> list[float]:
   return [float(start + i * step) for i in range(len(record["series"][series]))]
 
 
-def oom_record(cell: Cell, message: str) -> Record:
-  """The record of a cell that does not fit even alone."""
-  return {"id": cell.id, "cell": dict(cell), "status": "oom", "first_bad_step": None, "metrics": {},
-          "series": {}, "nonfinite": {}, "axes": {}, "error": message[:500]}
+def failed_record(cell: Cell, status: str, error: str, **about: Any) -> Record:
+  """The record of a cell without results; ``about`` may hold a traceback, of which the end is kept.
+
+  Example:
+    >>> failed_record(Cell(n=1), "oom", "17 bytes wanted")["status"]
+    'oom'
+  """
+  if "traceback" in about:
+    text = about["traceback"]
+    cut = "" if len(text) <= MOST_TRACEBACK else "[cut] ... "
+    about["traceback"] = cut + text[-MOST_TRACEBACK:]
+  return {"id": cell.id, "cell": dict(cell), "status": status, "first_bad_step": None,
+          "metrics": {}, "series": {}, "nonfinite": {}, "axes": {}, "error": error[:500], **about}
 
 
 def payload(record: Record) -> Record:
   """What of a record must be the same in an undisturbed run: all but times and attempts."""
-  return {k: v for k, v in record.items() if k not in ("time", "attempt", "group", "lane")}
+  return {k: v for k, v in record.items() if k not in ("time", "attempt", "group", "lane", "code")}
 
 
 def newest(records: list[Record]) -> dict[str, Record]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from posenc_jax._errors import check_choice, explain_fault, value_error
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
   import pandas
 
 EXIT_DAMAGED = 65
+EXIT_FAILED = 70
 REPEATS = ("seed",)
 
 
@@ -29,13 +30,13 @@ class Results:
   """The records of a sweep; iterating gives them in the order of the grid.
 
   Attributes:
-    records: one for each finished cell.
-    missing: cells without one (of another share, or not yet run).
+    records, missing: a record for each finished cell, and the cells without one.
     manifest: the manifest, if the sweep is in a directory.
     directory: of the sweep, or None.
     notes: what was wrong with the files.
-    exit_code: 0, or 65 if damaged lines were found and not repaired.
+    exit_code: 0; of ``run``, 70 if cells failed; 65 if damaged lines were found, not repaired.
     goal: "min" or "max" for metrics, the main one first; what the manifest says if empty.
+    restorer: reads the kept state of a record; see ``restore``.
   """
 
   records: tuple[Record, ...]
@@ -45,6 +46,8 @@ class Results:
   notes: tuple[str, ...] = ()
   exit_code: int = 0
   goal: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  restorer: Callable[[Record, Any], Any] | None = dataclasses.field(
+    default=None, repr=False, compare=False)
 
   def __iter__(self) -> Iterator[Record]:
     return iter(self.records)
@@ -60,6 +63,23 @@ class Results:
         return record
     raise KeyError(explain_fault("results: cell", repr(cell), f"one of {len(self)} with a result",
                                  "See results.missing for those to be run"))
+
+  def restore(self, cell: Cell | dict[str, Any], experiment: Any = None) -> Any:
+    """The final state of a cell, kept by ``keep="weights"``, bit for bit as ``finish`` takes it.
+
+    Args:
+      cell: which.
+      experiment: tells the structure of a state that is more than dicts, lists and tuples; what
+        ``run`` returned knows it.
+
+    Raises:
+      KeyError, CorruptStore, ValueError: it was not kept, is damaged, or needs the experiment.
+    """
+    record = self[cell]
+    if "state" not in record or self.restorer is None:
+      raise KeyError(explain_fault("results: state", f"none of {record['cell']}", "a kept one",
+                                   'Run with keep="weights"'))
+    return self.restorer(record, experiment)
 
   @property
   def metrics(self) -> list[str]:

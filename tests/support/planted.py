@@ -9,8 +9,9 @@ of its own, added below); `fault.Fault` says what an entry holds. Then run
 """
 
 from tests.support.planted_attention import ATTENTION
+from tests.support.planted_engine import ENGINE
 from tests.support.planted_experiments import EXPERIMENTS
 from tests.support.planted_nn import NN
 from tests.support.planted_sweeps import SWEEPS
 
-PLANTED = [*ATTENTION, *SWEEPS, *EXPERIMENTS, *NN]
+PLANTED = [*ATTENTION, *SWEEPS, *ENGINE, *EXPERIMENTS, *NN]

@@ -119,9 +119,11 @@ SWEEPS = [
     "self.step, self.seconds = found.step,", "self.step, self.seconds = found.step + 1,",
     "tests/sweeps/test_faults.py::test_a_group_goes_on_at_its_last_checkpoint"),
   Fault(
-    "checkpoint-dropped-early", "posenc_jax/sweeps/run/runner.py",
-    "    self.store.add(fresh)\n    self.store.drop_checkpoint(group)\n",
-    "    self.store.drop_checkpoint(group)\n    self.store.add(fresh)\n",
+    "checkpoint-dropped-early", "posenc_jax/sweeps/run/groups.py",
+    "    self._add(records, planned, programs, states)\n"
+    "    self.store.drop_checkpoint(planned.group)\n",
+    "    self.store.drop_checkpoint(planned.group)\n"
+    "    self._add(records, planned, programs, states)\n",
     "tests/sweeps/test_faults.py::test_the_order_of_events_is_what_makes_it_safe"),
   Fault(
     "eta-of-one-lane", "posenc_jax/sweeps/run/progress.py",
@@ -173,7 +175,7 @@ SWEEPS = [
     "fcntl.LOCK_SH if shared else fcntl.LOCK_EX", "fcntl.LOCK_SH",
     "tests/sweeps/test_store.py::test_one_holder_and_who_it_is"),
   Fault(
-    "pickle-allowed", "posenc_jax/sweeps/store/checkpoint.py",
+    "pickle-allowed", "posenc_jax/sweeps/store/arrays.py",
     "allow_pickle=False", "allow_pickle=True",
     "tests/sweeps/test_store.py::test_a_checkpoint_with_pickled_objects_is_not_opened"),
   Fault(
@@ -194,7 +196,7 @@ SWEEPS = [
     "tests/sweeps/test_store.py::test_a_line_without_its_newline_is_not_joined_to_the_next"),
   Fault(
     "halved-group-kept", "posenc_jax/sweeps/store/directory.py",
-    'if instead_of is None or g["id"] != instead_of.id]', "if True]",
+    'if g["id"] not in gone]', "if True]",
     "tests/sweeps/test_faults.py::test_out_of_memory_halves_the_group_and_records_it"),
   Fault(
     "torn-counts-as-damage", "posenc_jax/sweeps/store/reading.py",

@@ -12,13 +12,18 @@ width) or padded: a narrower network is a wider one whose surplus units are mask
 
 import argparse
 import dataclasses
+import os
+import signal
 import sys
 import time
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from posenc_jax import sweeps
+
+TRACE_PAUSE = [0.0]  # seconds that tracing takes, as if the program were large
 
 
 def init_state(traced, key, width):
@@ -108,6 +113,7 @@ class Line:
 
   def make_train(self, static):
     def init(traced, key):
+      time.sleep(TRACE_PAUSE[0])
       return {"w": jax.random.uniform(key, (static,)), "v": jnp.zeros(static)}
 
     def step(state, traced, index):
@@ -120,6 +126,43 @@ class Line:
     return sweeps.Train(init=init, step=step, steps=self.steps,
                         finish=lambda state, traced: {"loss": jnp.mean(state["w"]),
                                                       "weights": state["w"]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Trouble(Line):
+  """Line, in which a lane with the traced setting ``trouble`` 1 raises and one with 2 dies.
+
+  Dying by SIGKILL stands for the kernel's OOM killer: no handler runs. ``at`` is the step.
+  """
+
+  at: int = 0
+
+  def split(self, cell):
+    return cell["width"], {"lr": cell["lr"], "trouble": cell["trouble"]}
+
+  def make_train(self, static):
+    train = super().make_train(static)
+
+    def meet(trouble, index):
+      if index == self.at and trouble == 1:
+        raise RuntimeError(f"trouble at step {index}")
+      if index == self.at and trouble == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+      return np.float32(0)
+
+    def step(state, traced, index):
+      nothing = jax.pure_callback(meet, jax.ShapeDtypeStruct((), jnp.float32), traced["trouble"],
+                                  index, vmap_method="sequential")
+      state, metrics = train.step(state, traced, index)
+      return state, {"loss": metrics["loss"] + nothing}
+
+    return dataclasses.replace(train, step=step)
+
+
+def troubled(count, raises=(), dies=()):
+  """The cells of ``cells``, of which those numbered so raise or die."""
+  trouble = lambda i: 1 if i in raises else 2 if i in dies else 0
+  return tuple(c.replace(trouble=trouble(i)) for i, c in enumerate(cells(count)))
 
 
 def cells(count, widths=(2, 3)):
@@ -143,17 +186,26 @@ def main(argv):
   parser.add_argument("--repair", action="store_true")
   parser.add_argument("--process", type=int)
   parser.add_argument("--port", type=int)
+  parser.add_argument("--trace_pause", type=float, default=0.0)
+  parser.add_argument("--raises", type=int, nargs="*")
+  parser.add_argument("--dies", type=int, nargs="*")
+  parser.add_argument("--max_deaths", type=int, default=2)
   args = parser.parse_args(argv)
   distributed = args.process is not None
+  TRACE_PAUSE[0] = args.trace_pause
+  experiment, grid = Line(args.steps, args.pause), cells(args.cells)
+  if args.raises is not None or args.dies is not None:
+    experiment = Trouble(args.steps, args.pause)
+    grid = troubled(args.cells, args.raises or (), args.dies or ())
   with sweeps.exits():
     results = sweeps.run(
-      Line(args.steps, args.pause), cells(args.cells), args.out, max_lanes=args.max_lanes,
+      experiment, grid, args.out, max_lanes=args.max_lanes, max_deaths=args.max_deaths,
       checkpoint_seconds=args.checkpoint_seconds, chunk_seconds=args.chunk_seconds,
       report=distributed, repair=args.repair, devices=args.devices,
       argv=("python", "sweep_toy.py", *argv), distributed=distributed,
       shard=tuple(map(int, args.shard.split("/"))) if args.shard else None,
-      distributed_args={"coordinator_address": f"127.0.0.1:{args.port}", "num_processes": 2,
-                        "process_id": args.process} if distributed else {})
+      coordinator_address=f"127.0.0.1:{args.port}" if distributed else None,
+      num_processes=2 if distributed else None, process_id=args.process)
   sys.exit(results.exit_code)
 
 

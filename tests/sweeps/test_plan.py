@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import time
 
 import jax
 import numpy as np
@@ -14,11 +15,11 @@ import pytest
 from posenc_jax import sweeps
 from posenc_jax.sweeps.cells import as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
-from posenc_jax.sweeps.experiment import split_by_name, traced_arrays
+from posenc_jax.sweeps.experiment import lane_key, split_by_name, traced_arrays
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import make_options
 from posenc_jax.sweeps.plan.packing import Costs, _greedy, _seconds, bucketed, choose, padded
-from posenc_jax.sweeps.run.program import lane_key, stack_lanes
+from posenc_jax.sweeps.run.program import stack_lanes
 
 Cell = sweeps.Cell
 
@@ -191,6 +192,26 @@ def test_the_choice_is_within_a_tenth_of_the_best_partition(compile_seconds):
   assert found <= _seconds(_greedy(lanes, costs), costs)
 
 
+def test_planning_five_thousand_cells_is_quick_and_makes_few_functions():
+  made = []
+
+  class Counted(Sized):
+    def merge(self, statics):
+      widest = super().merge(statics)
+      return widest and (*widest, len(statics))  # No static of a cell.
+
+    def make_train(self, static):
+      made.append(static)
+      return super().make_train(static)
+
+  cells = sized_cells(("rope", "alibi"), range(8, 108), seeds=25)
+  start = time.process_time()
+  plan = sweeps.plan(Counted(), cells, flops_per_second=1e7)
+  assert len(plan.cells) == 5000 and time.process_time() - start < 3.0
+  # Once each, though a search weighs thousands of merged ones, and once for each program.
+  assert len(made) <= 200 + len(plan.todo) and len(set(made)) == len(made)
+
+
 def test_what_does_not_merge_is_never_padded_together():
   plan = sweeps.plan(Sized(), sized_cells(("rope", "alibi")), batching="padded")
   assert sorted(p.static for p in plan.todo) == [("alibi", 32), ("rope", 32)]
@@ -275,7 +296,7 @@ def test_a_group_whose_statics_no_longer_merge_is_refused():
 
 def test_halves_hold_the_same_cells():
   group = sweeps.plan(Sized(), sized_cells(seeds=5, widths=(8,))).todo[0].group
-  first, second = group.halves()
+  first, second = group.halves("which failed")
   assert first.cells + second.cells == group.cells
   assert first.width == second.width == 3 and first.order == second.order == group.order
 

@@ -381,8 +381,15 @@ def test_results_without_a_manifest_are_not_taken_over(tmp_path):
 
 def test_a_directory_where_the_results_should_be(tmp_path):
   (tmp_path / "results.jsonl").mkdir()
-  with pytest.raises(OSError, match="results.jsonl"), open_store(tmp_path):
-    pass
+  with pytest.raises(sweeps.CorruptStore, match="results.jsonl: got what cannot be read: Is a dir"):
+    with open_store(tmp_path):
+      pass
+
+
+def test_a_file_where_the_directory_should_be(tmp_path):
+  (tmp_path / "file").write_text("keep")
+  with pytest.raises(sweeps.CannotWrite, match="file: got a file, wanted a directory"):
+    sweeps.plan(Line(3), sweep_toy.cells(2), tmp_path / "file")
 
 
 def test_shares_are_merged_and_the_highest_attempt_counts(tmp_path):

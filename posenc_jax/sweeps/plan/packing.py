@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from posenc_jax._errors import value_error
-from posenc_jax.sweeps.experiment import Experiment, Train, as_train
+from posenc_jax.sweeps.experiment import Experiment, as_train
 
 DEFAULT_COMPILE_SECONDS = 4.0
 
@@ -30,16 +30,22 @@ class Costs:
     self._experiment: Any = experiment  # for the methods that it may have, looked up by name
     self._speed = speed
     self._compile_seconds = compile_seconds
-    self._trains: dict[Hashable, Train] = {}
+    self._steps: dict[Hashable, int] = {}
     self._merged: dict[tuple[Hashable, ...], Hashable | None] = {}
     self.known = hasattr(experiment, "cost")
     self.can_merge = hasattr(experiment, "merge")
 
-  def train(self, static: Hashable) -> Train:
-    """The experiment's training functions for a static."""
-    if static not in self._trains:
-      self._trains[static] = as_train(self._experiment, static)
-    return self._trains[static]
+  def steps(self, static: Hashable) -> int:
+    """How many steps a lane trains; 1 for a plain function, and for one that cannot be made.
+
+    That its ``make_train`` raises is found when its group runs, and stops no other group.
+    """
+    if static not in self._steps:
+      try:
+        self._steps[static] = max(as_train(self._experiment, static).steps, 1)
+      except Exception:
+        self._steps[static] = 1
+    return self._steps[static]
 
   def merge(self, statics: tuple[Hashable, ...]) -> Hashable | None:
     """One static that serves all, or None."""
@@ -59,11 +65,15 @@ class Costs:
       return float(self._experiment.compile_seconds(static))
     return DEFAULT_COMPILE_SECONDS
 
-  def run(self, static: Hashable, lanes: int) -> float:
-    """Seconds the lanes are expected to train; 0 if the experiment gives no cost."""
+  def run(self, static: Hashable, lanes: int, parts: tuple[Hashable, ...] = ()) -> float:
+    """Seconds the lanes are expected to train; 0 if the experiment gives no cost.
+
+    Of a merged static that is only weighed, ``parts`` tell the steps: making its functions may take
+    a millisecond, and a search weighs thousands.
+    """
     if not self.known:
       return 0.0
-    steps = max(self.train(static).steps, 1)
+    steps = max(map(self.steps, parts or (static,)))
     return lanes * steps * float(self._experiment.cost(static)) / self._speed
 
   def memory(self, static: Hashable) -> float | None:
@@ -82,7 +92,7 @@ class Pack:
 
 
 def _seconds(packs: list[Pack], costs: Costs) -> float:
-  return sum(costs.compile(p.merged) + costs.run(p.merged, p.lanes) for p in packs)
+  return sum(costs.compile(p.merged) + costs.run(p.merged, p.lanes, p.statics) for p in packs)
 
 
 def _join(a: Pack, b: Pack, costs: Costs) -> Pack | None:

@@ -14,7 +14,7 @@ import collections
 import dataclasses
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from posenc_jax._errors import explain_fault, type_error
@@ -33,6 +33,7 @@ class Planned:
 
   group: Group
   static: Hashable
+  steps: int
   seconds: float
   bytes: float | None
   program: Hashable
@@ -58,6 +59,8 @@ class Plan:
     todo: the groups to run, in order.
     compiles: how many programs will be compiled.
     seconds: expected time, compiling included; None if the experiment gives no cost.
+    notes: what a reader should know.
+    dropped: ids of recorded groups that are packed again.
   """
 
   cells: tuple[Cell, ...]
@@ -66,6 +69,7 @@ class Plan:
   compiles: int
   seconds: float | None
   notes: tuple[str, ...]
+  dropped: tuple[str, ...] = ()
 
   def __str__(self) -> str:
     return self.describe()
@@ -172,6 +176,8 @@ def plan(
   *,
   options: Options,
   recorded: Sequence[Group] = (),
+  settled: Collection[str] | None = None,
+  packed_for: Mapping[str, Any] | None = None,
   done: Iterable[str] = (),
   parts: int = 1,
 ) -> Plan:
@@ -181,7 +187,10 @@ def plan(
     experiment: an Experiment.
     cells: the grid.
     options: how to pack.
-    recorded: groups of an earlier run; what they hold is not packed again.
+    recorded: groups of an earlier run; what they hold is not packed again, except
+    settled: ids of those that must stay, since a result or a checkpoint depends on their packing;
+      the others are packed again if they no longer merge or other options are given. None: all.
+    packed_for: the ``options.packing`` they were packed for.
     done: ids of finished cells.
     parts: among how many jobs the groups will be shared.
 
@@ -199,6 +208,10 @@ def plan(
   cells, done = as_cells(cells), set(done)
   machine = expected_machine(options)
   costs = Costs(experiment, machine.speed, options.compile_seconds)
+  loose = [group for group in recorded if settled is not None and group.id not in settled]
+  again = packed_for is not None and dict(packed_for) != options.packing
+  dropped = tuple(g.id for g in loose if again or _static(g, experiment, costs) is None)
+  recorded = [group for group in recorded if group.id not in dropped]
   known = {cell.id for group in recorded for cell in group.cells}
   order = itertools.count(max((group.order for group in recorded), default=-1) + 1)
   groups, notes = list(recorded), []
@@ -215,7 +228,23 @@ def plan(
   todo = [_planned(group, experiment, costs, group.id in recorded_ids) for group in groups
           if not wanted.isdisjoint(cell.id for cell in group.cells)]
   compiles, seconds = _expected(todo, costs)
-  return Plan(cells, len(cells) - len(wanted), tuple(todo), compiles, seconds, tuple(notes))
+  return Plan(cells, len(cells) - len(wanted), tuple(todo), compiles, seconds, tuple(notes),
+              dropped)
+
+
+def planned(group: Group, experiment: Experiment, options: Options) -> Planned:
+  """A group that a run has made of another one."""
+  costs = Costs(experiment, expected_machine(options).speed, options.compile_seconds)
+  return _planned(group, experiment, costs, recorded=False)
+
+
+def static_of(group: Group, experiment: Experiment) -> Hashable | None:
+  """The static of a group's program; None if its shapes do not merge."""
+  return _static(group, experiment, Costs(experiment, 1.0, None))
+
+
+def _static(group: Group, experiment: Experiment, costs: Costs) -> Hashable | None:
+  return costs.merge(tuple(dict.fromkeys(experiment.split(cell)[0] for cell in group.shapes)))
 
 
 def _expected(todo: list[Planned], costs: Costs) -> tuple[int, float | None]:
@@ -228,14 +257,14 @@ def _expected(todo: list[Planned], costs: Costs) -> tuple[int, float | None]:
 
 
 def _planned(group: Group, experiment: Experiment, costs: Costs, recorded: bool) -> Planned:
-  statics = tuple(dict.fromkeys(experiment.split(cell)[0] for cell in group.shapes))
-  static = costs.merge(statics)
+  static = _static(group, experiment, costs)
   if static is None:
+    statics = tuple(dict.fromkeys(experiment.split(cell)[0] for cell in group.shapes))
     raise CorruptStore(explain_fault(
       f"experiment: merge of group {group.id}", f"None for {statics!r}",
       "one static for all, as when the group was packed", "Start in another output directory"))
   lane = group.cells[0]
   program = (static, group.width, _signature(lane, experiment.split(lane)[1]))
   memory = costs.memory(static)
-  return Planned(group, static, costs.run(static, group.width),
+  return Planned(group, static, costs.steps(static), costs.run(static, group.width),
                  None if memory is None else memory * group.width, program, recorded)

@@ -10,6 +10,8 @@ A process that has finished its share reads the results files until all cells of
 results. A collective would not do here, as its time limit is shorter than most sweeps.
 """
 
+import pathlib
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,17 +19,44 @@ from typing import Any
 import jax
 
 from posenc_jax._errors import explain_fault
-from posenc_jax.sweeps.errors import SweepError
+from posenc_jax.sweeps.errors import NoCoordinator, SweepError
 
 
 def start(arguments: Mapping[str, Any]) -> tuple[int, int]:
   """Joins the other processes; returns this one's number and how many there are.
 
   Must come before anything that uses a device. A process that has joined already may call it again.
+
+  Raises:
+    NoCoordinator: the first process is unknown, or cannot be reached.
   """
   if not jax.distributed.is_initialized():
-    jax.distributed.initialize(**arguments)
+    try:
+      jax.distributed.initialize(**arguments)
+    except (ValueError, RuntimeError) as error:
+      raise NoCoordinator(explain_fault(
+        "options: distributed", f"True, but no way to the other processes: {error}",
+        "coordinator_address, num_processes and process_id, or a cluster that JAX knows",
+        'Give for instance coordinator_address="10.0.0.1:1234", num_processes=2, process_id=0'
+        )) from error
   return jax.process_index(), jax.process_count()
+
+
+def told(share: tuple[int, int], own: int, groups: int, left: int, directory: pathlib.Path
+         ) -> list[str]:
+  """What a share says at its end: what it left to others, and who makes the report.
+
+  Args:
+    share: (i, n).
+    own, groups: how many groups it had to run, and how many were to be run by all.
+    left: cells without a result.
+    directory: of the sweep.
+  """
+  nothing = [f"share {share[0]}/{share[1]} has nothing to run: {groups} groups are left for all "
+             "shares, none of them its own"]
+  when = f"{left} cells are left to other shares; when they are done" if left else "all are done"
+  again = shlex.join(["python", "-m", "posenc_jax.sweeps", str(directory)])
+  return [*(nothing if not own else []), f"{when}, for the report: {again}"]
 
 
 def wait(missing: Callable[[], bool], present: Callable[[], bool], heard: Callable[[], bool], *,

@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan that ``run`` would follow, for the user to read; finished cells are left out."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.experiment import Experiment
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
 from posenc_jax.sweeps.plan import planner
-from posenc_jax.sweeps.store.reading import recorded_groups
+from posenc_jax.sweeps.records import FAILURES
+from posenc_jax.sweeps.run.code import MOST_TOLD, Changed, Code, statics_of
+from posenc_jax.sweeps.store import reading
+from posenc_jax.sweeps.store.code import CodeLog
 
 
 def plan(
@@ -52,8 +57,29 @@ def plan(
     (2, 2)
   """
   options = make_options(options, changes)
+  settled = packed_for = None
+  cells, notes = as_cells(cells), []
   if out is not None:
-    recorded, statuses = recorded_groups(pathlib.Path(out))
-    done = [cell for cell, status in statuses.items() if status not in options.retry]
-  return planner.plan(
-    experiment, cells, options=options, recorded=recorded, done=done, parts=parts)
+    found = reading.recorded(pathlib.Path(out))
+    recorded, packed_for = found.groups, found.packed_for
+    settled = None if options.shard else found.settled
+    changed = _changed(experiment, cells, found, pathlib.Path(out))
+    done = [i for i, r in found.records.items() if r["status"] not in options.retry
+            and not (i in changed.cells and r["status"] in FAILURES)]
+    if changed.lines:
+      told = "; ".join(changed.lines[:MOST_TOLD])
+      notes = [f"code was edited since {len(changed.cells)} of the cells were run ({told}); a run "
+               "lowers their programs to see whether it matters"]
+  found = planner.plan(experiment, cells, options=options, recorded=recorded, settled=settled,
+                       packed_for=packed_for, done=done, parts=parts)
+  return dataclasses.replace(found, notes=(*found.notes, *notes))
+
+
+def _changed(experiment: Experiment, cells: tuple[Cell, ...], found: reading.Recorded,
+             out: pathlib.Path) -> Changed:
+  """What source says of the finished cells, without lowering anything."""
+  if not isinstance(experiment, Experiment):
+    return Changed()  # The planner explains it.
+  groups = statics_of((*found.groups, *found.divided), experiment, found.records)
+  code = Code(experiment, CodeLog(out), ())
+  return code.compare(groups, found.records, cells, lambda text: None, lower=False)

@@ -19,7 +19,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
-from posenc_jax.sweeps.errors import SweepWarning
+from posenc_jax.sweeps.errors import SweepWarning, warn
 from posenc_jax.sweeps.records import Record, axis_values
 
 # JAX's own limit needs one more package (filelock); without a limit a cache grows for ever.
@@ -88,7 +88,7 @@ def compile_cache(directory: str | None) -> Iterator[None]:
   path = pathlib.Path(directory).expanduser()
   why = safe_cache(path)
   if why:
-    warnings.warn(f"{path}: not used as compile cache: {why}", SweepWarning, stacklevel=3)
+    warn(f"{path}: not used as compile cache: {why}")
     yield
     return
   settings = {**_SETTINGS, "jax_compilation_cache_dir": str(path)}

@@ -7,9 +7,12 @@ A scan would need a compile for every length of a chunk, and XLA may compile a l
 differently, so that cutting a run elsewhere could change its bits. All lanes share the bounds, so
 the loop stays a loop under vmap.
 
-All three are compiled before the first step, so that a mistake in ``finish`` costs no training.
+All three are lowered and compiled before the first step, so that a mistake in ``finish`` costs no
+training.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,10 +23,12 @@ import numpy as np
 from posenc_jax._errors import type_error
 from posenc_jax.sweeps.cells import Cell, seed_words
 from posenc_jax.sweeps.devices import Lanes
-from posenc_jax.sweeps.experiment import Traced, Train, traced_arrays
+from posenc_jax.sweeps.experiment import Traced, Train, lane_key, traced_arrays
 from posenc_jax.sweeps.store.checkpoint import kind_of
 
 PyTree = Any
+# Numbers that an older JAX writes for a callback are addresses in memory.
+_ADDRESS = re.compile(r'(?<=backend_config = ")\d{6,}(?=")')
 BUFFER = 2048  # Most steps between two looks at the clock; metrics of a chunk are kept on device.
 
 
@@ -45,11 +50,6 @@ def stack_lanes(cells: tuple[Cell, ...], traced: list[Traced], width: int) -> Py
     floats = any(v.dtype == np.float32 for v in values)
     stacked[name] = np.stack([v.astype(np.float32) for v in values] if floats else values)
   return tuple(words.T.copy()), stacked
-
-
-def lane_key(seed: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
-  """A lane's key from its three words; see ``cells.seed_words``."""
-  return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), high), low)
 
 
 def _strong(tree: PyTree) -> PyTree:
@@ -112,37 +112,48 @@ def _bytes(stage: Any) -> int:
           - found.alias_size_in_bytes)
 
 
-class Program:
-  """The executables of one static setting and width.
+class Lowered:
+  """The three stages of one static setting and width, traced and lowered.
 
   Args:
     train: one lane's functions.
     lanes: how they are spread.
     words, traced: stacked host arrays, from ``stack_lanes``.
-
-  Attributes:
-    kinds: a checkpoint's Kind for each leaf of the state.
-    bytes: what the largest stage needs on all devices together, by the compiler's account.
+    state: of all lanes, on the devices; with it only ``finish`` is lowered.
+    finish: lower that stage, or leave it out.
   """
 
-  def __init__(self, train: Train, lanes: Lanes, words: PyTree, traced: PyTree):
+  def __init__(self, train: Train, lanes: Lanes, words: PyTree, traced: PyTree,
+               state: PyTree = None, finish: bool = True):
     self.train = train
     self.lanes = lanes
+    self.state = state
     self.buffer = min(max(train.steps, 1), BUFFER)
-    words, traced = lanes.put(words), lanes.put(traced)
-    self._init = jax.jit(lanes.map(self._init_lane, "sweep_init")).lower(words, traced).compile()
-    state = self._init(words, traced)
-    self.kinds = jax.tree.map(kind_of, state)
-    self._advance: Any = None
-    self._finish: Any = None
-    if train.step is not None:
+    self.inputs = words, traced = lanes.put(words), lanes.put(traced)
+    self.init: Any = None
+    self.advance: Any = None
+    self.finish: Any = None
+    alone = state is not None
+    if not alone:
+      self.init = jax.jit(lanes.map(self._init_lane, "sweep_init")).lower(words, traced)
+      state = self.init.out_info
+    state = jax.tree.map(lanes.struct, state)
+    if train.step is not None and not alone:
       advance = jax.jit(lanes.map(self._advance_lane, "sweep_advance", shared=2), donate_argnums=0)
-      self._advance = advance.lower(state, traced, np.int32(0), np.int32(1)).compile()
-    if train.finish is not None:
-      finish = jax.jit(lanes.map(self._finish_lane, "sweep_finish"))
-      self._finish = finish.lower(state, traced).compile()
-    stages = [s for s in (self._init, self._advance, self._finish) if s is not None]
-    self.bytes = max(map(_bytes, stages)) * len(lanes.devices)
+      self.advance = advance.lower(state, traced, np.int32(0), np.int32(1))
+    if train.finish is not None and finish:
+      self.finish = jax.jit(lanes.map(self._finish_lane, "sweep_finish")).lower(state, traced)
+
+  def digests(self) -> dict[str, str]:
+    """Of the text of the training and of the finish, without the addresses of callbacks."""
+    def digest(*stages: Any) -> str:
+      total = hashlib.sha256()
+      for stage in stages:
+        text = "" if stage is None else stage.as_text()  # Long: it has all closed-over arrays.
+        total.update((_ADDRESS.sub("", text) if "callback" in text else text).encode())
+      return total.hexdigest()
+
+    return {"train": digest(self.init, self.advance), "finish": digest(self.finish)}
 
   def _init_lane(self, words: PyTree, traced: Traced) -> PyTree:
     return _strong(self.train.init(traced, lane_key(*words)))
@@ -168,6 +179,27 @@ class Program:
   def _finish_lane(self, state: PyTree, traced: Traced) -> dict[str, jax.Array]:
     finish: Any = self.train.finish
     return _numbers(finish(state, traced), "results", rank=1)
+
+
+class Program:
+  """The executables of one static setting and width.
+
+  Args:
+    lowered: its stages.
+
+  Attributes:
+    kinds: a checkpoint's Kind for each leaf of the state.
+    bytes: what the largest stage needs on all devices together, by the compiler's account.
+  """
+
+  def __init__(self, lowered: Lowered):
+    self.train, self.lanes, self.buffer = lowered.train, lowered.lanes, lowered.buffer
+    self._init = lowered.init.compile()
+    self.kinds = jax.tree.map(kind_of, self._init(*lowered.inputs))
+    self._advance: Any = None if lowered.advance is None else lowered.advance.compile()
+    self._finish: Any = None if lowered.finish is None else lowered.finish.compile()
+    stages = [s for s in (self._init, self._advance, self._finish) if s is not None]
+    self.bytes = max(map(_bytes, stages)) * len(self.lanes.devices)
 
   def init(self, words: PyTree, traced: PyTree) -> PyTree:
     """The state of all lanes before the first step."""

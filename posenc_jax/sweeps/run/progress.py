@@ -1,19 +1,26 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Progress: one live line on a terminal, a plain line now and then elsewhere.
+"""Progress: one live line on a terminal and in a notebook, a plain line now and then elsewhere.
 
     12/24 cells | group 2/4 step 80/200 | 310 steps/s | 4.1e+05 tokens/s | 2 compiles | loss 2.31 |
     ETA 41 s
 
-Steps and tokens are summed over lanes. Compiled programs print nothing: the run reports after each
+A live line is as wide as the terminal at most: what matters least is left out first. Steps and
+tokens are summed over lanes. Compiled programs print nothing: the run reports after each
 chunk, and a report that follows the last line too soon is not shown.
 """
 
 import math
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
+
+from posenc_jax.sweeps.command import in_notebook
+
+SEPARATOR = " | "
 
 
 def clean(text: str) -> str:
@@ -24,6 +31,29 @@ def clean(text: str) -> str:
     'a?[31mb?'
   """
   return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def columns(stream: TextIO) -> int:
+  """How wide the terminal is that a stream goes to; 80 if nobody knows."""
+  try:
+    found = os.get_terminal_size(stream.fileno()).columns
+  except (OSError, ValueError, AttributeError):
+    found = 0
+  return found or shutil.get_terminal_size().columns
+
+
+def fitted(parts: list[str], width: int) -> str:
+  """Parts as one line of at most ``width`` characters; what matters least is left out first.
+
+  Example:
+    >>> fitted(["3/9 cells", "2e+04 tokens/s", "1 compile", "ETA 9 s"], 32)
+    '3/9 cells | 1 compile | ETA 9 s'
+  """
+  parts = list(parts)
+  for kind in (" tokens/s", " compile", " steps/s", "loss "):
+    if len(SEPARATOR.join(parts)) > width:
+      parts = [part for part in parts if kind not in part]
+  return SEPARATOR.join(parts)[:max(width, 1)]
 
 
 def duration(seconds: float) -> str:
@@ -48,7 +78,7 @@ class Progress:
     cells, done: of the sweep, and how many had results before.
     steps: of all groups to run, times their lanes.
     groups: how many groups there are to run.
-    stream: where to print; None for stderr.
+    stream: where to print; None for stderr, in a notebook stdout, which has no red ground.
     show: False counts only.
     every: seconds between plain lines; the live line comes ten times as often.
     clock: tells the time.
@@ -57,8 +87,10 @@ class Progress:
   def __init__(self, cells: int, done: int, steps: int, groups: int, *,
                stream: TextIO | None = None, show: bool = True, every: float = 10.0,
                clock: Callable[[], float] = time.monotonic):
-    self.stream = stream if stream is not None else sys.stderr
-    self.live = show and bool(getattr(self.stream, "isatty", lambda: False)())
+    notebook = stream is None and in_notebook()
+    self.stream = stream if stream is not None else sys.stdout if notebook else sys.stderr
+    terminal = bool(getattr(self.stream, "isatty", lambda: False)())
+    self.live = show and (terminal or notebook)
     self.show = show
     self.cells, self.done = cells, done
     self.steps, self.groups = steps, groups
@@ -81,6 +113,11 @@ class Progress:
     if self.show:
       self._clear()
       print(f"posenc_jax.sweeps: {clean(text)}", file=self.stream, flush=True)
+
+  def start_compile(self, index: int) -> None:
+    """A program is about to be compiled, which takes a while and cannot be interrupted."""
+    self._show([f"{self.done}/{self.cells} cells",
+                f"compiling group {index + 1} of {self.groups}"])
 
   def compiled(self, seconds: float) -> None:
     """Counts a compile and its time."""
@@ -113,6 +150,9 @@ class Progress:
 
   def line(self, loss: float | None) -> str:
     """The line as it stands."""
+    return SEPARATOR.join(self._parts(loss))
+
+  def _parts(self, loss: float | None) -> list[str]:
     step, steps, lanes = self._here
     parts = [f"{self.done}/{self.cells} cells"]
     if steps:
@@ -131,7 +171,7 @@ class Progress:
     elif self._chunks > 2:  # Before that the rate is of single steps.
       compiling = self.compiles_left * self.compile_seconds / max(self.compiles, 1)
       parts.append(f"ETA {duration(left / rate + compiling)}")
-    return " | ".join(parts)
+    return parts
 
   def update(self, loss: float | None, force: bool = False) -> None:
     """Shows the line unless the last one is too recent."""
@@ -141,8 +181,14 @@ class Progress:
     if force and not self.live and self.done < self.cells and now - self._shown < self._every:
       return
     self._shown = now
-    text = clean(self.line(loss))
+    self._show(self._parts(loss))
+
+  def _show(self, parts: list[str]) -> None:
+    if not self.show:
+      return
+    text = clean(SEPARATOR.join(parts))
     if self.live:
+      text = clean(fitted(parts, columns(self.stream) - 1))
       print("\r" + text.ljust(self._width), end="", file=self.stream, flush=True)
       self._width = len(text)
     else:

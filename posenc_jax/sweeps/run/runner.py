@@ -3,38 +3,36 @@
 """Running a sweep: plan, then group after group, until nothing is missing.
 
 A rerun can always go on from what it finds, because of the order of writes: the packing of a group
-is on disk before its first step, and its results are on disk before its checkpoint is removed. A
-group that runs out of memory is halved, the halves are recorded, and the run goes on; a cell that
-does not fit even alone is recorded as "oom".
+is on disk before its first step, and its results are on disk before its checkpoint is removed. What
+becomes of a group that fails is in ``failing``.
 """
 
-import collections
 import contextlib
 import pathlib
-import shlex
-import time
-from collections.abc import Hashable, Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import jax
 
 from posenc_jax._errors import value_error
 from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
-from posenc_jax.sweeps.errors import Interrupted
-from posenc_jax.sweeps.experiment import Experiment, Train, as_train, goal_of
+from posenc_jax.sweeps.command import how_to_repeat
+from posenc_jax.sweeps.errors import Interrupted, warn
+from posenc_jax.sweeps.experiment import Experiment, goal_of
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
 from posenc_jax.sweeps.plan import planner
-from posenc_jax.sweeps.plan.planner import Plan, Planned
-from posenc_jax.sweeps.records import newest, oom_record
-from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
+from posenc_jax.sweeps.plan.planner import Plan
+from posenc_jax.sweeps.records import FAILURES, newest
+from posenc_jax.sweeps.results import EXIT_DAMAGED, EXIT_FAILED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
-from posenc_jax.sweeps.run.program import Program, stack_lanes
+from posenc_jax.sweeps.run.code import Code, changed_error, statics_of
+from posenc_jax.sweeps.run.evaluating import Evaluation
+from posenc_jax.sweeps.run.failing import Failure
+from posenc_jax.sweeps.run.groups import Groups, now
 from posenc_jax.sweeps.run.progress import Progress
-from posenc_jax.sweeps.run.training import Training
 from posenc_jax.sweeps.show import report
-from posenc_jax.sweeps.store import manifest
+from posenc_jax.sweeps.store import kept, manifest
 from posenc_jax.sweeps.store.directory import Store
 from posenc_jax.sweeps.store.memory import Memory
 from posenc_jax.sweeps.store.reading import read_records
@@ -66,7 +64,9 @@ def run(
   Raises:
     ValueError, TypeError: a mistake in the arguments, raised before anything is compiled.
     SettingsChanged, DirectoryInUse, CorruptStore, CannotWrite, StorageFull: about the directory.
-    Interrupted: Ctrl-C or SIGTERM, after the state was saved.
+    Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved.
+    Exception: what the experiment raised, if it did so in the first group and no cell ended well;
+      else the error is in the records of its cells, on stderr and in the exit code.
 
   Example:
     >>> from posenc_jax import sweeps
@@ -82,6 +82,9 @@ def run(
   if out is None and (name is not None or options.distributed):
     raise value_error("run: out", "None with name or distributed=True", "a directory",
                       "Give the directory that should hold the results")
+  if out is None and options.evaluate_only:
+    raise value_error("run: out", "None with evaluate_only=True", "a directory with kept states",
+                      'Run with keep="weights" and a directory first')
   if out is not None and name is not None:
     out = pathlib.Path(out) / files.check_name(name)
   if options.tensorboard:
@@ -90,7 +93,7 @@ def run(
   with contextlib.ExitStack() as stack:
     stack.enter_context(extras.compile_cache(options.compile_cache))
     if options.distributed:
-      share = distributed.start(options.distributed_args)
+      share = distributed.start(options.processes)
       share = share if share[1] > 1 else None
     planner.plan(experiment, cells, options=options)  # Finds mistakes before anything is written.
     listener = stack.enter_context(signals.listening())
@@ -112,163 +115,145 @@ class _Run:
     self.experiment, self.cells, self.options = experiment, cells, options
     self.store, self.share, self.listener = store, share, listener
     self._wanted = {cell.id for cell in cells}
-    self.devices = devices.local_devices(options.devices)
-    self._program: tuple[Any, Program] | None = None
-    self._trains: dict[Hashable, Train] = {}
-    self._profiled = False
+    self._code = None if store.code is None else Code(
+      experiment, store.code, devices.local_devices(options.devices))
+    self._changed: set[str] = set()
 
   def all(self, notes: list[str]) -> Results:
     """Plans and runs, and notes in the manifest how it went."""
+    if self.options.evaluate_only and self._code is not None:
+      return self._evaluate(self._code, notes)
     agreed = self._plan()
     todo = [p for p in agreed.todo if self._mine(p.group)]
-    steps = sum(self._steps(p) * len(p.group.cells) for p in todo)
-    cells = agreed.done + sum(self._missing(p.group) for p in todo)
-    self.progress = Progress(cells, agreed.done, steps, len(todo), show=self.options.progress)
+    steps = sum(p.steps * len(p.group.cells) for p in todo)
+    missing = sum(self._is_missing(c) for p in todo for c in p.group.cells)
+    self.progress = Progress(agreed.done + missing, agreed.done, steps, len(todo),
+                             show=self.options.progress)
     self.progress.compiles_left = len({p.program for p in todo})
     for note in notes:
       self.progress.note(note)
+    if "weights" in self.options.keep and (without := self._stateless()):
+      self.progress.note(f"{without} finished cells were run without keep and have no state; "
+                         "another output directory trains them again")
     self.store.log = self.progress.note
-    entry = {"started": _now(), "share": self.share and list(self.share),
+    groups = Groups(self.experiment, self.options, self.store, self.listener, self.progress,
+                    self._code, self._changed, self._is_done, self._wanted, self._check_signal)
+    entry = {"started": now(), "share": self.share and list(self.share),
              "argv": self.options.argv and list(self.options.argv)}
     try:
-      self._groups(todo)
+      groups.all(todo)
       self._wait()
-      entry["status"] = "finished"
+      self._tell_share(len(todo), len(agreed.todo))
+      entry["status"] = "finished" + (f", {len(groups.failures)} groups failed"
+                                      if groups.failures else "")
     except BaseException as error:
       entry["status"] = f"stopped by {type(error).__name__}"
       raise
     finally:
       self.progress.close()
-      entry |= {"ended": _now(), "compiles": self.progress.compiles,
+      entry |= {"ended": now(), "compiles": self.progress.compiles,
                 "compile_seconds": round(self.progress.compile_seconds, 3)}
       if todo:
         with contextlib.suppress(OSError):  # What stopped the run may stop this too.
+          self.store.journal.ended()
           self.store.note_run(entry)
+    results = self._results()
+    self._tell(groups.failures)
+    return results
+
+  def _tell_share(self, own: int, groups: int) -> None:
+    if self.options.shard is not None and self.store.directory is not None:
+      have = newest(read_records(self.store.directory)[0])
+      left = sum(cell.id not in have for cell in self.cells)
+      for note in distributed.told(self.options.shard, own, groups, left, self.store.directory):
+        self.progress.note(note)
+
+  def _evaluate(self, code: Code, notes: list[str]) -> Results:
+    """Runs ``finish`` on kept states; trains nothing."""
+    mine = [group for group in self.store.all_groups() if self._mine(group)]
+    groups = statics_of(mine, self.experiment, self.store.records)
+    changed = code.compare(groups, self.store.records, self.cells, self._say)
+    trained = [i for i, training in changed.cells.items() if training
+               and self.store.records[i]["status"] not in FAILURES]
+    if trained:
+      raise changed_error(self.store.directory, len(trained), changed.lines)
+    self.progress = Progress(len(self.cells), 0, 0, 0, show=self.options.progress)
+    evaluation = Evaluation(self.experiment, self.store, self.progress, code,
+                            devices.local_devices(self.options.devices), self._check_signal)
+    try:
+      evaluation.all(groups, self.cells)
+    finally:
+      self.progress.close()
+    without = f"; {n} finished cells have no kept state" if (n := self._stateless()) else ""
+    for note in [*notes, f"{evaluation.count} cells were evaluated{without}"]:
+      self.progress.note(note)
+    if evaluation.first is not None:
+      raise evaluation.first
     return self._results()
+
+  def _stateless(self) -> int:
+    """How many of the cells have results but no kept state."""
+    found = [self.store.records.get(cell.id) for cell in self.cells]
+    return sum(r is not None and r["status"] not in FAILURES and "state" not in r for r in found)
 
   def _plan(self) -> Plan:
     """The plan for what is missing, with its packing recorded."""
     parts = self.share[1] if self.share else 1
+    self._changed |= self._compare_code()
     with self.store.planning():
       found = planner.plan(
         self.experiment, self.cells, options=self.options, recorded=self.store.groups(),
+        settled=self.store.settled(), packed_for=self.store.packed_for(),
         done=[i for i in self.store.records if self._is_done(i)], parts=parts)
-      self.store.record_groups([p.group for p in found.todo])
-    self.store.tidy()
+      self.store.record_groups([p.group for p in found.todo], dropped=found.dropped,
+                               packed_for=self.options.packing)
+    self.store.tidy(self._is_done)
     return found
 
-  def _train(self, static: Hashable) -> Train:
-    if static not in self._trains:
-      self._trains[static] = as_train(self.experiment, static)
-    return self._trains[static]
+  def _compare_code(self) -> set[str]:
+    """Ids of the cells to train again because their code has changed.
+
+    Raises:
+      SettingsChanged: some of them have results, and ``retrain`` does not say to replace them.
+    """
+    if self._code is None:
+      return set()
+    changed = self._code.compare(statics_of(
+      (g for g in self.store.all_groups() if self._mine(g)), self.experiment, self.store.records),
+      self.store.records, self.cells, self._say)
+    results = [i for i in changed.cells if self.store.records[i]["status"] not in FAILURES]
+    if results and self.options.retrain == "no":
+      raise changed_error(self.store.directory, len(results), changed.lines)
+    if changed.unknown:
+      warn(f"{self.store.directory}: the code of {len(changed.unknown)} finished cells may have "
+           "changed, which cannot be told, as versions or devices have changed too")
+    return set(changed.cells)
+
+  def _say(self, text: str) -> None:
+    if self.options.progress:
+      print(f"posenc_jax.sweeps: {text}", file=sys.stderr, flush=True)
 
   def _is_done(self, cell_id: str) -> bool:
     record = self.store.records.get(cell_id)
-    return record is not None and record["status"] not in self.options.retry
+    return (record is not None and record["status"] not in self.options.retry
+            and cell_id not in self._changed)
 
-  def _missing(self, group: Group) -> int:
-    return sum(c.id in self._wanted and not self._is_done(c.id) for c in group.cells)
+  def _is_missing(self, cell: Cell) -> bool:
+    return cell.id in self._wanted and not self._is_done(cell.id)
 
   def _mine(self, group: Group) -> bool:
     return self.share is None or group.order % self.share[1] == self.share[0]
 
-  def _steps(self, planned: Planned) -> int:
-    return max(self._train(planned.static).steps, 1)
-
-  def _groups(self, todo: list[Planned]) -> None:
-    queue = collections.deque(todo)
-    index = 0
-    while queue:
-      self._check_signal()
-      planned = queue.popleft()
-      message = self._group(planned, index)
-      if message is None:
-        index += 1
-        continue
-      self._program = None
-      if len(planned.group.cells) == 1:
-        cell = planned.group.cells[0]
-        self.progress.note(f"{cell!r} does not fit into memory even alone")
-        self._add([{**oom_record(cell, message), "group": planned.group.id, "lane": 0,
-                    "time": {"seconds": 0.0, "finished": _now()}}], planned.group)
-        index += 1
-        continue
-      halves = planned.group.halves()
-      self.progress.note(f"group {planned.group.id} of {len(planned.group.cells)} lanes ran out of "
-                         f"memory; trying {halves[0].width} at a time")
-      self.progress.groups += 1
-      self.store.record_groups(halves, instead_of=planned.group)
-      self.store.drop_checkpoint(planned.group)
-      queue.extendleft(reversed([planned.with_group(half) for half in halves]))
-
-  def _group(self, planned: Planned, index: int) -> str | None:
-    """Trains one group; returns what the system said if it ran out of memory."""
-    try:
-      training = self._training(planned, index)
-      profile = None if self._profiled else self.options.profile_dir
-      self._profiled = True
-      with extras.profile(profile):
-        finished = training.train()
-      if not finished:
-        self._check_signal()
-      self._add(training.records(), planned.group)
-      return None
-    except (jax.errors.JaxRuntimeError, MemoryError) as error:
-      if self.listener.signum is not None and "KeyboardInterrupt" in str(error):
-        raise KeyboardInterrupt from error  # It struck inside a callback of the program.
-      if not devices.out_of_memory(error):
-        raise
-      return str(error)
-
-  def _training(self, planned: Planned, index: int) -> Training:
-    group = planned.group
-    traced = [self.experiment.split(cell)[1] for cell in group.cells]
-    words, stacked = stack_lanes(group.cells, traced, group.width)
-    dtypes = tuple((name, str(x.dtype), x.shape[1:]) for name, x in stacked.items())
-    wanted = (planned.static, group.width, dtypes)
-    if self._program is None or self._program[0] != wanted:
-      self._program = None
-      lanes = devices.Lanes(group.width, self.devices)
-      start = time.monotonic()
-      program = Program(self._train(planned.static), lanes, words, stacked)
-      self.progress.compiled(time.monotonic() - start)
-      self._check_memory(program)
-      self._program = (wanted, program)
-    program = self._program[1]
-    train = program.train
-    self.progress.start_group(index, max(train.steps, 1), len(group.cells), train.tokens)
-    return Training(group, program, words, stacked, store=self.store, options=self.options,
-                    progress=self.progress, heard=lambda: self.listener.signum is not None)
-
-  def _check_memory(self, program: Program) -> None:
-    """Raises MemoryError if the compiler says that a pack will not fit; a lone lane may try.
-
-    Without this check the host's kernel would kill the process, and each rerun too.
-    """
-    limit = self.options.memory_limit or devices.memory_limit(self.devices)
-    if program.lanes.width > 1 and program.bytes > limit:
-      raise MemoryError(f"the program needs {program.bytes} bytes, of {limit:.0f} it may use")
-
-  def _add(self, records: list[dict[str, Any]], group: Group) -> None:
-    """Stores what is not there yet: after a damaged line the whole group was trained again."""
-    before = self.store.records
-    fresh = [{**record, "attempt": before[record["id"]].get("attempt", 0) + 1
-              if record["id"] in before else 0}
-             for record in records if not self._is_done(record["id"])]
-    counted = self._missing(group)
-    self.store.add(fresh)
-    self.store.drop_checkpoint(group)
-    if self.options.tensorboard and self.store.directory is not None:
-      extras.write_events(self.store.directory, fresh)
-    self.progress.finish_group(counted)
-
-  def _check_signal(self) -> None:
+  def _check_signal(self, saved: str = "") -> None:
     signum = self.listener.signum
     if signum is None:
       return
-    again = "the same call" if self.options.argv is None else shlex.join(self.options.argv)
-    kept = ("its results were in memory only" if self.store.directory is None
-            else f"all finished cells are safe in {self.store.directory}; to go on: {again}")
+    if self.store.directory is None:
+      kept = "its results were in memory only"
+    else:
+      kept = "; ".join([*([saved] if saved else []),
+                        f"all finished cells are safe in {self.store.directory}",
+                        f"to go on: {how_to_repeat(self.options.argv)}"])
     name = signals.signal.Signals(signum).name
     raise Interrupted(f"stopped by {name} after {self.progress.done} of {self.progress.cells} "
                       f"cells; {kept}", signum)
@@ -284,15 +269,30 @@ class _Run:
     distributed.wait(missing, self.store.all_present, lambda: self.listener.signum is not None)
     self._check_signal()
 
+  def _tell(self, failures: list[Failure]) -> None:
+    """Raises the first error if no cell of the sweep has ever ended well, else prints it.
+
+    No option hides it: a mistake that strikes all cells ends in its own traceback, as without this
+    engine, and one that strikes some is on stderr.
+    """
+    first = next((f for f in failures if f.cause is not None), None)
+    if first is None or first.cause is None:
+      return
+    if first.status == "failed" and not any(
+        r["status"] not in FAILURES for r in self.store.records.values()):
+      raise first.cause
+    if first.status == "failed":
+      print(f"{first.about['traceback']}posenc_jax.sweeps: {len(failures)} groups failed; above is "
+            "the first error, the others are in the records", file=sys.stderr)
+
   def _results(self) -> Results:
+    failed = any(self.store.records.get(c.id, {}).get("status") in FAILURES for c in self.cells)
     results = collect(
       self.cells, self.store.records, manifest=self.store.manifest, directory=self.store.directory,
-      exit_code=EXIT_DAMAGED if self.store.damaged else 0, goal=goal_of(self.experiment))
+      exit_code=EXIT_DAMAGED if self.store.damaged else EXIT_FAILED if failed else 0,
+      goal=goal_of(self.experiment), restorer=lambda record, experiment: kept.restore(
+        self.store.state(record), record["cell"], experiment or self.experiment))
     first = self.share is None or (self.options.distributed and self.share[0] == 0)
     if self.options.report and self.store.directory is not None and first:
       report.write_report(results, self.store.directory)
     return results
-
-
-def _now() -> str:
-  return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and SIGTERM: the first stops a run after its state is saved, the second stops it at once.
+"""Ctrl-C, SIGTERM, SIGHUP: the first stops a run after saving its state, the second at once.
 
 Inside a ``listening`` context the first signal is only recorded; the run checks for it after each
 chunk (about a second), saves its state and stops. The first signal also restores the old handlers,
@@ -16,7 +16,9 @@ import signal
 import threading
 from collections.abc import Iterator
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Closing a terminal sends SIGHUP, which Windows does not know.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
+                if hasattr(signal, name))
 
 
 class Listener:
@@ -47,7 +49,7 @@ class Listener:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Listener]:
-  """Records the first SIGINT or SIGTERM, which then stops nothing; restores the handlers."""
+  """Records the first of SIGNALS, which then stops nothing; restores the handlers."""
   listener = Listener()
   if threading.current_thread() is not threading.main_thread():
     yield listener

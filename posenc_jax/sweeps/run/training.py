@@ -17,10 +17,12 @@ import numpy as np
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.records import Record, make_record
+from posenc_jax.sweeps.run.failing import TooLong
 from posenc_jax.sweeps.run.program import Program
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.store import checkpoint as checkpoints
 from posenc_jax.sweeps.store.checkpoint import Checkpoint
+from posenc_jax.sweeps.store.kept import Kept, lanes_of
 
 # Saving may take this share of a group's time: with the rest of the engine's work it stays below 3
 # percent of a bare jitted program.
@@ -35,6 +37,13 @@ def _shown_loss(curves: dict[str, np.ndarray], watch: str) -> float | None:
   return float(finite.mean()) if finite.size else float("nan")
 
 
+def _same_code(old: tuple[str, str] | None, new: tuple[str, str] | None) -> bool:
+  """Whether a checkpoint may go on: programs are compared, or sources if versions differ."""
+  if old is None or new is None:
+    return True
+  return old[1] == new[1] if old[1][:8] == new[1][:8] else old[0] == new[0]
+
+
 class Training:
   """One group's way through a program.
 
@@ -45,14 +54,16 @@ class Training:
     options: chunk and checkpoint times.
     progress: counts and shows each chunk.
     heard: whether a signal has come.
+    code: source and program of the group, which a checkpoint must have; None for any.
   """
 
   def __init__(self, group: Group, program: Program, words: Any, traced: Any, *, store: Any,
-               options: Options, progress: Progress, heard: Callable[[], bool]):
+               options: Options, progress: Progress, heard: Callable[[], bool],
+               code: tuple[str, str] | None = None):
     self.group, self.program = group, program
     self._words, self._store, self._options = program.lanes.put(words), store, options
     self._traced = program.lanes.put(traced)
-    self._progress, self._heard = progress, heard
+    self._progress, self._heard, self._code = progress, heard, code
     self.step = 0
     self.seconds = 0.0
     self._curves: dict[str, list[np.ndarray]] = {}
@@ -61,7 +72,10 @@ class Training:
     self._save_cost = 0.0
 
   def _resume(self, found: Checkpoint | None) -> Any:
-    if found is not None:
+    if found is not None and not _same_code(found.code, self._code):
+      self._progress.note(f"checkpoint of group {self.group.id} is of other code; the group starts "
+                          "over")
+    elif found is not None:
       try:
         state = checkpoints.to_state(found.leaves, self.program.kinds, self.program.lanes)
       except ValueError as error:
@@ -74,6 +88,13 @@ class Training:
         return state
     return self.program.init(self._words, self._traced)
 
+  @property
+  def saved(self) -> str:
+    """What of the group is on disk if it stops here."""
+    if self._store.directory is None or not self.step:
+      return ""
+    return f"the running group is saved at step {self.step} of {self.program.train.steps}"
+
   def save(self) -> None:
     """Saves the state, if there is something to save."""
     if self.step == 0 or self._store.directory is None:
@@ -82,7 +103,8 @@ class Training:
     self._join_curves()
     leaves = checkpoints.to_host(self._state, self.group.width)
     curves = {name: parts[0] for name, parts in self._curves.items()}
-    self._store.save_checkpoint(self.group, Checkpoint(self.step, leaves, curves, self.seconds))
+    self._store.save_checkpoint(self.group, Checkpoint(
+      self.step, leaves, curves, self.seconds, self._code))
     self._saved = time.monotonic()
     self._save_cost = self._saved - start
 
@@ -115,7 +137,22 @@ class Training:
       if since >= max(self._options.checkpoint_seconds, self._save_cost / SAVING_SHARE):
         if self.step < train.steps:
           self.save()
+      self._check_time()
     return True
+
+  def _check_time(self) -> None:
+    """Saves the state and raises TooLong if the group has used up its time before its last step."""
+    limit, steps = self._options.timeout_seconds, self.program.train.steps
+    if limit is not None and self.seconds > limit and self.step < steps:
+      self.save()
+      raise TooLong(f"trained {self.seconds:.3g} s, more than timeout_seconds={limit:g}, up to "
+                    f"step {self.step} of {steps}")
+
+  def states(self) -> list[Kept]:
+    """The final states of the group's cells."""
+    leaves = checkpoints.to_host(self._state, self.group.width)
+    keys = [kind.keys for kind in jax.tree.leaves(self.program.kinds)]
+    return lanes_of(self.group, leaves, keys, self.program.kinds)
 
   def records(self) -> list[Record]:
     """The records of the group's cells."""

@@ -11,9 +11,8 @@ Pictures in the folder attached/ beside them are shown and linked.
 """
 
 import pathlib
-import warnings
 
-from posenc_jax.sweeps.errors import SweepWarning
+from posenc_jax.sweeps.errors import warn
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import attached, written
 from posenc_jax.sweeps.show import figures as drawing
@@ -28,7 +27,7 @@ def main_metric(results: Results) -> str | None:
 
 
 def _without(what: str, error: ImportError) -> None:
-  warnings.warn(f"{what} left out: {error}", SweepWarning, stacklevel=3)
+  warn(f"{what} left out: {error}")
 
 
 def _drawings(results: Results) -> list[tuple[str, bytes, bytes]]:

@@ -9,12 +9,11 @@ is not listed, or that was changed since, is someone's own.
 import hashlib
 import json
 import pathlib
-import warnings
 from collections.abc import Mapping
 
 from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
-from posenc_jax.sweeps.errors import SweepWarning
+from posenc_jax.sweeps.errors import warn
 
 LISTING = "report_files.json"
 
@@ -76,7 +75,7 @@ def replace(directory: pathlib.Path, contents: Mapping[str, bytes]) -> None:
     (directory / name).unlink(missing_ok=True)
   _record(directory, new)
   for name in sorted(set(contents) - ours):
-    warnings.warn(explain_fault(
+    warn(explain_fault(
       f"{directory / name}", "a file that no report wrote, or that was changed since",
       "a free name", "It stays as it is, and the report's is left out: move it away, or give the "
-      "report another directory"), SweepWarning, stacklevel=3)
+      "report another directory"))

@@ -1,20 +1,13 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A group's state in the middle of its training, as one .npz without pickle.
+"""A group's state in the middle of its training, as a file of ``arrays``.
 
-The file names its group, which is a hash of the packing, and a digest of every byte of its arrays.
-A checkpoint that does not match (damaged, of another packing, of a program whose state has other
-shapes) is not used: the group starts over, and the run shows the reason.
-
-bfloat16 and the other small floats are stored as unsigned integers of their width beside the name
-of their type, since NumPy reads them back as raw bytes; random keys as their words.
+The file names its group, which is a hash of the packing. A checkpoint that does not match (damaged,
+of another packing, of a program whose state has other shapes, of other code) is not used: the group
+starts over, and the run shows the reason. Random keys are stored as their words.
 """
 
 import dataclasses
-import hashlib
-import io
-import json
-import os
 import pathlib
 from typing import Any
 
@@ -22,19 +15,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax.sweeps import files
+from posenc_jax.sweeps.store import arrays
 
 PyTree = Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-  """Where a group stands: steps done, the state's leaves, the curves so far, seconds spent."""
+  """Where a group stands: steps done, the state's leaves, the curves so far, seconds spent.
+
+  ``code`` is the source and the program of its group, if they are known; see ``run.code``.
+  """
 
   step: int
   leaves: list[np.ndarray]
   curves: dict[str, np.ndarray]
   seconds: float
+  code: tuple[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,19 +79,10 @@ def to_state(leaves: list[np.ndarray], kinds: PyTree, lanes: Any) -> PyTree:
     if (leaf.shape, leaf.dtype) != ((lanes.width, *kind.shape), kind.dtype):
       raise ValueError(f"an array {leaf.dtype}{list(leaf.shape)}, the state has {kind.dtype}"
                        f"{[lanes.width, *kind.shape]}")
-  arrays = [lanes.put(leaf) for leaf in leaves]
+  placed = [lanes.put(leaf) for leaf in leaves]
   return jax.tree.unflatten(tree, [
     x if kind.keys is None else jax.random.wrap_key_data(x, impl=kind.keys)
-    for x, kind in zip(arrays, wanted, strict=True)])
-
-
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-  total = hashlib.sha256()
-  for name in sorted(arrays):
-    x = np.ascontiguousarray(arrays[name])
-    total.update(f"{name} {x.dtype} {x.shape}\n".encode())
-    total.update(x.tobytes())
-  return total.hexdigest()
+    for x, kind in zip(placed, wanted, strict=True)])
 
 
 def save(path: pathlib.Path, group: str, checkpoint: Checkpoint) -> None:
@@ -103,21 +91,10 @@ def save(path: pathlib.Path, group: str, checkpoint: Checkpoint) -> None:
   Raises:
     StorageFull, CannotWrite: the last one is still there.
   """
-  arrays, types = {}, {}
-  for index, leaf in enumerate(checkpoint.leaves):
-    name = f"leaf{index}"
-    if leaf.dtype.kind == "V" or leaf.dtype.name not in np.sctypeDict:
-      types[name] = leaf.dtype.name
-      leaf = leaf.view(f"u{leaf.dtype.itemsize}")
-    arrays[name] = leaf
-  arrays |= {f"curve/{name}": curve for name, curve in checkpoint.curves.items()}
-  header = {"schema": 1, "group": group, "step": checkpoint.step, "types": types,
-            "seconds": checkpoint.seconds, "digest": _digest(arrays)}
-  arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-  buffer = io.BytesIO()
-  np.savez(buffer, **arrays)
-  files.make_directory(path.parent)
-  files.write_atomic(path, buffer.getvalue())
+  header = {"group": group, "step": checkpoint.step, "seconds": checkpoint.seconds,
+            "code": checkpoint.code}
+  arrays.write(path, checkpoint.leaves, header,
+               {f"curve/{name}": curve for name, curve in checkpoint.curves.items()})
 
 
 def load(path: pathlib.Path, group: str) -> tuple[Checkpoint | None, str | None]:
@@ -126,26 +103,16 @@ def load(path: pathlib.Path, group: str) -> tuple[Checkpoint | None, str | None]
   Returns:
     (checkpoint, None), or (None, None) if there is none, or (None, why it cannot be used).
   """
+  found, why = arrays.read(path)
+  if found is None:
+    return None, why
+  leaves, header, more = found
   try:
-    handle = os.open(path, os.O_RDONLY | files.NOFOLLOW)
-  except FileNotFoundError:
-    return None, None
-  except OSError as error:
-    return None, f"cannot be read: {error.strerror}"
-  try:
-    with os.fdopen(handle, "rb") as source, np.load(source, allow_pickle=False) as stored:
-      arrays = {name: stored[name] for name in stored.files}
-    header = json.loads(arrays.pop("header").tobytes())
-    if header["group"] != group or header["schema"] != 1:
+    if header["group"] != group:
       return None, "belongs to another packing or version"
-    if header["digest"] != _digest(arrays):
-      return None, "is damaged: its digest does not match"
-    count = sum(name.startswith("leaf") for name in arrays)
-    leaves = [arrays[f"leaf{i}"] for i in range(count)]
-    for name, dtype in header["types"].items():
-      index = int(name.removeprefix("leaf"))
-      leaves[index] = leaves[index].view(np.dtype(dtype))
-    curves = {k.removeprefix("curve/"): v for k, v in arrays.items() if k.startswith("curve/")}
-    return Checkpoint(int(header["step"]), leaves, curves, float(header["seconds"])), None
-  except Exception as error:  # A damaged zip raises nearly anything; none of it may stop a sweep.
+    curves = {k.removeprefix("curve/"): v for k, v in more.items() if k.startswith("curve/")}
+    code = tuple(header["code"]) if header.get("code") else None
+    step, seconds = int(header["step"]), float(header["seconds"])
+    return Checkpoint(step, leaves, curves, seconds, code), None
+  except (KeyError, TypeError, ValueError) as error:
     return None, f"is damaged: {type(error).__name__}: {error}"

@@ -5,7 +5,10 @@
     manifest.json              settings, grid and packing; replaced at once
     results.jsonl              a line for each cell, appended for each finished group
     results-i-of-n.jsonl       the same of one share; all are merged on reading
+    states/CELL-ATTEMPT.npz    the final state of a cell, if it is kept
     checkpoints/GROUP.npz      the state of a group in the middle
+    code.jsonl                 what code made the results; a share's is code-i-of-n.jsonl
+    journal.jsonl              which groups runs have begun; a share's is journal-i-of-n.jsonl
     run.lock                   held while a run writes
 
 A finished group's lines go out in one write and one sync, and only then is its checkpoint dropped,
@@ -16,18 +19,26 @@ import contextlib
 import json
 import pathlib
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, SweepWarning
+from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, warn
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
-from posenc_jax.sweeps.store import checkpoint, lines, lock, manifest
-from posenc_jax.sweeps.store.reading import groups_of, read_manifest, read_records, result_files
+from posenc_jax.sweeps.store import checkpoint, kept, lines, lock, manifest
+from posenc_jax.sweeps.store.code import CodeLog
+from posenc_jax.sweeps.store.journal import Journal
+from posenc_jax.sweeps.store.kept import Kept
+from posenc_jax.sweeps.store.reading import (
+  groups_of,
+  read_manifest,
+  read_records,
+  result_files,
+  settled_groups,
+)
 
 
 class Store:
@@ -48,8 +59,10 @@ class Store:
     self._planning = False
     self.manifest: dict[str, Any] = {}
     self.records: dict[str, Record] = {}
-    name = "results.jsonl" if share is None else f"results-{share[0]}-of-{share[1]}.jsonl"
-    self.results = directory / name
+    of = "" if share is None else f"-{share[0]}-of-{share[1]}"
+    self.results = directory / f"results{of}.jsonl"
+    self.journal = Journal(directory / f"journal{of}.jsonl")
+    self.code = CodeLog(directory, f"code{of}.jsonl")
 
   @classmethod
   @contextlib.contextmanager
@@ -79,6 +92,8 @@ class Store:
       with store.planning():
         store._agree(new, cells, repair)
       store._mend_results(repair)
+      store.journal.open()
+      store.code.mend()
       records, notes = read_records(directory)
       for note in notes:
         log(f"note: {note}")
@@ -145,8 +160,8 @@ class Store:
         "Give the old settings to finish it, or another output directory to start a new sweep"))
     for field in manifest.SHOULD_MATCH:
       for line in manifest.differences(old.get(field), new.get(field), field):
-        warnings.warn(f"{self.directory}: {line}; new results may differ in their last digits from "
-                      "the old ones", SweepWarning, stacklevel=6)
+        warn(f"{self.directory}: {line}; new results may differ in their last digits from the old "
+             "ones")
 
   def _mend_results(self, repair: bool) -> None:
     """Cuts a torn tail; keeps a copy of a damaged file, and with ``repair`` drops its bad lines."""
@@ -181,25 +196,48 @@ class Store:
     """The recorded packing."""
     return groups_of(self.manifest)
 
-  def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None) -> None:
-    """Adds groups to the packing, in place of one that did not fit if that is given."""
+  def all_groups(self) -> list[Group]:
+    """The recorded packing, then the groups that had results when they were divided."""
+    return self.groups() + groups_of(self.manifest, "divided")
+
+  def settled(self) -> set[str] | None:
+    """Ids of the groups whose packing must stay; None (all) for a share, as others plan by them."""
+    if self.share is not None:
+      return None
+    return settled_groups(self.directory, self.manifest, self.records, self.journal)
+
+  def packed_for(self) -> dict[str, Any] | None:
+    """The options that the recorded groups were packed for."""
+    return self.manifest.get("packed_for")
+
+  def record_groups(self, groups: Sequence[Group], instead_of: Group | None = None,
+                    dropped: Collection[str] = (), packed_for: Mapping[str, Any] | None = None
+                    ) -> None:
+    """Adds groups to the packing, in place of one that was divided or of some that are dropped."""
+    gone = {*dropped, *([instead_of.id] if instead_of else ())}
     with self.planning():
       known = {data["id"] for data in self.manifest["groups"]}
-      kept = [g for g in self.manifest["groups"] if instead_of is None or g["id"] != instead_of.id]
-      added = [group.to_json() for group in groups if group.id not in known]
-      if added:
+      kept = [g for g in self.manifest["groups"] if g["id"] not in gone]
+      added = [group.to_json() for group in groups if group.id not in known or group.id in gone]
+      if added or dropped:
+        if instead_of and any(r.get("group") == instead_of.id for r in self.records.values()):
+          self.manifest["divided"] = [*self.manifest.get("divided", []), instead_of.to_json()]
         self.manifest["groups"] = kept + added
+        self.manifest["packed_for"] = packed_for or self.packed_for()
         self._write_manifest()
 
-  def tidy(self) -> None:
+  def tidy(self, is_done: Callable[[str], bool]) -> None:
     """Removes what a kill left behind: half-written files and checkpoints of finished groups.
 
     Shares leave this to a run that has the directory alone, for others may be writing.
+
+    Args:
+      is_done: whether a cell needs no training, by its id.
     """
     if self.share is not None:
       return
-    unfinished = {g["id"] for g in self.manifest["groups"]
-                  if any(i not in self.records for i in g["cells"])}
+    goes_on = lambda i: not is_done(i) or self.records[i]["status"] == "timeout"
+    unfinished = {g["id"] for g in self.manifest["groups"] if any(map(goes_on, g["cells"]))}
     for path in (self.directory / "checkpoints").glob("*.npz"):
       if path.stem not in unfinished:
         path.unlink(missing_ok=True)
@@ -219,12 +257,20 @@ class Store:
     _, count = self.share
     return all((self.directory / f"run-{i}-of-{count}.lock").exists() for i in range(count))
 
-  def add(self, records: Sequence[Record]) -> None:
-    """Makes records durable: one write, one sync."""
+  def add(self, records: Sequence[Record], states: Mapping[str, Kept] | None = None) -> None:
+    """Makes records durable: one write, one sync; before it the states of some, by cell."""
+    if states:
+      records = [{**r, "state": kept.save(self.directory, r, states[r["id"]])}
+                 if r["id"] in states else r for r in records]
     if records:
       files.append(self.results, b"".join(lines.encode(record) for record in records))
       known = [self.records[r["id"]] for r in records if r["id"] in self.records]
       self.records |= newest([*known, *records])
+      kept.drop_others(self.directory, [self.records[r["id"]] for r in records])
+
+  def state(self, record: Record) -> Kept:
+    """The state that a record names."""
+    return kept.load(self.directory, record)
 
   def _checkpoint_path(self, group: Group) -> pathlib.Path:
     return self.directory / "checkpoints" / f"{group.id}.npz"
@@ -232,6 +278,7 @@ class Store:
   def save_checkpoint(self, group: Group, state: checkpoint.Checkpoint) -> None:
     """Replaces the group's checkpoint."""
     checkpoint.save(self._checkpoint_path(group), group.id, state)
+    self.journal.saved(group.id)
 
   def load_checkpoint(self, group: Group) -> checkpoint.Checkpoint | None:
     """The group's checkpoint, or None; says so if there is one that cannot be used."""

@@ -14,6 +14,9 @@ import pathlib
 import zlib
 from typing import Any
 
+from posenc_jax._errors import explain_fault
+from posenc_jax.sweeps.errors import CorruptStore
+
 SCHEMA = 1
 
 
@@ -84,7 +87,7 @@ class Scan:
 
 
 def scan(path: pathlib.Path) -> Scan:
-  """Reads a log without changing it; a missing file is an empty log.
+  """Reads a log without changing it; a missing file is an empty log, a directory CorruptStore.
 
   A byte order mark, carriage returns and empty lines are passed over.
   """
@@ -92,6 +95,9 @@ def scan(path: pathlib.Path) -> Scan:
     data = path.read_bytes()
   except FileNotFoundError:
     data = b""
+  except OSError as error:
+    raise CorruptStore(explain_fault(f"{path}", f"what cannot be read: {error.strerror}",
+                                     "a file that a run wrote", "Move it away")) from error
   records, bad = [], []
   whole, needs_newline = 0, False
   for number, line in enumerate(data.splitlines(keepends=True) if data else [], start=1):

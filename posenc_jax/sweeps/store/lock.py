@@ -14,11 +14,10 @@ import os
 import pathlib
 import socket
 import time
-import warnings
 from collections.abc import Iterator
 
 from posenc_jax._errors import explain_fault
-from posenc_jax.sweeps.errors import CannotWrite, DirectoryInUse, SweepWarning
+from posenc_jax.sweeps.errors import CannotWrite, DirectoryInUse, warn
 from posenc_jax.sweeps.files import NOFOLLOW
 
 try:
@@ -91,5 +90,5 @@ def _lock(handle: int, path: pathlib.Path, shared: bool, wait: bool) -> bool:
 
 
 def _warn(path: pathlib.Path, why: str) -> None:
-  warnings.warn(f"{path.parent}: no lock is available here ({why}); make sure that no other run "
-                "writes to this directory", SweepWarning, stacklevel=4)
+  warn(f"{path.parent}: no lock is available here ({why}); make sure that no other run writes to "
+       "this directory")

@@ -10,6 +10,7 @@ the environment only JAX_* and XLA_FLAGS are kept, as other variables may hold s
 import dataclasses
 import functools
 import importlib.metadata
+import inspect
 import os
 import pathlib
 import platform
@@ -76,18 +77,45 @@ def _version(package: str) -> str | None:
     return None
 
 
+def _git(directory: pathlib.Path, *args: str) -> str:
+  return subprocess.run(["git", "-C", str(directory), *args], capture_output=True, text=True,
+                        timeout=10, check=True).stdout.strip()
+
+
 @functools.lru_cache(maxsize=4)
 def git_state(directory: pathlib.Path) -> dict[str, Any] | None:
   """Commit and whether files differ from it, or None outside a checkout."""
-  def git(*args: str) -> str:
-    return subprocess.run(["git", "-C", str(directory), *args], capture_output=True, text=True,
-                          timeout=10, check=True).stdout.strip()
-
+  git = functools.partial(_git, directory)
   try:
     return {"commit": git("rev-parse", "HEAD"),
             "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
   except (OSError, subprocess.SubprocessError):
     return None
+
+
+def _origin(file: str | None) -> dict[str, Any] | None:
+  """A file's name in its repository, with commit and whether anything differs from that."""
+  if not file or not os.path.isfile(file):
+    return None
+  path = pathlib.Path(file).resolve()
+  state = git_state(path.parent)
+  if state is None:
+    return {"file": path.name}
+  try:
+    return {"file": _git(path.parent, "rev-parse", "--show-prefix") + path.name, **state}
+  except (OSError, subprocess.SubprocessError):
+    return {"file": path.name, **state}
+
+
+def callers(experiment: Any) -> dict[str, Any]:
+  """Where the script and the experiment came from; None for a notebook or a prompt."""
+  made = getattr(experiment, "make", None) or type(experiment)
+  try:
+    file = inspect.getsourcefile(inspect.unwrap(made))
+  except (TypeError, OSError):
+    file = None
+  main = getattr(sys.modules.get("__main__"), "__file__", None) or (sys.argv or [""])[0]
+  return {"main": _origin(main), "experiment": _origin(file)}
 
 
 def environment() -> dict[str, str]:
@@ -110,6 +138,7 @@ def describe(experiment: Any, argv: tuple[str, ...] | None, name: str | None) ->
     "argv": list(argv) if argv is not None else None,
     "versions": {"python": platform.python_version(),
                  **{package: _version(package) for package in _PACKAGES}},
+    "caller": callers(experiment),
     "git": git_state(pathlib.Path(__file__).resolve().parent),
     "devices": {"backend": devices[0].platform, "kind": devices[0].device_kind,
                 "count": len(devices), "processes": jax.process_count()},

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading the directory of a sweep, also while a run writes to it; nothing on disk is changed."""
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -9,11 +10,12 @@ from typing import Any
 
 from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged
+from posenc_jax.sweeps.errors import CannotWrite, CorruptStore, SettingsChanged
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
-from posenc_jax.sweeps.store import lines, manifest
+from posenc_jax.sweeps.store import kept, lines, manifest
+from posenc_jax.sweeps.store.journal import Journal
 
 _MEND = ("With repair=True a run keeps this file under another name and writes a new one; groups "
          "without results start over")
@@ -24,12 +26,16 @@ def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
 
   Raises:
     CorruptStore: it cannot be read or its checksum is wrong.
+    CannotWrite: the directory is a file.
   """
   path = directory / "manifest.json"
   try:
     found = json.loads(path.read_bytes())
   except FileNotFoundError:
     return None
+  except NotADirectoryError as error:
+    raise CannotWrite(explain_fault(f"{directory}", "a file", "a directory",
+                                    "Give another output directory")) from error
   except (OSError, ValueError, RecursionError) as error:
     raise CorruptStore(explain_fault(f"{path}", f"what cannot be read: {error}",
                                      "the manifest that a run wrote", _MEND)) from error
@@ -58,7 +64,7 @@ def read_records(directory: pathlib.Path) -> tuple[list[Record], list[str]]:
   return records, notes
 
 
-def groups_of(found: Mapping[str, Any]) -> list[Group]:
+def groups_of(found: Mapping[str, Any], name: str = "groups") -> list[Group]:
   """The packing of a manifest; raises CorruptStore if it does not match the grid."""
   cells = {i: Cell(settings) for i, settings in found["cells"].items()}
   wrong = [i for i, cell in cells.items() if cell.id != i]
@@ -66,16 +72,49 @@ def groups_of(found: Mapping[str, Any]) -> list[Group]:
     raise CorruptStore(explain_fault(
       "manifest: cells", f"cell {wrong[0]} with settings of another id", "the id of its settings",
       "Read it with the version that wrote it, or start in another output directory"))
-  return [Group.from_json(data, cells) for data in found["groups"]]
+  return [Group.from_json(data, cells) for data in found.get(name, ())]
 
 
-def recorded_groups(directory: pathlib.Path) -> tuple[list[Group], dict[str, str]]:
-  """The packing a directory records, and the status of each finished cell; it need not exist."""
+def settled_groups(
+  directory: pathlib.Path, found: Mapping[str, Any], records: Mapping[str, Record], journal: Journal
+) -> set[str]:
+  """Ids of the groups of a manifest that must not be packed again.
+
+  A result or a checkpoint depends on their packing, or they were divided because a process died.
+  """
+  saved = {path.stem for path in (directory / "checkpoints").glob("*.npz")}
+  return {g["id"] for g in found["groups"] if g["id"] in saved or journal.deaths(g["id"])
+          or any(i in records for i in g["cells"])}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+  """What a directory records of its packing, for a plan that changes nothing.
+
+  Attributes:
+    groups: all of them; ``divided``: those that had results when they were divided.
+    settled, packed_for: see ``planner.plan``.
+    records: the newest record of each cell.
+  """
+
+  groups: tuple[Group, ...] = ()
+  divided: tuple[Group, ...] = ()
+  settled: frozenset[str] = frozenset()
+  packed_for: dict[str, Any] | None = None
+  records: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+
+
+def recorded(directory: pathlib.Path) -> Recorded:
+  """The packing that a directory records; it need not exist."""
   found = read_manifest(directory)
   if found is None:
-    return [], {}
+    return Recorded()
   records = newest(read_records(directory)[0])
-  return groups_of(found), {i: record["status"] for i, record in records.items()}
+  journal = Journal(directory / "journal.jsonl")
+  journal.read()
+  settled = settled_groups(directory, found, records, journal)
+  return Recorded(tuple(groups_of(found)), tuple(groups_of(found, "divided")), frozenset(settled),
+                  found.get("packed_for"), records)
 
 
 def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, two: str) -> None:
@@ -87,6 +126,24 @@ def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, tw
       two, f"another sweep than that of {one}:\n  " + "\n  ".join(found) + "\n",
       "shares of one sweep", "Load each by itself; python -m posenc_jax.sweeps A B --out DIR "
       "compares them"))
+
+
+def restore(directory: str | pathlib.Path, cell: Cell | dict[str, Any], experiment: Any = None
+            ) -> Any:
+  """The final state of a cell that was run with ``keep="weights"``, as its ``finish`` takes it.
+
+  Args:
+    directory: of the sweep.
+    cell: which.
+    experiment: see ``Results.restore``.
+
+  Returns:
+    The PyTree, bit for bit.
+
+  Raises:
+    ValueError, KeyError, CorruptStore: see ``load`` and ``Results.restore``.
+  """
+  return load(directory).restore(cell, experiment)
 
 
 def load(*directories: str | pathlib.Path) -> Results:
@@ -104,7 +161,7 @@ def load(*directories: str | pathlib.Path) -> Results:
     SettingsChanged: they are of different sweeps.
     CorruptStore: a manifest is damaged.
   """
-  records, notes, cells, first = [], [], {}, None
+  records, notes, cells, places, first = [], [], {}, {}, None
   for directory in map(pathlib.Path, directories):
     about = read_manifest(directory)
     if about is None:
@@ -116,8 +173,11 @@ def load(*directories: str | pathlib.Path) -> Results:
     found, why = read_records(directory)
     records += found
     notes += why
+    places |= {record["id"]: directory for record in found}
   if first is None:
     raise value_error("load: directories", "none", "at least one", "Name the sweep's directory")
   damaged = any("torn" not in note for note in notes)
   return collect(list(cells.values()), newest(records), manifest=first, notes=tuple(notes),
-                 directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0)
+                 directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0,
+                 restorer=lambda record, experiment: kept.restore(
+                   kept.load(places[record["id"]], record), record["cell"], experiment))
