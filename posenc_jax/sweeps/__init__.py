@@ -81,6 +81,7 @@ from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.pairing import Difference
 from posenc_jax.sweeps.plan.planner import Plan
 from posenc_jax.sweeps.results import Results
+from posenc_jax.sweeps.rounds.halving import halving
 from posenc_jax.sweeps.rounds.loop import Sampler, search
 from posenc_jax.sweeps.rounds.trials import OptunaSampler
 from posenc_jax.sweeps.run.dry_run import plan
@@ -114,6 +115,7 @@ __all__ = [
   "exit_code",
   "exits",
   "grid",
+  "halving",
   "load",
   "main_metric",
   "plan",
