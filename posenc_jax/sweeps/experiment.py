@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from posenc_jax._errors import check_choice, type_error, value_error
+from posenc_jax._errors import check_choice, check_int, type_error, value_error
 from posenc_jax.sweeps.cells import Cell
 
 DIRECTIONS = ("min", "max")
@@ -56,8 +56,27 @@ class Train:
   axes: Mapping[str, tuple[str, Any]] = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):
-    if self.step is not None and self.steps < 1:
-      raise value_error("Train: steps", self.steps, "at least 1", "Give the number of steps")
+    for name, optional in (("init", False), ("step", True), ("finish", True)):
+      given = getattr(self, name)
+      if not callable(given) and not (optional and given is None):
+        raise type_error(f"Train: {name}", repr(given), "a function", "See the docstring of Train")
+    least = 0 if self.step is None else 1
+    check_int("Train: steps", self.steps, f"an int, at least {least}", "Give the number of steps",
+              least=least)
+    if not isinstance(self.watch, str):
+      raise type_error("Train: watch", repr(self.watch), "the name of a metric", 'As in "loss"')
+    if not isinstance(self.tokens, int | float):
+      raise type_error("Train: tokens", repr(self.tokens), "a number", "0 if there are none")
+    _check_axes(self.axes)
+
+
+def _check_axes(axes: Any) -> None:
+  if not isinstance(axes, Mapping):
+    raise type_error("Train: axes", repr(axes), "a mapping from names of vectors", "Leave it out")
+  for name, axis in axes.items():
+    if not (isinstance(axis, tuple | list) and len(axis) == 2 and isinstance(axis[0], str)):
+      raise type_error(f"Train: axes[{name!r}]", repr(axis), "(label, values)",
+                       'As in ("length", [16, 32])')
 
 
 @runtime_checkable

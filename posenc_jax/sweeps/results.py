@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results in memory: records by cell, and their means over seeds."""
 
+import collections
 import dataclasses
 import functools
 import itertools
@@ -25,7 +26,7 @@ EXIT_FAILED = 70
 REPEATS = ("seed",)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Results:
   """The records of a sweep; iterating gives them in the order of the grid.
 
@@ -48,6 +49,21 @@ class Results:
   goal: Mapping[str, str] = dataclasses.field(default_factory=dict)
   restorer: Callable[[Record, Any], Any] | None = dataclasses.field(
     default=None, repr=False, compare=False)
+
+  def __repr__(self) -> str:
+    """How many cells, what became of them, what may be asked for; no curves."""
+    status = collections.Counter(record["status"] for record in self.records)
+    told = [f"{len(self)} cells: " + ", ".join(f"{n} {s}" for s, n in status.items()) if status
+            else "no cells"]
+    told += [f"{len(self.missing)} missing"] if self.missing else []
+    told += [f"settings {', '.join(self.settings)}"] if self.settings else []
+    told += [f"metrics {', '.join(self.metrics)}"] if self.metrics else []
+    told += [f"series {', '.join(self.series)}"] if self.series else []
+    return f"Results({'; '.join(told)})"
+
+  def __str__(self) -> str:
+    """The same, and the means of the main metric."""
+    return repr(self) if self.main is None else f"{self!r}\n{self.table()}"
 
   def __iter__(self) -> Iterator[Record]:
     return iter(self.records)
@@ -271,12 +287,12 @@ class Results:
       >>> cell = {"lr": 0.1, "seed": 0}
       >>> record = {"id": "a", "cell": cell, "status": "ok", "metrics": {"loss": 2.0}}
       >>> print(Results((record,)).table())
-      lr   loss  error  n
-      0.1  2     -      1
+      lr   loss  std_err  n
+      0.1  2     -        1
     """
     metric = self._metric("table", metric)
     names = [n for n in self.settings if n not in REPEATS]
-    rows = [[*names, metric, "error", "n"]]
+    rows = [[*names, metric, "std_err", "n"]]
     for s in self.mean(metric):
       number = lambda x: "-" if x is None else f"{x:.4g}"
       failed = f" ({s.told})" if s.failed else ""

@@ -163,7 +163,7 @@ def test_no_metric_and_unknown_metrics():
   with pytest.raises(ValueError, match="best: metric: got None"):
     sweeps.Results(()).best()
   accuracy = sweeps.Results((record({"seed": 0}, accuracy=0.5),))
-  assert accuracy.table().splitlines()[0].split() == ["accuracy", "error", "n"]
+  assert accuracy.table().splitlines()[0].split() == ["accuracy", "std_err", "n"]
 
 
 def test_the_direction_is_the_experiments():
@@ -305,3 +305,15 @@ def test_short_curves_are_no_columns():
   made["series"] = {"loss": [3.0, 2.0]}
   made["axes"] = {"loss": {"label": "step", "start": 0.0, "step": 1}}
   assert tidy.short_series(sweeps.Results((made,))) == {}
+
+
+def test_results_are_printed_without_their_curves():
+  records = tuple({"id": str(s), "cell": {"lr": 0.1, "seed": s}, "status": status,
+                   "metrics": {"loss": 2.0}, "series": {"curve": [1.0] * 500}}
+                  for s, status in enumerate(("ok", "ok", "diverged")))
+  results = sweeps.Results(records)
+  assert repr(results) == ("Results(3 cells: 2 ok, 1 diverged; settings seed, lr; metrics loss; "
+                           "series curve)")
+  assert str(results).splitlines()[1:] == [
+    "lr   loss  std_err  n", "0.1  2     0        2 (1 diverged)"]
+  assert repr(sweeps.Results(())) == str(sweeps.Results(())) == "Results(no cells)"

@@ -407,3 +407,21 @@ def test_the_last_bin_of_a_curve_is_where_its_steps_are():
     record = records.make_record(sweeps.Cell(), {"loss": curve}, {}, points=points)
     np.testing.assert_allclose(records.axis_values(record, "loss"), record["series"]["loss"])
     assert len(record["series"]["loss"]) <= points
+
+
+@pytest.mark.parametrize("change, message", [
+  ({"init": None}, "Train: init: got None, wanted a function"),
+  ({"step": 3}, "Train: step: got 3, wanted a function"),
+  ({"steps": 0}, "Train: steps: got 0, wanted an int, at least 1"),
+  ({"steps": 2.0}, "Train: steps: got 2.0, wanted an int"),
+  ({"finish": "loss"}, "Train: finish: got 'loss', wanted a function"),
+  ({"watch": None}, "Train: watch: got None, wanted the name"),
+  ({"tokens": "3"}, "Train: tokens: got '3', wanted a number"),
+  ({"axes": None}, "Train: axes: got None, wanted a mapping"),
+  ({"axes": {"v": [1, 2, 3]}}, r"Train: axes\['v'\]: got \[1, 2, 3\], wanted \(label, values\)"),
+])
+def test_mistakes_in_a_train_are_found_where_it_is_made(change, message):
+  """axes=None was found after the first group's training, whose results were lost."""
+  right = dict(init=lambda traced, key: 0, step=lambda s, t, i: (s, {}), steps=2)
+  with pytest.raises((TypeError, ValueError), match=message):
+    sweeps.Train(**{**right, **change})
