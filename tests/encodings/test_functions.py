@@ -95,7 +95,7 @@ TAKERS = {
     X, X, p, p, jnp.ones((2, 4)), jnp.ones((2, 4)), jnp.ones((2, 2, 4)), [1.0]),
   "log_n": lambda p: px.log_n_temperature(p, 8),
   "distance": lambda p: px.positions.distance(p, p),
-  "from_lengths": lambda p: px.positions.from_lengths(p, 4),
+  "from_lengths": lambda p: px.positions.from_lengths(p, 200),
   "from_segments": lambda p: px.positions.from_segments(p),
 }
 
