@@ -14,6 +14,7 @@ of 76 kinds, line ends included, the King James Version 4,181,639 of 68, the Bib
 import collections
 import dataclasses
 import hashlib
+import warnings
 
 import chex
 import jax
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import texts
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 
 # Whole books, one a genre, so that no verse for validation has neighbours in the training part, nor
 # a parallel account there: Leviticus (law), Ruth and Esther (tales; Judges and Kings are retold
@@ -33,6 +34,8 @@ UNKNOWN = "\ufffd"
 
 MAX_BYTES = 64 << 20
 MAX_VOCABULARY = 2048
+MOST_UNKNOWN = 0.25  # of the evaluation part; with more, a loss says nothing of the text
+WARN_UNKNOWN = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,6 +57,11 @@ class Corpus:
   vocabulary: tuple[str, ...]
   sha256: str
   size: int
+
+  @property
+  def unknown(self) -> float:
+    """Which share of the evaluation part has no id of its own."""
+    return float(np.mean(self.valid == 0))
 
 
 def build_vocabulary(
@@ -126,7 +134,8 @@ def load_text(
     A Corpus.
 
   Raises:
-    ValueError: an argument is out of range, the file cannot be used or is too short.
+    ValueError: an argument is out of range, the file cannot be used or is too short, or more than
+      a quarter of its evaluation part is unknown; from a twentieth on there is a warning.
     ImportError: the translation is not installed.
   """
   if longest_window < 1:
@@ -152,7 +161,23 @@ def load_text(
         "Give a longer text or shorter windows")
   vocabulary = build_vocabulary(train, max_vocabulary=max_vocabulary, special=(UNKNOWN,))
   train, valid = encode(train, vocabulary), encode(valid, vocabulary)
-  return Corpus(name, train, valid, vocabulary, sha256, size)
+  corpus = Corpus(name, train, valid, vocabulary, sha256, size)
+  _check_unknown(corpus, max_vocabulary)
+  return corpus
+
+
+def _check_unknown(corpus: Corpus, max_vocabulary: int) -> None:
+  """Raises, or warns, if too many characters to be evaluated share the id of UNKNOWN."""
+  if corpus.unknown <= WARN_UNKNOWN:
+    return
+  fault = explain_fault(
+    "data_file", f"{corpus.name!r}, whose evaluation part, the last tenth, has {corpus.unknown:.0%} "
+    f"characters that are not among the {min(len(corpus.vocabulary), max_vocabulary)} most frequent "
+    "of the training part", f"at most {MOST_UNKNOWN:.0%}",
+    "Give a text whose end is like its beginning, or a longer one")
+  if corpus.unknown > MOST_UNKNOWN:
+    raise ValueError(fault)
+  warnings.warn(fault, stacklevel=3)
 
 
 def sample_windows(

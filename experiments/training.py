@@ -1,0 +1,307 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A task as an experiment of ``sweeps``: all that scripts which train models have in common.
+
+One program trains all lanes of an encoding: seeds, learning rates and what else is a number; shorter
+training lengths, whose surplus tokens do not count; and, if the planner finds it cheaper, narrower
+widths (a narrow model is a wide one with zero surplus parameters). A lane computes what it would
+alone: sizes, keys and draws are its own. All lanes of a seed see the same batches.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from experiments import encodings, lanes, optimizer
+from experiments.encodings import Spec
+from posenc_jax import nn, sweeps
+from posenc_jax._errors import value_error
+
+STATIC = ("layers", "head_dim", "batch_size", "steps")
+TRACED = ("learning_rate", "warmup", "clip", "weight_decay", "beta1", "beta2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+  """What shapes the program of a group of cells.
+
+  Attributes:
+    spec: the encoding.
+    widths, lengths: of the lanes, ascending; a program is built for the last of each.
+    layers, head_dim, batch_size, steps: of all its lanes.
+    dropout: whether there is any; the rate is traced.
+    fixed: (member, field, value) of settings of the encoding that shape the program.
+    varied: (member, field, name in the cell) of those that do not.
+  """
+
+  spec: Spec
+  widths: tuple[int, ...]
+  lengths: tuple[int, ...]
+  layers: int
+  head_dim: int
+  batch_size: int
+  steps: int
+  dropout: bool = False
+  fixed: lanes.Vary = ()
+  varied: tuple[tuple[str, str, str], ...] = ()
+
+  @property
+  def d_model(self) -> int:
+    """The widest width."""
+    return self.widths[-1]
+
+  @property
+  def length(self) -> int:
+    """The longest training length."""
+    return self.lengths[-1]
+
+
+class Task(Protocol):
+  """What is trained. ``traced`` has a lane's numbers: seed, d_model, seq_len, ...
+
+  Attributes:
+    name: for reports.
+    data: identifies the data, such as a SHA-256; None for made-up data that the name identifies.
+    settings: a mapping of what else decides the results, for the manifest.
+    axes: for vectors in results, as in ``sweeps.Train``.
+  """
+
+  name: str
+  data: str | None
+  settings: Mapping[str, Any]
+  axes: Mapping[str, tuple[str, Sequence[float]]]
+
+  def longest(self, length: int) -> int:
+    """The longest sequence that a model trained at ``length`` meets, evaluation included."""
+    ...
+
+  def model(self, shape: Shape, encoding: Any, *, width: Any, dropout: Any, rngs: nnx.Rngs
+            ) -> nnx.Module:
+    """A model of the widest width; ``width`` is None or the lane's own, see ``active_width``."""
+    ...
+
+  def batch(self, shape: Shape, traced: dict[str, Any], key: jax.Array) -> Any:
+    """A batch of ``shape.batch_size`` rows of ``shape.length``, of which ``seq_len`` count."""
+    ...
+
+  def loss(self, shape: Shape, model: Any, batch: Any, traced: dict[str, Any], key: jax.Array
+           ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """(loss of the tokens that count, further metrics)."""
+    ...
+
+  def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
+    """Scalars and vectors, "loss" among them."""
+    ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """What cells without a value of their own have."""
+
+  layers: int = 2
+  head_dim: int = 16
+  batch_size: int = 16
+  steps: int = 240
+  learning_rate: float = 3e-3
+  warmup: float = 0.05
+  clip: float = 1.0
+  weight_decay: float = 0.0
+  beta1: float = 0.9
+  beta2: float = 0.999
+  dropout: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Varied:
+  """One ``--vary``: a setting of an encoding as an axis of the grid."""
+
+  member: str
+  field: str
+  values: tuple[Any, ...]
+  traced: bool
+
+  @property
+  def name(self) -> str:
+    """Its name in a cell: ``fire_threshold``."""
+    return f"{self.member}_{self.field}".replace("-", "_").replace(".", "_")
+
+
+class Trained:
+  """An experiment that trains a task with encodings by name.
+
+  Cells are {encoding, d_model, seq_len, seed} and any of ``Settings``, ``base`` and what is varied.
+
+  Args:
+    task: what is trained.
+    settings: of cells that do not say.
+    specs: what the encodings of the cells are, if ``encodings.parse`` does not know them.
+    varied: settings of encodings that cells have.
+  """
+
+  def __init__(self, task: Task, settings: Settings = Settings(), *, specs: Sequence[Spec] = (),
+               varied: Sequence[Varied] = ()):
+    self.task, self._settings = task, settings
+    self.name, self.data = task.name, task.data
+    self._specs = {spec.label: spec for spec in specs}
+    self._varied = {v.name: v for v in varied}
+    self._packs = lanes.Packs(task.longest)
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """What all cells share, for the manifest."""
+    return {**dataclasses.asdict(self._settings), **self.task.settings}
+
+  def split(self, cell: sweeps.Cell) -> tuple[Shape, dict[str, Any]]:
+    """Sizes, encodings and steps shape the program; the lane's own sizes are traced too."""
+    value = lambda name: cell.get(name, getattr(self._settings, name))
+    label = str(cell["encoding"])
+    if label not in self._specs:
+      self._specs[label] = encodings.parse(label)
+    spec, length = self._specs[label], int(cell["seq_len"])
+    traced = {name: cell.get(name, 0) for name in ("seed", "d_model", "seq_len")}
+    traced |= {name: float(value(name)) for name in TRACED}
+    if cell.get("base") is not None:
+      traced["base"] = float(cell["base"])
+    fixed, varied = [], []
+    for name, v in self._varied.items():
+      if name not in cell:
+        continue
+      if v.traced:
+        traced[name] = float(cell[name])
+        varied.append((v.member, v.field, name))
+      else:
+        fixed.append((v.member, v.field, cell[name]))
+    if value("dropout") > 0:
+      traced["dropout"] = float(value("dropout"))
+    return Shape(spec, (int(cell["d_model"]),), (length,), *(int(value(n)) for n in STATIC),
+                 "dropout" in traced, tuple(fixed), tuple(varied)), traced
+
+  def merge(self, statics: Sequence[Shape]) -> Shape | None:
+    """One program for widths and lengths of one encoding, if each lane computes what it would alone.
+
+    Masks of dropout depend on the sizes of what they hide, so that lanes of other sizes would
+    draw others than alone.
+    """
+    first = statics[0]
+    union = lambda name: tuple(sorted({x for s in statics for x in getattr(s, name)}))
+    merged = dataclasses.replace(first, widths=union("widths"), lengths=union("lengths"))
+    if any(dataclasses.replace(s, widths=merged.widths, lengths=merged.lengths) != merged
+           for s in statics) or (first.dropout and merged != first):
+      return None
+    together = getattr(self.task, "together", None)
+    if together is not None and not together(merged.lengths):
+      return None
+    traced = tuple((member, field) for member, field, _ in first.varied)
+    same = self._packs.agree(first.spec, first.head_dim, merged.widths, merged.lengths,
+                             first.fixed, traced)
+    return merged if same else None
+
+  def _sizing(self, shape: Shape) -> lanes.Sizing:
+    return lanes.Sizing(shape.head_dim, self.task.longest)
+
+  def cost(self, shape: Shape) -> float:
+    """Floating-point operations of a training step: 6 a parameter and token, and attention."""
+    tokens = shape.batch_size * shape.length
+    return tokens * shape.layers * (72 * shape.d_model**2 + 12 * shape.d_model * shape.length)
+
+  def memory(self, shape: Shape) -> float:
+    """Bytes a lane needs: activations of one step, parameters with both Adam moments."""
+    scores = shape.length * shape.d_model // shape.head_dim
+    tokens = shape.batch_size * shape.length
+    activations = 4 * tokens * shape.layers * (20 * shape.d_model + 3 * scores)
+    return activations + 16 * shape.layers * 12 * shape.d_model**2
+
+  def compile_seconds(self, shape: Shape) -> float:
+    """Training and evaluation: most of what a small group costs."""
+    given = getattr(self.task, "compile_seconds", None)
+    return 4.0 if given is None else given(shape)
+
+  def make_train(self, shape: Shape) -> sweeps.Train:
+    """Training of one lane; sizes of the lane come in ``traced``."""
+    task = self.task
+
+    def init(traced, key):
+      del key  # every encoding starts from the same draws, so that seeds pair them
+      keys = jax.random.split(jax.random.key(traced["seed"]), 2)
+      graph, params, rest = nnx.split(self._model(shape, traced, keys[0]), nnx.Param, ...)
+      return {"graph": graph, "params": params, "rest": rest,
+              "adam": optax.scale_by_adam().init(params)}
+
+    def step(state, traced, index):
+      key = jax.random.fold_in(jax.random.key(traced["seed"]), index + 1)
+      batch = task.batch(shape, traced, key)
+
+      def loss(params):
+        model = nnx.merge(state["graph"], params, state["rest"])
+        return task.loss(shape, model, batch, traced, key)
+
+      (value, metrics), grads = jax.value_and_grad(loss, has_aux=True)(state["params"])
+      rate = traced["learning_rate"] * optimizer.schedule(index, shape.steps, traced["warmup"])
+      params, adam = optimizer.descend(
+        state["params"], state["adam"], grads, rate, clip=traced["clip"],
+        decay=traced["weight_decay"], betas=(traced["beta1"], traced["beta2"]))
+      return {**state, "params": params, "adam": adam}, {**metrics, "loss": value}
+
+    def finish(state, traced):
+      model = nnx.merge(state["graph"], state["params"], state["rest"])
+      return task.evaluate(shape, model, traced)
+
+    return sweeps.Train(init, step, shape.steps, finish, axes=task.axes,
+                        tokens=shape.batch_size * shape.length)
+
+  def _model(self, shape: Shape, traced: dict[str, Any], key: jax.Array) -> nnx.Module:
+    model_key, encoding_key = jax.random.split(key)
+    vary = (*shape.fixed, *((m, f, traced[name]) for m, f, name in shape.varied))
+    encoding = lanes.build(shape.spec, self._sizing(shape), shape.widths, shape.lengths,
+                           encoding_key, traced, vary)
+    return self.task.model(
+      shape, encoding, width=traced["d_model"] if len(shape.widths) > 1 else None,
+      dropout=traced.get("dropout", 0.0), rngs=nnx.Rngs(params=model_key))
+
+
+def transformer(vocabulary: int, shape: Shape, encoding: Any, *, width: Any, dropout: Any,
+                rngs: nnx.Rngs) -> nn.TransformerLM:
+  """The decoder-only model of these sizes: what ``Task.model`` usually returns."""
+  return nn.TransformerLM(vocabulary, shape.d_model, shape.layers, head_dim=shape.head_dim,
+                          encoding=encoding, active_width=width, dropout=dropout, rngs=rngs)
+
+
+def masked_mean(each: jax.Array, counted: Any) -> jax.Array:
+  """Mean over the first ``counted`` of T: ``[B, T]`` to a scalar; ``counted`` may be traced."""
+  counts = (jnp.arange(each.shape[-1]) < counted).astype(each.dtype)
+  return jnp.sum(each * counts[None]) / (each.shape[0] * jnp.sum(counts))
+
+
+def token_losses(model: Any, windows: jax.Array, key: jax.Array, *, dropout: bool = False
+                 ) -> jax.Array:
+  """Cross-entropy in nats of each next token: windows int32 ``[B, T + 1]``, result ``[B, T]``.
+
+  Args:
+    model: tokens to logits.
+    windows: the tokens, each row one longer than what is predicted.
+    key: of drawn positions and dropout.
+    dropout: whether to drop.
+  """
+  streams = {"positions": key}
+  if dropout:
+    streams["dropout"] = jax.random.fold_in(key, 1)
+  logits = model(windows[:, :-1], deterministic=not dropout, rngs=nnx.Rngs(**streams))
+  return optax.softmax_cross_entropy_with_integer_labels(
+      logits.astype(jnp.float32), windows[:, 1:])
+
+
+def check_lengths(lengths: Sequence[int], stretch: int, argument: str, pieces: int) -> None:
+  """Raises ValueError unless every length divides the stretch that all of them predict."""
+  common = math.lcm(*lengths)
+  if stretch % common:
+    near = max(round(stretch / common), 1) * common * pieces
+    raise value_error(argument, stretch * pieces, f"{pieces} stretches of a common multiple of the "
+                      f"lengths {', '.join(map(str, lengths))}, so a multiple of "
+                      f"{common * pieces}", f"Use {near}")
+
