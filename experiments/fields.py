@@ -40,6 +40,7 @@ class Option:
     choices: the values there are, of texts.
     empty: whether a list may have no values.
     below: whether ``high`` itself is too much.
+    repeats: whether a list may have a value twice.
   """
 
   text: str
@@ -48,12 +49,14 @@ class Option:
   choices: tuple[str, ...] = ()
   empty: bool = False
   below: bool = False
+  repeats: bool = False
 
 
 def option(default: Any, text: str, *, low: float | None = None, high: float | None = None,
-           choices: Iterable[str] = (), empty: bool = False, below: bool = False) -> Any:
+           choices: Iterable[str] = (), empty: bool = False, below: bool = False,
+           repeats: bool = False) -> Any:
   """A dataclass field that becomes a flag; see ``Option``."""
-  about = Option(text, low, high, tuple(choices), empty, below)
+  about = Option(text, low, high, tuple(choices), empty, below, repeats)
   return dataclasses.field(default=default, metadata={"option": about})
 
 
@@ -158,7 +161,7 @@ def value_fault(argument: str, value: Any, kind: Kind, about: Option) -> str | N
     fault = _one_fault(argument, one, kind.of, about)
     if fault:
       return fault
-  if len(set(values)) < len(values):
+  if len(set(values)) < len(values) and not about.repeats:
     return explain_fault(argument, values, "each value once", "Drop the repeats")
   return None
 

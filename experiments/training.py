@@ -27,7 +27,7 @@ STATIC = ("layers", "head_dim", "batch_size", "steps")
 TRACED = ("learning_rate", "warmup", "clip", "weight_decay", "beta1", "beta2")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Shape:
   """What shapes the program of a group of cells.
 
@@ -50,6 +50,13 @@ class Shape:
   dropout: bool = False
   fixed: lanes.Vary = ()
   varied: tuple[tuple[str, str, str], ...] = ()
+
+  def __repr__(self) -> str:
+    some = lambda xs: ",".join(map(str, xs))
+    told = [repr(self.spec), f"d_model={some(self.widths)}", f"seq_len={some(self.lengths)}"]
+    told += [f"{n}={getattr(self, n)}" for n in STATIC]
+    told += ["dropout"] * self.dropout + [f"{m}.{f}={v!r}" for m, f, v in self.fixed]
+    return f"Shape({', '.join(told + [name for _, _, name in self.varied])})"
 
   @property
   def d_model(self) -> int:
