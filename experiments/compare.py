@@ -63,8 +63,8 @@ class Config(config_lib.TrainingConfig):
       right = language.stretch_of(lengths, self.eval_characters) * language.STRETCHES
       if self.eval_characters % (math.lcm(*lengths) * language.STRETCHES):
         found.add("eval_characters", self.eval_characters,
-                  f"{language.STRETCHES} stretches that every evaluation length divides, so that all "
-                  f"predict the same characters: {', '.join(map(str, lengths))}",
+                  f"{language.STRETCHES} stretches that every evaluation length divides, so that "
+                  f"all predict the same characters: {', '.join(map(str, lengths))}",
                   f"Use {right}, or change --seq_len or --eval_multiples")
     return found
 
@@ -114,18 +114,9 @@ def _number(summary: sweeps.Summary) -> str:
 
 def main(config: Config) -> int:
   """Runs, prints, returns the exit status."""
-  with sweeps.exits():
-    results = run(config)
-    if isinstance(results, sweeps.Plan):
-      print(results.describe())
-      return 0
-    print("nats per character at multiples of the training length, mean +- standard error\n")
-    print(table(results))
-    if results.missing:
-      print(f"\n{len(results.missing)} cells have no result yet: those of other shares, or to be run")
-    elif config.out is not None:
-      print(f"\nwritten to {config.out}: report.html, table.csv, results.jsonl, figures/")
-    return results.exit_code
+  return config_lib.show(config, lambda results: (
+    "nats per character at multiples of the training length, mean +- standard error\n\n"
+    + table(results)))
 
 
 if __name__ == "__main__":

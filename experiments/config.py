@@ -3,7 +3,7 @@
 """The Config of scripts that train a task with encodings: fields, faults, the grid, the run."""
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, ClassVar, Self
 
 import jax
@@ -58,7 +58,7 @@ class TrainingConfig:
   beta1: tuple[float, ...] = option((0.9,), "Adam's, of the mean", low=0, high=1, below=True)
   beta2: tuple[float, ...] = option((0.999,), "Adam's, of the square", low=0, high=1, below=True)
   dropout: tuple[float, ...] = option((0.0,), "rates of dropout", low=0, high=1, below=True)
-  out: str | None = option("runs/training", "run directory; the same again finishes what is missing")
+  out: str | None = option("runs/training", "run directory; a second run finishes the first")
   dry_run: bool = option(False, "print the plan and stop")
   options: sweeps.Options = sweeps.Options()
 
@@ -95,8 +95,8 @@ class TrainingConfig:
                       f"Use {max(width // head_dim, 1) * head_dim}")
     if found.sound("encodings"):
       specs = list(self._parsed(found))
-      if found.sound("encodings", "vary", "d_model", "head_dim", "seq_len", "base"):
-        self._check_built(specs, found)
+      if found.sound("d_model", "head_dim", "seq_len"):
+        self._check_built(specs, self._check_vary(specs, found), found)
     return found
 
   def faults(self, bad: Collection[str] = ()) -> list[str]:
@@ -122,14 +122,18 @@ class TrainingConfig:
     head_dim, width = self.head_dim[0], self.d_model[0]
     return Sizes(width, width // head_dim, head_dim, self.seq_len[0], self.seq_len[0])
 
-  def _check_built(self, specs: list[Spec], found: Check) -> None:
-    """Faults of encodings that cannot be built for these sizes and settings."""
+  def _check_vary(self, specs: list[Spec], found: Check) -> list[training.Varied]:
+    if not self.vary or not found.sound("encodings", "vary"):
+      return []
     try:
-      varied = vary.parse(self.vary, specs, self._some()) if self.vary else []
-    except ValueError as error:
+      return vary.parse(self.vary, specs, self._some())
+    except (ValueError, TypeError) as error:
       found.bad.add("vary")
       found.faults.append(str(error))
-      return
+      return []
+
+  def _check_built(self, specs: list[Spec], varied: list[training.Varied], found: Check) -> None:
+    """Faults of encodings that cannot be built for these sizes and settings."""
     for spec in specs:
       mine = [v for v in varied if any(m.short == v.member for m in spec.members)]
       settings = [()] + [((v.member, v.field, value),) for v in mine for value in v.values]
@@ -183,6 +187,26 @@ def run(config: TrainingConfig) -> sweeps.Results | sweeps.Plan:
     raise Faults(faults)
   start = sweeps.plan if config.dry_run else sweeps.run
   return start(config.experiment(), config.cells(), config.out, options=config.options)
+
+
+def main(config: TrainingConfig) -> int:
+  """Runs and prints the means of the main metric; the exit status."""
+  return show(config, lambda results: results.table() if len(results) else "no results yet")
+
+
+def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
+  """Runs and prints what ``table`` makes of the results; the exit status."""
+  with sweeps.exits():
+    results = run(config)
+    if isinstance(results, sweeps.Plan):
+      print(results.describe())
+      return 0
+    print(table(results))
+    if results.missing:
+      print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
+    elif config.out is not None:
+      print(f"\nwritten to {config.out}: report.html, table.csv, results.jsonl, figures/")
+    return results.exit_code
 
 
 def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: Any) -> str | None:

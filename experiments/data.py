@@ -35,7 +35,6 @@ UNKNOWN = "\ufffd"
 MAX_BYTES = 64 << 20
 MAX_VOCABULARY = 2048
 MOST_UNKNOWN = 0.25  # of the evaluation part; with more, a loss says nothing of the text
-WARN_UNKNOWN = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,6 +109,7 @@ def load_text(
   longest_window: int = 1,
   max_bytes: int = MAX_BYTES,
   max_vocabulary: int = MAX_VOCABULARY,
+  most_unknown: float = MOST_UNKNOWN,
 ) -> Corpus:
   """Loads a corpus at character level: an installed translation, or a file of yours.
 
@@ -129,13 +129,15 @@ def load_text(
       many and one more.
     max_bytes: the longest file accepted.
     max_vocabulary: the most ids there may be, UNKNOWN included.
+    most_unknown: the largest share of the evaluation part that may be unknown; from a fifth of it
+      on there is a warning. 1 takes anything without a word.
 
   Returns:
     A Corpus.
 
   Raises:
-    ValueError: an argument is out of range, the file cannot be used or is too short, or more than
-      a quarter of its evaluation part is unknown; from a twentieth on there is a warning.
+    ValueError: an argument is out of range, the file cannot be used or is too short, or too
+      much of its evaluation part is unknown.
     ImportError: the translation is not installed.
   """
   if longest_window < 1:
@@ -162,20 +164,20 @@ def load_text(
   vocabulary = build_vocabulary(train, max_vocabulary=max_vocabulary, special=(UNKNOWN,))
   train, valid = encode(train, vocabulary), encode(valid, vocabulary)
   corpus = Corpus(name, train, valid, vocabulary, sha256, size)
-  _check_unknown(corpus, max_vocabulary)
+  _check_unknown(corpus, most_unknown)
   return corpus
 
 
-def _check_unknown(corpus: Corpus, max_vocabulary: int) -> None:
+def _check_unknown(corpus: Corpus, most: float) -> None:
   """Raises, or warns, if too many characters to be evaluated share the id of UNKNOWN."""
-  if corpus.unknown <= WARN_UNKNOWN:
+  if corpus.unknown <= most / 5 or most >= 1:
     return
   fault = explain_fault(
-    "data_file", f"{corpus.name!r}, whose evaluation part, the last tenth, has {corpus.unknown:.0%} "
-    f"characters that are not among the {min(len(corpus.vocabulary), max_vocabulary)} most frequent "
-    "of the training part", f"at most {MOST_UNKNOWN:.0%}",
+    "data_file", f"{corpus.name!r}, of whose evaluation part {corpus.unknown:.0%} are characters "
+    f"that are not among the {len(corpus.vocabulary) - 1} most frequent ones of "
+    "the training part", f"at most {most:.0%}",
     "Give a text whose end is like its beginning, or a longer one")
-  if corpus.unknown > MOST_UNKNOWN:
+  if corpus.unknown > most:
     raise ValueError(fault)
   warnings.warn(fault, stacklevel=3)
 

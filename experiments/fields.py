@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Fields of a script's Config: a type, bounds and a text each, checked alike for flags and notebooks.
+"""Fields of a Config: a type, bounds and a text each, checked alike for flags and notebooks.
 
   @dataclasses.dataclass(frozen=True)
   class Config:

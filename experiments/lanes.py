@@ -108,15 +108,15 @@ class Packs:
     """
     case = _Case(spec, Sizing(head_dim, self._longest), fixed, traced)
     ask = functools.partial(self._ask, (spec, head_dim, fixed, traced))
-    return (all(ask(("widths", pair), lambda: case.builds(pair, lengths[-1:]))
-                for pair in itertools.combinations(widths, 2))
-            and all(ask(("lengths", widths[-1], pair), lambda: case.same(widths[-1], pair))
+    return (all(ask(case.builds, pair, lengths[-1:]) for pair in itertools.combinations(widths, 2))
+            and all(ask(case.same, widths[-1], pair)
                     for pair in itertools.combinations(lengths, 2)))
 
-  def _ask(self, about: Any, question: Any, answer: Callable[[], bool]) -> bool:
-    if (about, question) not in self._known:
-      self._known[about, question] = answer()
-    return self._known[about, question]
+  def _ask(self, about: Any, answer: Callable[..., bool], *question: Any) -> bool:
+    key = about, answer.__name__, question
+    if key not in self._known:
+      self._known[key] = answer(*question)
+    return self._known[key]
 
 
 @dataclasses.dataclass(frozen=True)

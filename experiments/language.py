@@ -78,7 +78,7 @@ class Language:
   def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
     """Loss at each multiple of the lane's training length, and by position in the longest."""
     lengths = sorted({m * n for m in self.multiples for n in shape.lengths})
-    key = jax.random.fold_in(jax.random.key(traced["seed"]), 0)
+    key = training.evaluation_key(traced)
     longest = traced["seq_len"] * max(self.multiples)
     means, by_position = [], jnp.zeros(POSITION_BINS)
     for n in lengths:
@@ -122,7 +122,7 @@ def stretch_of(lengths: Sequence[int], characters: int) -> int:
 
 
 def position_bins(losses: jax.Array) -> jax.Array:
-  """Means over the parts of ``[n]``: ``[POSITION_BINS]``, position p in bin p bins / n, rounded down.
+  """Means over equal parts of ``[n]``: ``[POSITION_BINS]``, position p in bin floor(p bins / n).
 
   A bin of a sequence with fewer positions than bins has the loss of the position that it is in.
   """

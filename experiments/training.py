@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A task as an experiment of ``sweeps``: all that scripts which train models have in common.
 
-One program trains all lanes of an encoding: seeds, learning rates and what else is a number; shorter
-training lengths, whose surplus tokens do not count; and, if the planner finds it cheaper, narrower
-widths (a narrow model is a wide one with zero surplus parameters). A lane computes what it would
-alone: sizes, keys and draws are its own. All lanes of a seed see the same batches.
+One program trains all lanes of an encoding: seeds, learning rates and what else is a number;
+shorter training lengths, whose surplus tokens do not count; and, if the planner finds it cheaper,
+narrower widths (a narrow model is a wide one with zero surplus parameters). A lane computes what it
+would alone: sizes, keys and draws are its own. All lanes of a seed see the same batches.
 """
 
 import dataclasses
@@ -190,7 +190,7 @@ class Trained:
                  "dropout" in traced, tuple(fixed), tuple(varied)), traced
 
   def merge(self, statics: Sequence[Shape]) -> Shape | None:
-    """One program for widths and lengths of one encoding, if each lane computes what it would alone.
+    """One program for widths and lengths of one encoding, if no lane differs from one alone.
 
     Masks of dropout depend on the sizes of what they hide, so that lanes of other sizes would
     draw others than alone.
@@ -277,6 +277,25 @@ def transformer(vocabulary: int, shape: Shape, encoding: Any, *, width: Any, dro
   """The decoder-only model of these sizes: what ``Task.model`` usually returns."""
   return nn.TransformerLM(vocabulary, shape.d_model, shape.layers, head_dim=shape.head_dim,
                           encoding=encoding, active_width=width, dropout=dropout, rngs=rngs)
+
+
+def evaluation_key(traced: dict[str, Any]) -> jax.Array:
+  """A key of the lane that no step of training has."""
+  return jax.random.fold_in(jax.random.key(traced["seed"]), 0)
+
+
+def draw_tokens(key: jax.Array, batch: int, length: int, vocabulary: int) -> jax.Array:
+  """Tokens int32 ``[batch, length]``; a shorter draw with the same key begins a longer one.
+
+  A task that draws its data must see to that, or lanes would see other data in another pack.
+
+  Example:
+    >>> few, many = (draw_tokens(jax.random.key(0), 2, n, 9) for n in (3, 5))
+    >>> bool((few == many[:, :3]).all())
+    True
+  """
+  row = lambda i: jax.random.randint(jax.random.fold_in(key, i), (length,), 0, vocabulary)
+  return jax.vmap(row)(jnp.arange(batch, dtype=jnp.uint32))
 
 
 def masked_mean(each: jax.Array, counted: Any) -> jax.Array:

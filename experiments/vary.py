@@ -68,7 +68,7 @@ def _varied(name: str, field: str, values: tuple[Any, ...], specs: Sequence[Spec
     known = list(dict.fromkeys(m.short for spec in specs for m in spec.members))
     near = _errors.near(name, known)
     raise _errors.value_error(argument, f"the encoding {name!r}", "one of --encodings: "
-                              + ", ".join(known), f"Did you mean {near!r}?" if near else "Choose one")
+                              + ", ".join(known), f"Did you mean {near!r}?" if near else "Choose")
   member = next(m for m in owners[0].members if m.short == name)
   leaves = _leaves(Spec((member,)), sizes)
   known = list(dict.fromkeys([*member.known, *leaves]))
@@ -76,8 +76,11 @@ def _varied(name: str, field: str, values: tuple[Any, ...], specs: Sequence[Spec
     near = _errors.near(field, known)
     raise _errors.value_error(argument, f"a setting {field!r}", "one of " + ", ".join(known),
                               f"Did you mean {near!r}?" if near else "Choose one")
-  if field in dict(member.settings):
-    raise _errors.value_error(argument, f"values, and {member}", "one of them", "Drop the setting")
+  twice = [m for spec in owners for m in spec.members
+           if m.short == name and field in dict(m.settings)]
+  if twice:
+    raise _errors.value_error(argument, f"values, and {twice[0]}", "one of them",
+                              "Drop the setting")
   if len(set(map(repr, values))) < len(values):
     raise _errors.value_error(argument, list(values), "each value once", "Drop the repeats")
   numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
