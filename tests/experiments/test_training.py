@@ -3,6 +3,7 @@
 """A task of one's own, and what can be swept: any number of the optimizer, model and encoding."""
 
 import dataclasses
+import pathlib
 import subprocess
 import sys
 
@@ -40,7 +41,8 @@ def test_the_task_is_a_script(tmp_path):
      f"--out={tmp_path / 'run'}"], capture_output=True, text=True, timeout=300,
     cwd=__file__.rsplit("/", 3)[0])
   assert done.returncode == 0, done.stderr
-  assert len(open(copying.__file__).read().split("class Copying")[1].splitlines()) < 48
+  text = pathlib.Path(copying.__file__).read_text(encoding="utf-8")
+  assert len(text.split("class Copying")[1].splitlines()) < 48
 
 
 def shapes(config):
