@@ -43,7 +43,9 @@ def train(experiment, shape, cells):
     state, curve = jax.lax.scan(step, state, jnp.arange(shape.steps))
     return {"curve": curve, **made.finish(state, traced)}
 
-  return jax.tree.map(np.asarray, jax.jit(jax.vmap(lane))(traced))
+  # Compiling is most of the time here: half of it goes into optimizing what runs once.
+  compiled = jax.jit(jax.vmap(lane)).lower(traced).compile({"xla_backend_optimization_level": 0})
+  return jax.tree.map(np.asarray, compiled(traced))
 
 
 def packs_of(experiment, cells):
