@@ -166,7 +166,7 @@ class TrainingConfig:
 
   def experiment(self) -> training.Trained:
     """The task as an experiment; raises ValueError if its data cannot be used."""
-    return training.Trained(self.task(), specs=self.specs(), varied=self.varied())
+    return training.Trained(self.task(), varied=self.varied())
 
 
 def run(config: TrainingConfig) -> sweeps.Results | sweeps.Plan:

@@ -14,6 +14,7 @@ called as ``make(sizes, key, **settings)``; see ``posenc_jax.methods.Sizes``.
 
 import ast
 import dataclasses
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -46,8 +47,7 @@ class Member:
 
   name: str
   settings: tuple[tuple[str, Any], ...] = ()
-  make: Callable[..., px.Encoding] = dataclasses.field(default=px.Encoding, repr=False,
-                                                         compare=False)
+  make: Callable[..., px.Encoding] = dataclasses.field(default=px.Encoding, repr=False)
   version: str = ""
 
   def __str__(self) -> str:
@@ -148,6 +148,8 @@ def split_outside(text: str, mark: str) -> list[str]:
 def parse(text: str) -> Spec:
   """What a text names, its files read and its settings checked by name.
 
+  A label of a ``Spec`` names the same again, also of a file that has been edited since.
+
   Raises:
     ValueError: it names nothing, or a setting that its encoding does not have.
 
@@ -179,6 +181,7 @@ def _member(text: str) -> Member:
   return dataclasses.replace(member, settings=settings)
 
 
+@functools.lru_cache(maxsize=256)
 def _by_names(cls: Any) -> methods.Maker:
   """A maker for a class: its arguments say by their names what they are."""
   make = cls.init if hasattr(cls, "init") else cls

@@ -4,13 +4,12 @@
 
 An encoding is built for its own lane: for the lane's width, training length and longest evaluation.
 A pack holds those of all its lanes, stacked, and each lane picks its own. What cannot be stacked
-(other leaves, other statics, columns that depend on the width) is found while planning: ``Packs``.
+(other leaves, other statics, columns that depend on the width) is found while planning: ``agree``.
 """
 
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -34,11 +33,19 @@ class Sizing:
 
   Attributes:
     head_dim: H.
-    longest: training length to the longest sequence, evaluation included; hashable.
+    spans: (training length, the longest sequence, evaluation included) of all lanes.
   """
 
   head_dim: int
-  longest: Callable[[int], int]
+  spans: tuple[tuple[int, int], ...]
+
+  def only(self, lengths: tuple[int, ...]) -> "Sizing":
+    """That of some lengths."""
+    return Sizing(self.head_dim, tuple(pair for pair in self.spans if pair[0] in lengths))
+
+  def longest(self, length: int) -> int:
+    """The longest sequence of a training length."""
+    return dict(self.spans)[length]
 
   def sizes(self, width: int, length: int, **more: Any) -> Sizes:
     """Those of one lane."""
@@ -81,42 +88,28 @@ def build(spec: Spec, sizing: Sizing, widths: tuple[int, ...], lengths: tuple[in
 
 def reads_lengths(spec: Spec, sizing: Sizing, vary: Vary = ()) -> bool:
   """Whether the encoding depends on the lane's lengths at all."""
-  some = sizing.sizes(2 * sizing.head_dim, 8)
+  some = sizing.sizes(2 * sizing.head_dim, sizing.spans[0][0])
   return bool(_LENGTHS & encodings.reads(spec, some, vary))
 
 
-class Packs:
-  """Which lanes can share a program and compute what they would alone; each question asked once.
+def agree(spec: Spec, sizing: Sizing, widths: tuple[int, ...], lengths: tuple[int, ...],
+          fixed: Vary = (), traced: tuple[tuple[str, str], ...] = ()) -> bool:
+  """Whether lanes of these sizes can share a program and compute what they would alone.
 
   Args:
-    longest: training length to the longest sequence, evaluation included.
+    spec: which encoding.
+    sizing: sizes of lanes.
+    widths, lengths: of the lanes, ascending.
+    fixed, traced: settings of the encoding, with and without a value.
+
+  Returns:
+    True if each pair of widths and each pair of lengths can be stacked.
   """
-
-  def __init__(self, longest: Callable[[int], int]):
-    self._longest = longest
-    self._known: dict[Any, bool] = {}
-
-  def agree(self, spec: Spec, head_dim: int, widths: tuple[int, ...], lengths: tuple[int, ...],
-            fixed: Vary = (), traced: tuple[tuple[str, str], ...] = ()) -> bool:
-    """Whether each pair of widths and each pair of lengths can be stacked.
-
-    Args:
-      spec: which encoding.
-      head_dim: H.
-      widths, lengths: of the lanes, ascending.
-      fixed, traced: settings of the encoding, with and without a value.
-    """
-    case = _Case(spec, Sizing(head_dim, self._longest), fixed, traced)
-    ask = functools.partial(self._ask, (spec, head_dim, fixed, traced))
-    return (all(ask(case.builds, pair, lengths[-1:]) for pair in itertools.combinations(widths, 2))
-            and all(ask(case.same, widths[-1], pair)
-                    for pair in itertools.combinations(lengths, 2)))
-
-  def _ask(self, about: Any, answer: Callable[..., bool], *question: Any) -> bool:
-    key = about, answer.__name__, question
-    if key not in self._known:
-      self._known[key] = answer(*question)
-    return self._known[key]
+  last = sizing.only(lengths[-1:])
+  return (all(_widths_agree(_Case(spec, last, fixed, traced), pair)
+              for pair in itertools.combinations(widths, 2))
+          and all(_lengths_agree(_Case(spec, sizing.only(pair), fixed, traced), widths[-1])
+                  for pair in itertools.combinations(lengths, 2)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +134,9 @@ class _Case:
       return False
     return True
 
-  def same(self, width: int, lengths: tuple[int, int]) -> bool:
+  def same(self, width: int) -> bool:
     """Whether lanes of two lengths can share a program."""
+    lengths = tuple(n for n, _ in self.sizing.spans)
     one = lambda value: self.spec.build(self.sizing.sizes(width, lengths[0]), jax.random.key(0),
                                         self.vary(value))
     if jax.eval_shape(one, jnp.float32(1)).has("positions"):
@@ -151,7 +145,7 @@ class _Case:
       return True
     return self.builds((width,), lengths) and self._rows_agree(width, lengths)
 
-  def _rows_agree(self, width: int, lengths: tuple[int, int]) -> bool:
+  def _rows_agree(self, width: int, lengths: tuple[int, ...]) -> bool:
     """Whether a table that was made longer does the same to the positions that there were."""
     short, long = (self.spec.build(self.sizing.sizes(width, n), jax.random.key(0),
                                    self.vary(jnp.float32(1))) for n in lengths)
@@ -164,6 +158,17 @@ class _Case:
     ours, theirs = (e.inputs(jnp.zeros((1, count, width)), jnp.arange(count)[None])
                     for e in (grown, short))
     return bool(jnp.allclose(ours, theirs, atol=1e-6))
+
+
+# Asked once for a pair: a plan of many sizes asks for the same pairs again and again.
+@functools.lru_cache(maxsize=4096)
+def _widths_agree(case: _Case, pair: tuple[int, ...]) -> bool:
+  return case.builds(pair, tuple(n for n, _ in case.sizing.spans))
+
+
+@functools.lru_cache(maxsize=4096)
+def _lengths_agree(case: _Case, width: int) -> bool:
+  return case.same(width)
 
 
 def _stack_lengths(made: dict[int, Any]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from posenc_jax import _errors
 
 DIGITS = 8
+_seen: dict[str, tuple[str, Any]] = {}  # what a label names, once its file has been read
 
 
 def load(text: str) -> tuple[str, Any, str]:
@@ -27,6 +28,8 @@ def load(text: str) -> tuple[str, Any, str]:
   Raises:
     ValueError: there is no such file or name in it, or the file does not run.
   """
+  if text in _seen:
+    return (*_seen[text], text.rsplit("@", 1)[1])
   where, name = text.rsplit(":", 1)
   path = pathlib.Path(where)
   try:
@@ -43,6 +46,7 @@ def load(text: str) -> tuple[str, Any, str]:
     raise _errors.value_error(
       "--encodings", repr(text), f"a class or function of {path.name}: {', '.join(names)}",
       f"Did you mean {near!r}?" if near else "Correct the name")
+  _seen[f"{path.name}:{name}@{version}"] = f"{path.name}:{name}", made
   return f"{path.name}:{name}", made, version
 
 

@@ -148,47 +148,40 @@ class Trained:
   Args:
     task: what is trained.
     settings: of cells that do not say.
-    specs: what the encodings of the cells are, if ``encodings.parse`` does not know them.
     varied: settings of encodings that cells have.
   """
 
-  def __init__(self, task: Task, settings: Settings = Settings(), *, specs: Sequence[Spec] = (),
-               varied: Sequence[Varied] = ()):
+  # Nothing here is of one grid, or of what was asked before: a fingerprint of the code sees all.
+  def __init__(self, task: Task, settings: Settings = Settings(), *, varied: Sequence[Varied] = ()):
     self.task, self._settings = task, settings
     self.name, self.data = task.name, task.data
-    self._specs = {spec.label: spec for spec in specs}
-    self._varied = {v.name: v for v in varied}
-    self._packs = lanes.Packs(task.longest)
+    self._varied = tuple((v.name, v.member, v.field, v.traced) for v in varied)
 
   @property
   def settings(self) -> dict[str, Any]:
     """What all cells share, for the manifest."""
     return {**dataclasses.asdict(self._settings), **self.task.settings}
 
-  def split(self, cell: sweeps.Cell) -> tuple[Shape, dict[str, Any]]:
+  def split(self, cell: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
     """Sizes, encodings and steps shape the program; the lane's own sizes are traced too."""
     value = lambda name: cell.get(name, getattr(self._settings, name))
-    label = str(cell["encoding"])
-    if label not in self._specs:
-      self._specs[label] = encodings.parse(label)
-    spec, length = self._specs[label], int(cell["seq_len"])
+    spec, length = encodings.parse(str(cell["encoding"])), int(cell["seq_len"])
     traced = {name: cell.get(name, 0) for name in ("seed", "d_model", "seq_len")}
     traced |= {name: float(value(name)) for name in TRACED}
     if cell.get("base") is not None:
       traced["base"] = float(cell["base"])
     fixed, varied = [], []
-    for name, v in self._varied.items():
-      if name not in cell:
-        continue
-      if v.traced:
+    for name, member, field, is_traced in self._varied:
+      if name in cell and is_traced:
         traced[name] = float(cell[name])
-        varied.append((v.member, v.field, name))
-      else:
-        fixed.append((v.member, v.field, cell[name]))
+        varied.append((member, field, name))
+      elif name in cell:
+        fixed.append((member, field, cell[name]))
     if value("dropout") > 0:
       traced["dropout"] = float(value("dropout"))
-    return Shape(spec, (int(cell["d_model"]),), (length,), *(int(value(n)) for n in STATIC),
-                 "dropout" in traced, tuple(fixed), tuple(varied)), traced
+    sizes: Any = {name: int(value(name)) for name in STATIC}
+    return Shape(spec, (int(cell["d_model"]),), (length,), dropout="dropout" in traced,
+                 fixed=tuple(fixed), varied=tuple(varied), **sizes), traced
 
   def merge(self, statics: Sequence[Shape]) -> Shape | None:
     """One program for widths and lengths of one encoding, if no lane differs from one alone.
@@ -206,12 +199,12 @@ class Trained:
     if together is not None and not together(merged.lengths):
       return None
     traced = tuple((member, field) for member, field, _ in first.varied)
-    same = self._packs.agree(first.spec, first.head_dim, merged.widths, merged.lengths,
-                             first.fixed, traced)
+    same = lanes.agree(first.spec, self._sizing(merged), merged.widths, merged.lengths,
+                       first.fixed, traced)
     return merged if same else None
 
   def _sizing(self, shape: Shape) -> lanes.Sizing:
-    return lanes.Sizing(shape.head_dim, self.task.longest)
+    return lanes.Sizing(shape.head_dim, tuple((n, self.task.longest(n)) for n in shape.lengths))
 
   def cost(self, shape: Shape) -> float:
     """Floating-point operations of a training step: 6 a parameter and token, and attention."""

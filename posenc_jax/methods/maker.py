@@ -13,7 +13,7 @@ from posenc_jax import _errors
 from posenc_jax.base import Encoding
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Maker:
   """``(sizes, key, **settings) -> encoding`` around a constructor.
 

@@ -142,7 +142,7 @@ def test_character_only_in_the_evaluation_part_is_unknown(text_file):
 
 
 def test_a_text_that_is_mostly_unknown_is_refused(text_file):
-  """The share is that of the evaluation part: it is recorded, warned of, refused from a bound on."""
+  """Of the evaluation part: the share is recorded, warned of, and refused from a bound on."""
   known, other = "ab" * 450, "abcdefghij" * 10
   few = data.load_text(data_file=text_file(known + "ab" * 48 + "abcd"))
   assert few.unknown == 0.02

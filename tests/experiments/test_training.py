@@ -121,11 +121,10 @@ def test_a_varied_leaf_is_what_the_constructor_would_have_made():
   experiment = config.experiment()
   (shape, cells), = packs_of(experiment, config.cells())
   both = train(experiment, shape, cells)
-  for i, text in enumerate(("log-n(train_length=3)", "log-n(train_length=30)")):
-    plain = change(encodings=(text,), steps=5)
-    cell, = plain.cells()
-    alone = train(plain.experiment(), plain.experiment().split(cell)[0], [cell])
-    np.testing.assert_allclose(both["curve"][i], alone["curve"][0], atol=1e-5)
+  plain = change(encodings=("log-n(train_length=30)",), steps=5)
+  cell, = plain.cells()
+  alone = train(plain.experiment(), plain.experiment().split(cell)[0], [cell])
+  np.testing.assert_allclose(both["curve"][1], alone["curve"][0], atol=1e-5)
   assert abs(both["curve"][0] - both["curve"][1]).max() > 1e-4
 
 
@@ -205,6 +204,7 @@ def test_an_encoding_of_a_file_is_told_apart_by_what_is_in_it(own):
   assert edited.label != labels[0] and edited.label.startswith("my_file.py:Kerple@")
 
 
+@pytest.mark.slow
 def test_a_rerun_after_an_edit_trains_the_edited_encoding(own, tmp_path):
   config = change(encodings=(f"{own}:made",), steps=2, out=str(tmp_path / "run"))
   first, = copying.run(config)
