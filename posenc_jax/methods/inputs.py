@@ -23,7 +23,7 @@ METHODS = (
     "learned absolute", "inputs.learned", "Learned", "embeddings",
     {"lookup": ("table, positions", "``[..., D]``")},
     # As large as a token's embedding: from 0.02, as in BERT, short runs hardly learn the table.
-    builds={"learned": Maker(px.Learned.init, {"length": "length", "dim": "d_model"},
+    builds={"learned": Maker(px.Learned.init, {"length": "length", "d_model": "d_model"},
                              {"stddev": lambda s: 0.5})},
     cases={"learned": lambda key: Case(px.Learned.init(key, 8, 16), far=False)}),
 )
