@@ -90,7 +90,8 @@ def table(results: sweeps.Results) -> str:
   vectors = results.mean("loss_by_multiple")
   multiples = sorted({m for vector in vectors for m in vector.at})
   lanes = {s.settings: s for s in results.mean("loss")}
-  names = list(dict.fromkeys(["d_model", "encoding", "seq_len", *results.varying()]))
+  known = [n for n in ("d_model", "encoding", "learning_rate", "seq_len") if n in results.settings]
+  names = list(dict.fromkeys([*known, *results.varying()]))
   rows = []
   for vector in vectors:
     entries, lane = dict(zip(vector.at, vector.entries, strict=True)), lanes[vector.settings]

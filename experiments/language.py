@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The task of small language models on text: their loss beyond the length they were trained at."""
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+from flax import nnx
 
 from experiments import data as data_lib
 from experiments import training
 from experiments.training import Shape
-from posenc_jax import nn
+from posenc_jax import nn, positions
 from posenc_jax._errors import value_error
 
 POSITION_BINS = 64
@@ -72,28 +73,56 @@ class Language:
     return training.masked_mean(each, traced["seq_len"]), {}
 
   def compile_seconds(self, shape: Shape) -> float:
-    """Training and a loop of evaluation for each length."""
-    return 6.0 + 1.2 * len(self.multiples) * len(shape.lengths) ** 0.5
+    """Training and a loop of evaluation, whatever the lengths."""
+    return 6.0 + 0.2 * shape.layers
 
   def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
-    """Loss at each multiple of the lane's training length, and by position in the longest."""
+    """Loss at each multiple of the lane's training length, and by position in the longest.
+
+    Lengths that divide a longer one are evaluated in its loop, several windows side by side in a
+    row as documents of their own: one copy of the model to compile in place of one a length.
+    """
     lengths = sorted({m * n for m in self.multiples for n in shape.lengths})
     key = training.evaluation_key(traced)
     longest = traced["seq_len"] * max(self.multiples)
-    means, by_position = [], jnp.zeros(POSITION_BINS)
-    for n in lengths:
-      windows = self.evaluation_windows(n)
-      each = jax.lax.map(functools.partial(_window_losses, model, key), windows).reshape(-1, n)
-      means.append(jnp.mean(each))
-      if any(n == self.longest(one) for one in shape.lengths):
-        by_position = jnp.where(longest == n, position_bins(jnp.mean(each, axis=0)), by_position)
+    means: dict[int, jax.Array] = {}
+    by_position = jnp.zeros(POSITION_BINS)
+    while len(means) < len(lengths):
+      row = max(n for n in lengths if n not in means)
+      members = [n for n in lengths if n not in means and row % n == 0]
+      rows = [self._rows(n, row) for n in members]
+      items = jax.tree.map(lambda *xs: np.concatenate(xs), *rows)
+      alone = len(members) == 1
+      each = jax.lax.map(lambda item, alone=alone: _row_losses(model, key, *item, alone=alone),
+                         items)
+      each = each.reshape(len(members), -1, row)
+      means |= dict(zip(members, jnp.mean(each, axis=(1, 2)), strict=True))
+      for i, n in enumerate(members):
+        if any(n == self.longest(one) for one in shape.lengths):
+          found = position_bins(jnp.mean(each[i].reshape(-1, n), axis=0))
+          by_position = jnp.where(longest == n, found, by_position)
     wanted = jnp.asarray(self.multiples, jnp.int32) * traced["seq_len"]
-    by_multiple = jnp.stack(means)[jnp.searchsorted(jnp.asarray(lengths, jnp.int32), wanted)]
+    found = jnp.stack([means[n] for n in lengths])
+    by_multiple = found[jnp.searchsorted(jnp.asarray(lengths, jnp.int32), wanted)]
     return {"loss": by_multiple[0], "loss_by_multiple": by_multiple,
             "loss_by_position": by_position}
 
+  def _rows(self, length: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Windows of a length, side by side in rows: (tokens, targets, segments).
+
+    Tokens and targets are int32 ``[batches, rows, row]``, segments ``[batches, row]``.
+    """
+    windows = self.evaluation_windows(length)
+    count = windows.size // (length + 1) * length // row
+    at_once = max(d for d in range(1, count + 1)
+                  if count % d == 0 and (d == 1 or d * row <= EVALUATED_TOKENS_AT_ONCE))
+    fold = lambda x: x.reshape(count // at_once, at_once, row)
+    segments = np.arange(row, dtype=np.int32) // length
+    return (fold(windows[..., :-1]), fold(windows[..., 1:]),
+            np.broadcast_to(segments, (count // at_once, row)))
+
   def evaluation_windows(self, length: int) -> np.ndarray:
-    """int32 ``[batches, windows, length + 1]`` that predict the same characters for every length.
+    """int32 ``[windows, length + 1]`` that predict the same characters for every length.
 
     Raises:
       ValueError: the length does not divide a stretch.
@@ -104,10 +133,7 @@ class Language:
                         f"{length}, so that the length {length} predicts all of them",
                         f"Use {stretch_of([length], self.eval_characters) * STRETCHES}")
     count = STRETCHES * stretch // length
-    windows = data_lib.evaluation_windows(self.corpus.valid, length, count, block=stretch)
-    at_once = max(d for d in range(1, count + 1)
-                  if count % d == 0 and (d == 1 or d * length <= EVALUATED_TOKENS_AT_ONCE))
-    return windows.reshape(count // at_once, at_once, length + 1)
+    return data_lib.evaluation_windows(self.corpus.valid, length, count, block=stretch)
 
 
 def stretch_of(lengths: Sequence[int], characters: int) -> int:
@@ -136,5 +162,12 @@ def position_bins(losses: jax.Array) -> jax.Array:
   return jnp.sum(jnp.asarray(member) * losses[None], axis=1)
 
 
-def _window_losses(model: Any, key: jax.Array, windows: jax.Array) -> jax.Array:
-  return training.token_losses(model, windows, key)
+def _row_losses(model: Any, key: jax.Array, tokens: jax.Array, targets: jax.Array,
+                segments: jax.Array, *, alone: bool) -> jax.Array:
+  """Nats of each target ``[rows, T]``; rows of one window each need no segments."""
+  how: dict[str, Any] = {}
+  if not alone:
+    how = {"positions": positions.from_segments(segments),
+           "segments": jnp.broadcast_to(segments, tokens.shape)}
+  logits = model(tokens, rngs=nnx.Rngs(positions=key), **how)
+  return optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), targets)

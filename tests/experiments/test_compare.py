@@ -67,7 +67,7 @@ def test_table_and_figure(packed, tmp_path):
 
 def test_the_table_is_mean_and_standard_error_over_seeds(packed):
   losses = [r["series"]["loss_by_multiple"][1] for r in packed if r["cell"]["seq_len"] == 8]
-  row, = [line for line in compare.table(packed).splitlines() if line.split()[2:3] == ["8"]]
+  row, = [line for line in compare.table(packed).splitlines() if line.split()[3:4] == ["8"]]
   error = np.std(losses, ddof=1) / 2**0.5
   assert row.endswith(f"{np.mean(losses):.3f} +- {error:.3f}  2")
 
@@ -116,8 +116,10 @@ def test_evaluation_reports_the_losses_of_its_windows():
   task = _task((1, 2, 4), 256)
   table = np.random.default_rng(1).standard_normal((16, 5, 5))
 
-  def model(tokens, **_):
-    return jnp.asarray(table, jnp.float32)[jnp.arange(tokens.shape[1])[None], tokens]
+  def model(tokens, positions=None, segments=None, **_):
+    at = jnp.arange(tokens.shape[1]) if positions is None else positions
+    assert segments is None or segments.shape == tokens.shape
+    return jnp.asarray(table, jnp.float32)[at[None], tokens]
 
   def losses(length):  # [windows, length], by loops
     logits = lambda t, token: table[t, token] - np.log(np.exp(table[t, token]).sum())
