@@ -37,16 +37,16 @@ def stack_encodings(encodings: dict[int, Any], *, head_dim: int | None = None) -
     encodings: for each active width what a model of that ``d_model`` would be given: an encoding,
       None, or a list with one entry a layer. ``{32: Sinusoidal(32), 64: Sinusoidal(64)}``.
     head_dim: H, needed for encodings that see all heads at once (``scores``, ``weights``,
-      ``value_bias``, ``visible``), to check that what they do to the first heads does not depend on
-      how many follow.
+      ``value_bias``, ``visible``, a ``bias`` of q and k), to check that what they do to the first
+      heads does not depend on how many follow.
 
   Returns:
     The widest of them with leaves ``[number of widths, ...]``, in ascending order of widths.
 
   Raises:
     ValueError: no encodings; encodings of different kinds; one that does otherwise to the first
-      columns and heads when more follow (``Sinusoidal(layout="halves")``, ``Dape`` with an inner
-      bias); a missing head_dim.
+      columns and heads when more follow (``Sinusoidal(layout="halves")``, ``TransformerXL``,
+      ``Dape`` with an inner bias); a missing head_dim.
 
   Example:
     >>> import posenc_jax as px
@@ -132,9 +132,11 @@ def _check_prefix(narrow: Encoding, widest: Encoding, width: int, d_model: int, 
   """Raises unless the padded encoding does to the first columns and heads what the narrow one does.
 
   Only hooks that see all columns or all heads at once can depend on how many there are: those that
-  act on embeddings or on a layer's input, on whole rows of scores, or on visibility.
+  act on embeddings or on a layer's input, on whole rows of scores, or on visibility, and a bias of
+  q and k, which may be made of as many columns as the model has (Transformer-XL).
   """
-  sees_heads = any(narrow.has(hook) for hook in (*WHOLE_ROWS, "visible"))
+  sees_heads = any(narrow.has(hook) for hook in (*WHOLE_ROWS, "visible")) or (
+      narrow.has("bias") and not narrow.has("distance_bias"))
   if not sees_heads and not any(narrow.has(hook) for hook in ("inputs", "layer")):
     return
   if sees_heads and head_dim is None:
@@ -157,8 +159,13 @@ def _check_prefix(narrow: Encoding, widest: Encoding, width: int, d_model: int, 
 def _with_known_floats(encoding: Encoding) -> Encoding:
   """The encoding with random floats, as learned leaves may be known inside a trace alone."""
   rng = np.random.default_rng(0)
-  return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype)
-                      if _numerics.is_float(x) else x, encoding)
+
+  def known(x):
+    if not _numerics.is_float(x) or (x.ndim == 0 and _numerics.known(x) is not None):
+      return x
+    return (rng.normal(size=x.shape) if x.ndim else np.asarray(1.5)).astype(x.dtype)
+
+  return jax.tree.map(known, encoding)
 
 
 def _effect(encoding: Encoding, width: int, d_model: int, head_dim) -> list[np.ndarray]:

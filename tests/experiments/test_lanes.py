@@ -105,6 +105,7 @@ def test_positions_that_are_drawn_share_no_program():
   ("dape", False, True), ("dape-v2", False, True), ("rotary+dape", False, True),
   ("cope", True, False), ("fire", True, False), ("log-n", True, True), ("learned", True, True),
   ("sinusoidal", True, True), ("sinusoidal(layout='halves')", False, True), ("t5", True, True),
+  ("transformer-xl", False, True), ("shaw", True, True), ("pope", True, True),
   ("fox", True, True), ("none", True, True)])
 def test_what_cannot_share_a_program_is_found_while_planning(name, widths, lengths):
   assert merges(name, (8, 16), (8,)) == widths
