@@ -16,7 +16,7 @@ from posenc_jax._errors import explain_fault
 
 # Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
 NUMBERS = ("layers", "head_dim", "batch_size", "steps", "learning_rate", "warmup", "clip",
-           "weight_decay", "beta1", "beta2", "dropout")
+           "weight_decay", "beta1", "beta2", "epsilon", "dropout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +57,7 @@ class TrainingConfig:
     (0.0,), "AdamW's, of parameters with two axes or more", low=0, high=10)
   beta1: tuple[float, ...] = option((0.9,), "Adam's, of the mean", low=0, high=1, below=True)
   beta2: tuple[float, ...] = option((0.999,), "Adam's, of the square", low=0, high=1, below=True)
+  epsilon: tuple[float, ...] = option((1e-8,), "Adam's, beside the root", low=0, high=1)
   dropout: tuple[float, ...] = option((0.0,), "rates of dropout", low=0, high=1, below=True)
   out: str | None = option("runs/training", "run directory; a second run finishes the first")
   dry_run: bool = option(False, "print the plan and stop")

@@ -30,7 +30,7 @@ def schedule(index: jax.Array, steps: int, warmup: Any = 0.05) -> jax.Array:
 
 
 def descend(params: Any, adam: Any, grads: Any, rate: Any, *, clip: Any = 1.0, decay: Any = 0.0,
-            betas: tuple[Any, Any] = (0.9, 0.999)) -> tuple[Any, Any]:
+            betas: tuple[Any, Any] = (0.9, 0.999), epsilon: Any = 1e-8) -> tuple[Any, Any]:
   """One step of a lane: gradients clipped by their global norm inside the lane, then AdamW.
 
   Args:
@@ -40,6 +40,7 @@ def descend(params: Any, adam: Any, grads: Any, rate: Any, *, clip: Any = 1.0, d
     clip: the largest norm; 0 for none.
     decay: of parameters with two axes or more, times the rate (weight decay, decoupled).
     betas: of both moments.
+    epsilon: beside the root of the second: smaller gradients make smaller steps.
 
   Returns:
     (params, adam). All numbers may be traced.
@@ -48,6 +49,6 @@ def descend(params: Any, adam: Any, grads: Any, rate: Any, *, clip: Any = 1.0, d
   factor = jnp.where(clip > 0, jnp.minimum(1.0, clip / jnp.maximum(norm, 1e-9)), 1.0)
   grads = jax.tree.map(lambda g: g * factor, grads)
   with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an int32 step count
-    updates, adam = optax.scale_by_adam(*betas).update(grads, adam, params)
+    updates, adam = optax.scale_by_adam(*betas, epsilon).update(grads, adam, params)
   step = lambda p, u: p - rate * (u + decay * p if p.ndim > 1 else u)
   return jax.tree.map(step, params, updates), adam

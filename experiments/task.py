@@ -12,7 +12,7 @@ from flax import nnx
 from experiments.encodings import Spec
 
 STATIC = ("layers", "head_dim", "batch_size", "steps")
-TRACED = ("learning_rate", "warmup", "clip", "weight_decay", "beta1", "beta2")
+TRACED = ("learning_rate", "warmup", "clip", "weight_decay", "beta1", "beta2", "epsilon")
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -109,6 +109,7 @@ class Settings:
   weight_decay: float = 0.0
   beta1: float = 0.9
   beta2: float = 0.999
+  epsilon: float = 1e-8
   dropout: float = 0.0
 
 

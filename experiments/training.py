@@ -137,7 +137,8 @@ class Trained:
       rate = traced["learning_rate"] * optimizer.schedule(index, shape.steps, traced["warmup"])
       params, adam = optimizer.descend(
         state["params"], state["adam"], grads, rate, clip=traced["clip"],
-        decay=traced["weight_decay"], betas=(traced["beta1"], traced["beta2"]))
+        decay=traced["weight_decay"], betas=(traced["beta1"], traced["beta2"]),
+        epsilon=traced["epsilon"])
       return {**state, "params": params, "adam": adam}, {**metrics, "loss": value}
 
     def finish(state, traced):

@@ -14,8 +14,9 @@ from posenc_jax.sweeps.experiment import traced_arrays
 from posenc_jax.sweeps.plan.packing import Costs, padded
 
 STEPS = 20
-# Adam makes a full step of a gradient that is nothing but rounding, so a high rate shows rounding.
-SETTINGS = training.Settings(layers=1, head_dim=4, batch_size=2, steps=STEPS, learning_rate=3e-4)
+# With its own epsilon, Adam makes a full step of a gradient that is nothing but rounding.
+SETTINGS = training.Settings(layers=1, head_dim=4, batch_size=2, steps=STEPS, learning_rate=3e-3,
+                             epsilon=1e-3)
 
 
 def make_experiment(multiples=(1, 2), settings=SETTINGS, **how):

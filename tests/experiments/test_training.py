@@ -54,7 +54,7 @@ def test_numbers_share_a_program_and_sizes_do_not():
   """Traced: one static for all values; what shapes the program has one each."""
   for name, values in (("learning_rate", (0.1, 0.2)), ("weight_decay", (0.0, 0.1)),
                        ("clip", (0.5, 1.0)), ("warmup", (0.0, 0.1)), ("beta1", (0.8, 0.9)),
-                       ("beta2", (0.9, 0.99)), ("dropout", (0.1, 0.2))):
+                       ("beta2", (0.9, 0.99)), ("epsilon", (1e-8, 1e-3)), ("dropout", (0.1, 0.2))):
     config = change(**{name: values})
     assert len(config.cells()) == 2 and len(shapes(config)) == 1, name
   for name, values in (("layers", (1, 2)), ("head_dim", (2, 4)), ("batch_size", (2, 4)),
