@@ -83,7 +83,7 @@ def together() -> Iterator[Draws]:
     >>> with together() as draws:
     ...   parameters = {"a": draw(jax.random.key(0), (2, 3)), "b": draw(jax.random.key(1), (4, 3))}
     >>> parameters = draws.fill(parameters)
-    >>> bool((parameters["a"] == draw(jax.random.key(0), (2, 3))).all())
+    >>> bool((parameters["b"] == draw(jax.random.key(1), (4, 3))).all())
     True
   """
   draws = Draws()
