@@ -14,17 +14,16 @@ import functools
 import importlib.metadata
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags as absl_flags
 
 import posenc_jax as px
-from experiments import flags, peers, ratios, timing
+from experiments import fields, peers, ratios, script, timing
+from experiments.fields import option
 from experiments.ratios import Row
-from posenc_jax._errors import explain_fault
 from posenc_jax.attention import IMPLEMENTATIONS
 
 PARTS = ("attention", "memory", "rotary", "table", "angles")
@@ -37,17 +36,25 @@ PEERS = ("jax.nn", "cudnn", "torch", "tokamax", "equinox", "rotary-embedding-tor
 class Config:
   """What to measure; every field is a flag of the same name."""
 
-  parts: tuple[str, ...] = PARTS
-  encodings: tuple[str, ...] = ("alibi", "t5", "none")
-  implementations: tuple[str, ...] = ("rows",)
-  peers: tuple[str, ...] = PEERS
-  length: int = 4096
-  memory_length: int = 8192
-  heads: int = 8
-  head_dim: int = 64
-  dtype: str = "float32"
-  repeats: int = 7
-  out: str = "runs/benchmark"
+  parts: tuple[str, ...] = option(PARTS, "what to measure", choices=PARTS)
+  encodings: tuple[str, ...] = option(("alibi", "t5", "none"), "encodings", choices=ENCODINGS)
+  implementations: tuple[str, ...] = option(("rows",), "ways of attention",
+                                            choices=IMPLEMENTATIONS)
+  peers: tuple[str, ...] = option(PEERS, "packages to compare with", choices=PEERS)
+  length: int = option(4096, "T of attention", low=1)
+  memory_length: int = option(8192, "T of the memory part", low=1)
+  heads: int = option(8, "N", low=1)
+  head_dim: int = option(64, "H", low=1)
+  dtype: str = option("float32", "of queries, keys and values", choices=("float32", "bfloat16"))
+  repeats: int = option(7, "timed rounds", low=1)
+  out: str = option("runs/benchmark", "directory of benchmark.csv and benchmark.png")
+
+  def __post_init__(self):
+    fields.tuples(self)
+
+  def faults(self, bad: Collection[str] = ()) -> list[str]:
+    """Everything that is wrong, each line naming its flag."""
+    return fields.Check(self, bad).faults
 
 
 def _encoding(name: str, heads: int):
@@ -263,24 +270,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-  d = Config()
-  choices = {"parts": PARTS, "encodings": ENCODINGS, "implementations": IMPLEMENTATIONS,
-             "peers": PEERS}
-  for _name, _known in choices.items():
-    flags.words(_name, list(getattr(d, _name)), f"{_name}, of: {', '.join(_known)}")
-  for _name, _text in (("length", "T of attention"), ("memory_length", "T of the memory part"),
-                       ("heads", "N"), ("head_dim", "H"), ("repeats", "timed rounds")):
-    absl_flags.DEFINE_integer(_name, getattr(d, _name), _text, lower_bound=1)
-  absl_flags.DEFINE_enum("dtype", d.dtype, ["float32", "bfloat16"], "of queries, keys and values")
-  absl_flags.DEFINE_string("out", d.out, "directory of benchmark.csv and benchmark.png")
-
-  def build() -> Config:
-    """The config of the parsed flags, checked."""
-    values = {f.name: absl_flags.FLAGS[f.name].value for f in dataclasses.fields(Config)}
-    found = [explain_fault(f"--{n}", repr(x), f"some of {', '.join(known)}", "Correct the name")
-             for n, known in choices.items() for x in values[n] if x not in known]
-    if found:
-      raise flags.Faults(found)
-    return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-  flags.start(build, main)
+  script.start(Config, main, __doc__)

@@ -18,14 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import jax
-from absl import flags as absl_flags
 
-from experiments import compare, flags
+from experiments import compare, fields, script
+from experiments.fields import option
 from posenc_jax import sweeps
-from posenc_jax._errors import value_error
 from posenc_jax.sweeps.experiment import as_train
 from posenc_jax.sweeps.run import program
 
@@ -43,13 +42,17 @@ class Config:
     overhead_rounds: how often it is.
   """
 
-  parts: tuple[str, ...] = PARTS
-  steps: int = 200
+  parts: tuple[str, ...] = option(PARTS, "what to measure", choices=PARTS)
+  steps: int = option(200, "training steps of a cell", low=1)
   widths: tuple[int, ...] = (16, 32, 64)
   lengths: tuple[int, ...] = (32, 64)
   seeds: tuple[int, ...] = (0, 1, 2, 3)
   overhead_steps: int = 420
   overhead_rounds: int = 5
+
+  def faults(self, bad: Collection[str] = ()) -> list[str]:
+    """Everything that is wrong, each line naming its flag."""
+    return fields.Check(self, bad).faults
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,15 +210,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-  flags.words("parts", list(PARTS), "what to measure, of: " + ", ".join(PARTS))
-  absl_flags.DEFINE_integer("steps", Config.steps, "training steps of a cell", lower_bound=1)
-
-  def build() -> Config:
-    """The config of the parsed flags."""
-    parts = tuple(absl_flags.FLAGS["parts"].value)
-    unknown = [p for p in parts if p not in PARTS]
-    if unknown:
-      raise value_error("--parts", unknown, f"some of {', '.join(PARTS)}", "Correct the names")
-    return Config(parts=parts, steps=absl_flags.FLAGS["steps"].value)
-
-  flags.start(build, main)
+  script.start(Config, main, __doc__)

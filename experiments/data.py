@@ -14,6 +14,7 @@ of 76 kinds, line ends included, the King James Version 4,181,639 of 68, the Bib
 import collections
 import dataclasses
 import hashlib
+import warnings
 
 import chex
 import jax
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import texts
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 
 # Whole books, one a genre, so that no verse for validation has neighbours in the training part, nor
 # a parallel account there: Leviticus (law), Ruth and Esther (tales; Judges and Kings are retold
@@ -33,6 +34,7 @@ UNKNOWN = "\ufffd"
 
 MAX_BYTES = 64 << 20
 MAX_VOCABULARY = 2048
+MOST_UNKNOWN = 0.25  # of the evaluation part; with more, a loss says nothing of the text
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,6 +56,11 @@ class Corpus:
   vocabulary: tuple[str, ...]
   sha256: str
   size: int
+
+  @property
+  def unknown(self) -> float:
+    """Which share of the evaluation part has no id of its own."""
+    return float(np.mean(self.valid == 0))
 
 
 def build_vocabulary(
@@ -102,6 +109,7 @@ def load_text(
   longest_window: int = 1,
   max_bytes: int = MAX_BYTES,
   max_vocabulary: int = MAX_VOCABULARY,
+  most_unknown: float = MOST_UNKNOWN,
 ) -> Corpus:
   """Loads a corpus at character level: an installed translation, or a file of yours.
 
@@ -121,12 +129,15 @@ def load_text(
       many and one more.
     max_bytes: the longest file accepted.
     max_vocabulary: the most ids there may be, UNKNOWN included.
+    most_unknown: the largest share of the evaluation part that may be unknown; from a fifth of it
+      on there is a warning. 1 takes anything without a word.
 
   Returns:
     A Corpus.
 
   Raises:
-    ValueError: an argument is out of range, the file cannot be used or is too short.
+    ValueError: an argument is out of range, the file cannot be used or is too short, or too
+      much of its evaluation part is unknown.
     ImportError: the translation is not installed.
   """
   if longest_window < 1:
@@ -152,7 +163,23 @@ def load_text(
         "Give a longer text or shorter windows")
   vocabulary = build_vocabulary(train, max_vocabulary=max_vocabulary, special=(UNKNOWN,))
   train, valid = encode(train, vocabulary), encode(valid, vocabulary)
-  return Corpus(name, train, valid, vocabulary, sha256, size)
+  corpus = Corpus(name, train, valid, vocabulary, sha256, size)
+  _check_unknown(corpus, most_unknown)
+  return corpus
+
+
+def _check_unknown(corpus: Corpus, most: float) -> None:
+  """Raises, or warns, if too many characters to be evaluated share the id of UNKNOWN."""
+  if corpus.unknown <= most / 5 or most >= 1:
+    return
+  fault = explain_fault(
+    "data_file", f"{corpus.name!r}, of whose evaluation part {corpus.unknown:.0%} are characters "
+    f"that are not among the {len(corpus.vocabulary) - 1} most frequent ones of "
+    "the training part", f"at most {most:.0%}",
+    "Give a text whose end is like its beginning, or a longer one")
+  if corpus.unknown > most:
+    raise ValueError(fault)
+  warnings.warn(fault, stacklevel=3)
 
 
 def sample_windows(

@@ -1,39 +1,239 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The encodings that scripts know by name: those of the table in ``posenc_jax.methods``."""
+"""Encodings by name, with settings, chained, or from a file of one's own.
 
-import difflib
+  rotary                      a name of the table in ``posenc_jax.methods``, or none
+  rotary(base=5e5)            with settings: arguments of its constructor
+  rotary+alibi                a chain
+  my_file.py:Kerple           a class or a function of a file
+
+A class is built by ``init``, or by its constructor, and gets what its arguments name: ``key``,
+``num_heads``, ``head_dim``, ``d_model``, ``length``, ``train_length``, ``base``. A function is
+called as ``make(sizes, key, **settings)``; see ``posenc_jax.methods.Sizes``.
+"""
+
+import ast
+import dataclasses
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 import posenc_jax as px
-from posenc_jax import methods
-from posenc_jax._errors import explain_fault
+from experiments import own_files
+from posenc_jax import _errors, methods
 from posenc_jax.methods import Sizes as Sizes
 
 ENCODINGS: dict[str, methods.Build] = methods.builders()
+_FOLLOWS = {"num_heads": "heads", "heads": "heads", "head_dim": "head_dim", "d_model": "d_model"}
+_GIVEN = {name: (lambda s, name=name: getattr(s, name))
+          for name in ("length", "train_length", "base")}
 
 
-def build(name: str, sizes: Sizes, key: jax.Array) -> px.Encoding:
-  """The encoding of that name; ``+`` chains, as in ``rotary+alibi``."""
-  return px.chain(*(ENCODINGS[part](sizes, jax.random.fold_in(key, i))
-                    for i, part in enumerate(name.split("+"))))
+@dataclasses.dataclass(frozen=True)
+class Member:
+  """One encoding of a chain.
+
+  Attributes:
+    name: as the user wrote it, a file without its folders.
+    settings: (argument, value) of its constructor, by name.
+    make: builds it.
+    version: the first digits of the file's SHA-256; "" for what the package has.
+  """
+
+  name: str
+  settings: tuple[tuple[str, Any], ...] = ()
+  make: Callable[..., px.Encoding] = dataclasses.field(default=px.Encoding, repr=False)
+  version: str = ""
+
+  def __str__(self) -> str:
+    name = self.name + (f"@{self.version}" if self.version else "")
+    settings = ", ".join(f"{k}={v!r}" for k, v in self.settings)
+    return f"{name}({settings})" if settings else name
+
+  @property
+  def short(self) -> str:
+    """The name that --vary knows it by: that of a file's class alone."""
+    return self.name.rsplit(":", 1)[-1]
+
+  @property
+  def known(self) -> tuple[str, ...]:
+    """Names of its settings."""
+    return getattr(self.make, "settings", None) or tuple(
+        inspect.signature(self.make).parameters)[2:]
 
 
-def faults(names: list[str], head_dim: int) -> list[str]:
-  """What is wrong with names of encodings, the nearest known name offered."""
-  found = []
-  for name in names:
-    for part in name.split("+"):
-      if part not in ENCODINGS:
-        near = difflib.get_close_matches(part, ENCODINGS, n=1, cutoff=0.0)[0]
-        found.append(explain_fault(
-          "--encodings", repr(part), f"some of {', '.join(ENCODINGS)} (joined by + to chain)",
-          f"Did you mean {near!r}?"))
-      elif part in ROTATING and head_dim % 2:
-        found.append(explain_fault("--head_dim", head_dim, f"an even one for {part!r}",
-                                   f"Use {head_dim + 1}"))
-  return found
+@dataclasses.dataclass(frozen=True)
+class Spec:
+  """What ``--encodings`` says of one encoding: members of a chain."""
+
+  members: tuple[Member, ...]
+
+  @property
+  def label(self) -> str:
+    """How cells and reports call it; says the version of a file's contents."""
+    return "+".join(map(str, self.members))
+
+  def __repr__(self) -> str:
+    return self.label
+
+  def build(self, sizes: Sizes, key: jax.Array, vary: Iterable[tuple[str, str, Any]] = ()
+            ) -> px.Encoding:
+    """The encoding.
+
+    Args:
+      sizes: what it is built for.
+      key: of its parameters; member i gets ``fold_in(key, i)``.
+      vary: (member, field or setting, value); a leaf's value may be traced.
+
+    Returns:
+      An encoding.
+
+    Raises:
+      ValueError, TypeError: it cannot be built so.
+    """
+    built = []
+    for i, member in enumerate(self.members):
+      mine = {field: value for name, field, value in vary if name == member.short}
+      settings = {**dict(member.settings), **{k: v for k, v in mine.items() if k in member.known}}
+      e = member.make(sizes, jax.random.fold_in(key, i), **settings)
+      built.append(_with_leaves(e, {k: v for k, v in mine.items() if k not in member.known}))
+    return px.chain(*built)
 
 
-ROTATING = frozenset({"rotary", "vo-rotary"})
+def _with_leaves(e: px.Encoding, values: dict[str, Any]) -> px.Encoding:
+  cast = {name: jnp.broadcast_to(jnp.asarray(value).astype(jnp.float32),
+                                 jnp.shape(getattr(e, name))) for name, value in values.items()}
+  return e.replace(**cast) if cast else e
+
+
+def build(text: str, sizes: Sizes, key: jax.Array) -> px.Encoding:
+  """The encoding that a text names.
+
+  Example:
+    >>> build("rotary(base=5e5)+alibi", Sizes(16, 2, 8, 32, 16), jax.random.key(0))
+    Chain(Rotary(dim=8, base=500000.0), Alibi(slopes=f32[2]))
+  """
+  return parse(text).build(sizes, key)
+
+
+def split_outside(text: str, mark: str) -> list[str]:
+  """Splits a text at a mark, but not inside brackets or quotes.
+
+  Example:
+    >>> split_outside("t5(num_buckets=16, stddev=.1),alibi", ",")
+    ['t5(num_buckets=16, stddev=.1)', 'alibi']
+  """
+  parts, depth, quote = [""], 0, ""
+  for c in text:
+    if quote:
+      quote = "" if c == quote else quote
+    elif c in "\"'":
+      quote = c
+    elif c in "([{":
+      depth += 1
+    elif c in ")]}":
+      depth -= 1
+    elif c == mark and depth == 0:
+      parts.append("")
+      continue
+    parts[-1] += c
+  return [part.strip() for part in parts]
+
+
+def parse(text: str) -> Spec:
+  """What a text names, its files read and its settings checked by name.
+
+  A label of a ``Spec`` names the same again, also of a file that has been edited since.
+
+  Raises:
+    ValueError: it names nothing, or a setting that its encoding does not have.
+
+  Example:
+    >>> parse("t5(stddev=0.1, num_buckets=16)+alibi").label
+    't5(num_buckets=16, stddev=0.1)+alibi'
+  """
+  return Spec(tuple(_member(part) for part in split_outside(text, "+")))
+
+
+def _member(text: str) -> Member:
+  found = re.fullmatch(r"([^()]*?)\s*(?:\((.*)\))?", text, re.DOTALL)
+  if not found or not found.group(1):
+    raise _errors.value_error("--encodings", repr(text), "name or name(setting=value, ..)",
+                              "Close every bracket")
+  name, given = found.group(1), found.group(2)
+  if ":" in name:
+    name, make, version = own_files.load(name)
+    make = make if not inspect.isclass(make) else _by_names(make)
+  elif name in ENCODINGS:
+    make, version = ENCODINGS[name], ""
+  else:
+    near = _errors.near(name, ENCODINGS)
+    raise _errors.value_error(
+      "--encodings", repr(name), f"some of {', '.join(ENCODINGS)} (joined by + to chain), or "
+      "file.py:Class", f"Did you mean {near!r}?" if near else "Choose one of them")
+  member = Member(name, (), make, version)
+  settings = _settings(text, given, member.known) if given and given.strip() else ()
+  return dataclasses.replace(member, settings=settings)
+
+
+@functools.lru_cache(maxsize=256)
+def _by_names(cls: Any) -> methods.Maker:
+  """A maker for a class: its arguments say by their names what they are."""
+  make = cls.init if hasattr(cls, "init") else cls
+  names = list(inspect.signature(make).parameters)
+  return methods.Maker(make, {n: _FOLLOWS[n] for n in names if n in _FOLLOWS},
+                       {n: _GIVEN[n] for n in names if n in _GIVEN})
+
+
+def _settings(text: str, given: str, known: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+  try:
+    call = ast.parse(f"f({given})", mode="eval").body
+    if not isinstance(call, ast.Call) or call.args or not all(k.arg for k in call.keywords):
+      raise ValueError
+    found = {str(k.arg): _frozen(ast.literal_eval(k.value)) for k in call.keywords}
+  except (ValueError, SyntaxError) as error:
+    raise _errors.value_error("--encodings", repr(text), "settings as name=value, values as "
+                              "Python writes them", "Write for instance t5(num_buckets=16)"
+                              ) from error
+  for name in found:
+    if name not in known:
+      near = _errors.near(name, known)
+      raise _errors.value_error(
+        f"--encodings: {text}", f"a setting {name!r}", "one of " + (", ".join(known) or "none"),
+        f"Did you mean {near!r}?" if near else "Leave it out")
+  return tuple(sorted(found.items()))
+
+
+def _frozen(value: Any) -> Any:
+  return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+class _Watched(Sizes):
+  """Sizes that note which of them were looked at."""
+
+  def __getattribute__(self, name: str) -> Any:
+    if name in _SIZES:
+      object.__getattribute__(self, "seen").add(name)
+    return object.__getattribute__(self, name)
+
+
+_SIZES = frozenset(f.name for f in dataclasses.fields(Sizes))
+
+
+def reads(spec: Spec, sizes: Sizes, vary: Iterable[tuple[str, str, Any]] = ()) -> frozenset[str]:
+  """Which fields of ``Sizes`` building it looks at, with these settings.
+
+  Example:
+    >>> sorted(reads(parse("rotary+alibi"), Sizes(16, 2, 8, 32, 16)))
+    ['base', 'head_dim', 'heads']
+  """
+  watched = object.__new__(_Watched)
+  for name in ("seen", *_SIZES):
+    object.__setattr__(watched, name, set() if name == "seen" else getattr(sizes, name))
+  jax.eval_shape(lambda: spec.build(watched, jax.random.key(0), tuple(vary)))
+  return frozenset(watched.seen)

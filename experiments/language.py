@@ -1,14 +1,8 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Training small language models on text, as lanes of a sweep, and their loss beyond that length.
+"""The task of small language models on text: their loss beyond the length they were trained at."""
 
-One program trains all lanes of an encoding: seeds, learning rates, training lengths (a shorter one
-counts the loss of its first tokens only) and, if the planner finds it cheaper, widths (a narrower
-model is a wide one with zero surplus parameters). All lanes of a seed see the same batches.
-"""
-
-import dataclasses
-import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,214 +13,161 @@ import optax
 from flax import nnx
 
 from experiments import data as data_lib
-from experiments import encodings
-from posenc_jax import nn, sweeps
-from posenc_jax.nn import width as width_lib
+from experiments import training
+from experiments.training import Shape
+from posenc_jax import nn, positions
+from posenc_jax._errors import value_error
 
 POSITION_BINS = 64
 STRETCHES = 8  # pieces of evaluation text, spread evenly; what they are depends on no packing
 EVALUATED_TOKENS_AT_ONCE = 4096
 
 
-@dataclasses.dataclass(frozen=True)
-class Shape:
-  """What shapes the program of a group of cells."""
-
-  encoding: str
-  widths: tuple[int, ...]
-  lengths: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-  """What all cells share; recorded in the manifest.
-
-  Attributes:
-    layers, head_dim, batch: of the models and of training.
-    steps: of Adam, with warm-up over the first 5 percent and cosine decay.
-    eval_multiples: of the training length, at which models are evaluated.
-    eval_characters: how many characters each evaluation length predicts, the same ones, in
-      ``STRETCHES`` stretches.
-  """
-
-  layers: int
-  head_dim: int
-  batch: int
-  steps: int
-  eval_multiples: tuple[int, ...]
-  eval_characters: int
-
-  @property
-  def stretch(self) -> int:
-    """Characters of one stretch; no evaluation length can be longer."""
-    return self.eval_characters // STRETCHES
-
-
-class LanguageModel:
-  """The experiment: cells are {encoding, d_model, seq_len, learning_rate, seed[, base]}.
+class Language:
+  """Text, one character a token; a ``training.Task``.
 
   Args:
     corpus: what to train on.
-    settings: shared by all cells.
+    eval_multiples: of the training length, at which models are evaluated.
+    eval_characters: how many characters each evaluation length predicts, the same ones, in
+      ``STRETCHES`` stretches: every length must divide a stretch.
   """
 
   name = "language"
 
-  def __init__(self, corpus: data_lib.Corpus, settings: Settings):
-    self.corpus, self.settings, self.data = corpus, settings, corpus.sha256
+  def __init__(self, corpus: data_lib.Corpus, eval_multiples: Sequence[int] = (1, 2, 4, 8),
+               eval_characters: int = 8192):
+    self.corpus, self.data = corpus, corpus.sha256
+    self.multiples = tuple(eval_multiples)
+    self.eval_characters = eval_characters
     narrow = len(corpus.vocabulary) <= 256
     self.train_ids = corpus.train.astype(np.uint8 if narrow else np.int32)
+    self.settings = {"eval_multiples": self.multiples, "eval_characters": eval_characters,
+                     "unknown_share": round(corpus.unknown, 6)}
 
-  def split(self, cell: sweeps.Cell) -> tuple[Shape, dict[str, Any]]:
-    """Widths, lengths and encodings shape the program; the lane's own sizes are traced too."""
-    traced = {n: cell[n] for n in ("seed", "learning_rate", "seq_len", "d_model")}
-    if cell.get("base") is not None:
-      traced["base"] = cell["base"]
-    return Shape(cell["encoding"], (cell["d_model"],), (cell["seq_len"],)), traced
+  @property
+  def axes(self) -> dict[str, tuple[str, list[float]]]:
+    """Positions are told in training lengths, so that lanes of all lengths have the same bins."""
+    most = max(self.multiples)
+    middles = [(i + 0.5) * most / POSITION_BINS for i in range(POSITION_BINS)]
+    return {"loss_by_multiple": ("multiple of the training length", list(self.multiples)),
+            "loss_by_position": ("position / training length", middles)}
 
-  def merge(self, statics: Sequence[Shape]) -> Shape | None:
-    """One program for all widths and lengths of one encoding."""
-    if len({s.encoding for s in statics}) > 1:
-      return None
-    union = lambda name: tuple(sorted({x for s in statics for x in getattr(s, name)}))
-    return Shape(statics[0].encoding, union("widths"), union("lengths"))
+  def longest(self, length: int) -> int:
+    """The longest evaluation."""
+    return max(self.multiples) * length
 
-  def cost(self, shape: Shape) -> float:
-    """Floating-point operations of a training step: 6 a parameter and token, and attention."""
-    width, length = max(shape.widths), max(shape.lengths)
-    tokens = self.settings.batch * length
-    return tokens * self.settings.layers * (72 * width**2 + 12 * width * length)
+  def model(self, shape: Shape, encoding: Any, **how: Any) -> nn.TransformerLM:
+    """A decoder-only model."""
+    return training.transformer(len(self.corpus.vocabulary), shape, encoding, **how)
 
-  def memory(self, shape: Shape) -> float:
-    """Bytes a lane needs: activations of one step, parameters with both Adam moments."""
-    width, length = max(shape.widths), max(shape.lengths)
-    scores = length * width // self.settings.head_dim
-    tokens = self.settings.batch * length
-    activations = 4 * tokens * self.settings.layers * (20 * width + 3 * scores)
-    return activations + 16 * self.settings.layers * 12 * width**2
+  def batch(self, shape: Shape, traced: dict[str, Any], key: jax.Array) -> jax.Array:
+    """Windows int32 ``[batch, length + 1]``."""
+    return data_lib.sample_windows(jnp.asarray(self.train_ids), shape.length, shape.batch_size, key,
+                                   counted=traced["seq_len"])
+
+  def loss(self, shape: Shape, model: Any, batch: jax.Array, traced: dict[str, Any],
+           key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Nats per character."""
+    each = training.token_losses(model, batch, key, dropout=shape.dropout)
+    return training.masked_mean(each, traced["seq_len"]), {}
 
   def compile_seconds(self, shape: Shape) -> float:
-    """Training and five lengths of evaluation: most of what a small group costs."""
-    return 6.0 + 1.2 * len(self.settings.eval_multiples) * len(shape.lengths) ** 0.5
+    """Training and a loop of evaluation, whatever the lengths."""
+    return 6.0 + 0.2 * shape.layers
 
-  def make_train(self, shape: Shape) -> sweeps.Train:
-    """Training of one lane; sizes of the lane come in ``traced``."""
-    s, longest = self.settings, max(shape.lengths)
-    lengths = tuple(sorted({m * n for m in s.eval_multiples for n in shape.lengths}))
-    ids = jnp.asarray(self.train_ids)
+  def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
+    """Loss at each multiple of the lane's training length, and by position in the longest.
 
-    def init(traced, key):
-      del key  # every encoding starts from the same draws, so that seeds pair them
-      keys = jax.random.split(jax.random.key(traced["seed"]), 2)
-      model = self._model(shape, lengths[-1], traced, keys[0])
-      graph, params, rest = nnx.split(model, nnx.Param, ...)
-      return {"graph": graph, "params": params, "rest": rest,
-              "adam": optax.scale_by_adam().init(params)}
-
-    def step(state, traced, index):
-      key = jax.random.fold_in(jax.random.key(traced["seed"]), index + 1)
-      batch = data_lib.sample_windows(ids, longest, s.batch, key, counted=traced["seq_len"])
-      counts = (jnp.arange(longest) < traced["seq_len"]).astype(jnp.float32)
-
-      def loss(params):
-        model = nnx.merge(state["graph"], params, state["rest"])
-        each = token_losses(model, batch, key)
-        return jnp.sum(each * counts[None]) / (s.batch * jnp.sum(counts))
-
-      value, grads = jax.value_and_grad(loss)(state["params"])
-      rate = traced["learning_rate"] * schedule(index, s.steps)
-      params, adam = descend(state["params"], state["adam"], grads, rate)
-      return {**state, "params": params, "adam": adam}, {"loss": value}
-
-    def finish(state, traced):
-      model = nnx.merge(state["graph"], state["params"], state["rest"])
-      return self._evaluate(model, lengths, traced)
-
-    axes = {"loss_by_multiple": ("multiple of the training length", list(s.eval_multiples)),
-            "loss_by_position": ("position", _bin_centres(lengths[-1]))}
-    return sweeps.Train(init, step, s.steps, finish, tokens=s.batch * longest, axes=axes)
-
-  def _model(self, shape: Shape, length: int, traced: dict, key: jax.Array) -> nn.TransformerLM:
-    s, widest, padded = self.settings, max(shape.widths), len(shape.widths) > 1
-    model_key, encoding_key = jax.random.split(key)
-
-    def encoding(d_model):
-      base = {"base": traced["base"]} if "base" in traced else {}
-      sizes = encodings.Sizes(d_model, d_model // s.head_dim, s.head_dim, length,
-                              max(shape.lengths), **base)
-      return encodings.build(shape.encoding, sizes, encoding_key)
-
-    if padded:
-      stacked = width_lib.stack_encodings({w: encoding(w) for w in shape.widths},
-                                          head_dim=s.head_dim)
-      chosen = width_lib.pick_encoding(stacked, shape.widths, traced["d_model"])
-    else:
-      chosen = encoding(widest)
-    return nn.TransformerLM(len(self.corpus.vocabulary), widest, s.layers, head_dim=s.head_dim,
-                            encoding=chosen, active_width=traced["d_model"] if padded else None,
-                            rngs=nnx.Rngs(params=model_key))
-
-  def _evaluate(self, model, lengths, traced) -> dict[str, jax.Array]:
-    """Loss at each multiple of the lane's training length, and per position of the longest."""
-    means, positions = [], None
-    for n in lengths:
-      windows = self.evaluation_windows(n)
-      each = jax.lax.map(functools.partial(_window_losses, model), windows)
-      each = each.reshape(-1, n)
-      means.append(jnp.mean(each))
-      positions = jnp.mean(each, axis=0)
-    wanted = jnp.asarray(self.settings.eval_multiples, jnp.int32) * traced["seq_len"]
-    by_multiple = jnp.stack(means)[jnp.searchsorted(jnp.asarray(lengths, jnp.int32), wanted)]
-    bins = min(POSITION_BINS, lengths[-1])
-    by_position = jnp.mean(positions[:lengths[-1] // bins * bins].reshape(bins, -1), axis=1)
+    Lengths that divide a longer one are evaluated in its loop, several windows side by side in a
+    row as documents of their own: one copy of the model to compile in place of one a length.
+    """
+    lengths = sorted({m * n for m in self.multiples for n in shape.lengths})
+    key = training.evaluation_key(traced)
+    longest = traced["seq_len"] * max(self.multiples)
+    means: dict[int, jax.Array] = {}
+    by_position = jnp.zeros(POSITION_BINS)
+    while len(means) < len(lengths):
+      row = max(n for n in lengths if n not in means)
+      members = [n for n in lengths if n not in means and row % n == 0]
+      rows = [self._rows(n, row) for n in members]
+      items = jax.tree.map(lambda *xs: np.concatenate(xs), *rows)
+      alone = len(members) == 1
+      each = jax.lax.map(lambda item, alone=alone: _row_losses(model, key, *item, alone=alone),
+                         items)
+      each = each.reshape(len(members), -1, row)
+      means |= dict(zip(members, jnp.mean(each, axis=(1, 2)), strict=True))
+      for i, n in enumerate(members):
+        if any(n == self.longest(one) for one in shape.lengths):
+          found = position_bins(jnp.mean(each[i].reshape(-1, n), axis=0))
+          by_position = jnp.where(longest == n, found, by_position)
+    wanted = jnp.asarray(self.multiples, jnp.int32) * traced["seq_len"]
+    found = jnp.stack([means[n] for n in lengths])
+    by_multiple = found[jnp.searchsorted(jnp.asarray(lengths, jnp.int32), wanted)]
     return {"loss": by_multiple[0], "loss_by_multiple": by_multiple,
             "loss_by_position": by_position}
 
-  def evaluation_windows(self, length: int) -> np.ndarray:
-    """int32 ``[batches, windows, length + 1]``, cut from the same stretches for every length.
+  def _rows(self, length: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Windows of a length, side by side in rows: (tokens, targets, segments).
 
-    Lengths that divide a stretch predict exactly the same characters; others lack its end.
+    Tokens and targets are int32 ``[batches, rows, row]``, segments ``[batches, row]``.
     """
-    each = self.settings.stretch // length
-    windows = data_lib.evaluation_windows(self.corpus.valid, length, STRETCHES * each,
-                                          block=each * length)
-    count = len(windows)
+    windows = self.evaluation_windows(length)
+    count = windows.size // (length + 1) * length // row
     at_once = max(d for d in range(1, count + 1)
-                  if count % d == 0 and (d == 1 or d * length <= EVALUATED_TOKENS_AT_ONCE))
-    return windows.reshape(count // at_once, at_once, length + 1)
+                  if count % d == 0 and (d == 1 or d * row <= EVALUATED_TOKENS_AT_ONCE))
+    fold = lambda x: x.reshape(count // at_once, at_once, row)
+    segments = np.arange(row, dtype=np.int32) // length
+    return (fold(windows[..., :-1]), fold(windows[..., 1:]),
+            np.broadcast_to(segments, (count // at_once, row)))
+
+  def evaluation_windows(self, length: int) -> np.ndarray:
+    """int32 ``[windows, length + 1]`` that predict the same characters for every length.
+
+    Raises:
+      ValueError: the length does not divide a stretch.
+    """
+    stretch, rest = divmod(self.eval_characters, STRETCHES)
+    if rest or stretch % length:
+      raise value_error("eval_characters", self.eval_characters, f"a multiple of {STRETCHES} x "
+                        f"{length}, so that the length {length} predicts all of them",
+                        f"Use {stretch_of([length], self.eval_characters) * STRETCHES}")
+    count = STRETCHES * stretch // length
+    return data_lib.evaluation_windows(self.corpus.valid, length, count, block=stretch)
 
 
-def _bin_centres(length: int) -> list[float]:
-  bins = min(POSITION_BINS, length)
-  size = length // bins
-  return [i * size + (size - 1) / 2 for i in range(bins)]
+def stretch_of(lengths: Sequence[int], characters: int) -> int:
+  """The stretch nearest to ``characters / STRETCHES`` that all lengths divide.
+
+  Example:
+    >>> stretch_of([20, 24], 1000)
+    120
+  """
+  common = math.lcm(*lengths)
+  return max(round(characters / STRETCHES / common), 1) * common
 
 
-def _window_losses(model, windows):
-  return token_losses(model, windows, jax.random.key(0))
+def position_bins(losses: jax.Array) -> jax.Array:
+  """Means over equal parts of ``[n]``: ``[POSITION_BINS]``, position p in bin floor(p bins / n).
+
+  A bin of a sequence with fewer positions than bins has the loss of the position that it is in.
+  """
+  n = losses.shape[0]
+  edges = [-(-i * n // POSITION_BINS) for i in range(POSITION_BINS + 1)]  # first position of a bin
+  member = np.zeros((POSITION_BINS, n), np.float32)
+  for i, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    start = start if stop > start else i * n // POSITION_BINS
+    stop = max(stop, start + 1)
+    member[i, start:stop] = 1 / (stop - start)
+  return jnp.sum(jnp.asarray(member) * losses[None], axis=1)
 
 
-def token_losses(model, windows: jax.Array, key: jax.Array) -> jax.Array:
-  """Cross-entropy in nats of each next token: windows int32 ``[B, T + 1]``, result ``[B, T]``."""
-  logits = model(windows[:, :-1], rngs=nnx.Rngs(positions=key))
-  return optax.softmax_cross_entropy_with_integer_labels(
-      logits.astype(jnp.float32), windows[:, 1:])
-
-
-def schedule(index: jax.Array, steps: int) -> jax.Array:
-  """Linear warm-up over the first 5 percent, then a cosine to zero: a factor in [0, 1]."""
-  warm = max(steps // 20, 1)
-  at = index.astype(jnp.float32)
-  up = (at + 1) / warm
-  down = 0.5 * (1 + jnp.cos(np.float32(np.pi) * (at - warm) / max(steps - warm, 1)))
-  return jnp.where(at < warm, up, down)
-
-
-def descend(params, adam, grads, rate, *, clip: float = 1.0):
-  """One Adam step of a lane, gradients clipped by their global norm inside the lane."""
-  norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
-  factor = jnp.minimum(1.0, clip / jnp.maximum(norm, 1e-9))
-  grads = jax.tree.map(lambda g: g * factor, grads)
-  with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an int32 step count
-    updates, adam = optax.scale_by_adam().update(grads, adam, params)
-  return jax.tree.map(lambda p, u: p - rate * u, params, updates), adam
+def _row_losses(model: Any, key: jax.Array, tokens: jax.Array, targets: jax.Array,
+                segments: jax.Array, *, alone: bool) -> jax.Array:
+  """Nats of each target ``[rows, T]``; rows of one window each need no segments."""
+  how: dict[str, Any] = {}
+  if not alone:
+    how = {"positions": positions.from_segments(segments),
+           "segments": jnp.broadcast_to(segments, tokens.shape)}
+  logits = model(tokens, rngs=nnx.Rngs(positions=key), **how)
+  return optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), targets)

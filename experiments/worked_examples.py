@@ -11,18 +11,18 @@ Prints a 5 x 8 sinusoidal table, attention among three tokens, the 768 x 512 tab
 
 import dataclasses
 import pathlib
+from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl import flags as absl_flags
 from flax import nnx
 
 import posenc_jax as px
-from experiments import flags
+from experiments import script
+from experiments.fields import Check, Faults, option
 from posenc_jax import nn
-from posenc_jax._errors import explain_fault
 
 PICTURE = "sinusoidal_768x512.png"
 EMBEDDINGS = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]], np.float32)
@@ -36,13 +36,14 @@ PHRASE = 16
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """Settings of the run; sizes and rate of the training are the source's."""
+  """Settings of the run; sizes and rate of the training are the source's, so they are no flags."""
 
-  out: str | None = "runs/worked_examples"
-  epochs: int = 10
-  texts: int = 3200
-  batch_size: int = 64
-  seed: int = 0
+  out: str | None = option("runs/worked_examples", "directory of the picture; None in a notebook "
+                           "for none")
+  epochs: int = option(10, "passes over the texts", low=1)
+  texts: int = option(3200, "texts to train on", low=1)
+  batch_size: int = option(64, "texts a step", low=1)
+  seed: int = option(0, "of parameters, texts and their order", low=0, high=2**31 - 1)
   vocabulary: int = 10_000
   d_model: int = 64
   num_heads: int = 2
@@ -50,17 +51,20 @@ class Config:
   learning_rate: float = 1e-3
   dropout: float = 0.1
 
-  def faults(self) -> list[str]:
+  def faults(self, bad: Collection[str] = ()) -> list[str]:
     """Everything that is wrong, each line naming its flag."""
-    found = []
-    if self.texts < self.batch_size:
-      found.append(explain_fault(
-        "--texts", self.texts, f"at least one batch of --batch_size={self.batch_size}",
-        "Raise it or make batches smaller"))
-    if self.out is not None and pathlib.Path(self.out).is_file():
-      found.append(explain_fault("--out", f"{self.out}, which is a file", "a directory",
-                                 "Name another"))
-    return found
+    found = Check(self, bad)
+    if found.sound("texts", "batch_size") and self.texts < self.batch_size:
+      found.add("texts", self.texts, f"at least one batch of --batch_size={self.batch_size}",
+                "Raise it or make batches smaller")
+    if found.sound("out") and self.out is not None and _below_a_file(pathlib.Path(self.out)):
+      found.add("out", f"{self.out}, which is a file or below one", "a directory", "Name another")
+    return found.faults
+
+
+def _below_a_file(path: pathlib.Path) -> bool:
+  there = next((p for p in (path, *path.parents) if p.exists()), None)
+  return there is not None and not there.is_dir()
 
 
 def small_table() -> np.ndarray:
@@ -85,19 +89,16 @@ def large_table(out: str | None) -> np.ndarray:
   """The sinusoidal table of 768 positions and 512 columns; its picture goes into ``out``."""
   table = np.asarray(px.sinusoidal(jnp.arange(768), 512))
   if out is not None:
-    import matplotlib
+    from matplotlib.figure import Figure  # never pyplot, which would change a notebook's backend
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
     picture = axes.imshow(table, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
     axes.set(xlabel="column", ylabel="position", title="sinusoidal(arange(768), 512)")
     figure.colorbar(picture)
     directory = pathlib.Path(out)
     directory.mkdir(parents=True, exist_ok=True)
     figure.savefig(directory / PICTURE, dpi=110)
-    pyplot.close(figure)
   return table
 
 
@@ -173,7 +174,13 @@ def run(config: Config, tell=lambda epoch, loss, held_out: None) -> dict:
 
   Returns:
     ``small_table``, ``three_tokens``, ``large_table`` and ``training``.
+
+  Raises:
+    Faults: the config does not make sense.
   """
+  faults = config.faults()
+  if faults:
+    raise Faults(faults)
   return {"small_table": small_table(), "three_tokens": three_tokens(),
           "large_table": large_table(config.out), "training": train(config, tell)}
 
@@ -193,7 +200,7 @@ def main(config: Config) -> int:
         "\n  weights\n", _rows(attention["weights"]), "\n  output\n", _rows(attention["output"]),
         sep="\n")
   table = large_table(config.out)
-  where = "no picture, as --out is empty" if config.out is None else f"{config.out}/{PICTURE}"
+  where = "no picture, as out is None" if config.out is None else f"{config.out}/{PICTURE}"
   print(f"\n3. sinusoidal(arange(768), 512): {where}; its last row begins\n")
   print(_rows(table[-1:, :8]))
   print(f"\n4. Training: vocabulary {config.vocabulary}, d_model {config.d_model}, "
@@ -211,21 +218,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-  _DEFAULT = Config()
-  absl_flags.DEFINE_string("out", _DEFAULT.out, "directory of the picture; empty for none")
-  absl_flags.DEFINE_integer("epochs", _DEFAULT.epochs, "passes over the texts", lower_bound=1)
-  absl_flags.DEFINE_integer("texts", _DEFAULT.texts, "texts to train on", lower_bound=1)
-  absl_flags.DEFINE_integer("batch_size", _DEFAULT.batch_size, "texts a step", lower_bound=1)
-  absl_flags.DEFINE_integer("seed", _DEFAULT.seed, "of parameters, texts and their order",
-                            lower_bound=0)
-
-  def build() -> Config:
-    """The config of the parsed flags, checked."""
-    names = ("out", "epochs", "texts", "batch_size", "seed")
-    values = {name: absl_flags.FLAGS[name].value for name in names}
-    config = Config(**{**values, "out": values["out"] or None})
-    if config.faults():
-      raise flags.Faults(config.faults())
-    return config
-
-  flags.start(build, main)
+  script.start(Config, main, __doc__)

@@ -15,6 +15,7 @@ import jax
 
 import posenc_jax as px
 from posenc_jax.methods import biases, content, inputs, positions, rotations, softmax
+from posenc_jax.methods.maker import Maker as Maker
 from posenc_jax.methods.rotations import three_axes as three_axes
 from posenc_jax.methods.row import Build as Build
 from posenc_jax.methods.row import Method as Method

@@ -3,6 +3,7 @@
 """Rows of encodings that add a function of positions to the scores."""
 
 import posenc_jax as px
+from posenc_jax.methods.maker import Maker
 from posenc_jax.methods.row import Method
 from posenc_jax.testing import Case
 
@@ -11,13 +12,13 @@ METHODS = (
     "ALiBi (2021)", "biases.alibi", "Alibi", "scores", {
       "alibi_slopes": ("heads", "``[N]``"),
       "alibi_bias": ("distance, slopes", "bias ``[N, ...]``")},
-    builds={"alibi": lambda s, key: px.Alibi(s.heads)}),
+    builds={"alibi": Maker(px.Alibi, {"num_heads": "heads"})}),
   Method(
     "relative, T5's buckets", "biases.t5", "T5Bias", "scores", {
       "t5_bucket": ("relative_position (key - query)", "buckets"),
       "t5_bias": ("distance, table", "bias ``[N, ...]``")},
     {"t5_thresholds": ("buckets, distance", "first distances")},
-    {"t5": lambda s, key: px.T5Bias.init(key, s.heads)},
+    {"t5": Maker(px.T5Bias.init, {"num_heads": "heads"})},
     {"t5": lambda key: Case(
       px.T5Bias.init(key, 4, num_buckets=8, max_distance=16, stddev=1.0))}),
   Method(
@@ -27,6 +28,7 @@ METHODS = (
   Method(
     "FIRE (2023)", "biases.fire", "Fire", "scores",
     {"fire_bias": ("query and key positions, weights", "bias ``[..., N, T, S]``")},
-    builds={"fire": lambda s, key: px.Fire.init(key, s.heads, threshold=s.train_length / 4)},
+    builds={"fire": Maker(px.Fire.init, {"num_heads": "heads"},
+                          {"threshold": lambda s: s.train_length / 4})},
     cases={"fire": lambda key: Case(px.Fire.init(key, 4, threshold=4.0))}),
 )

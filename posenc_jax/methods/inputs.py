@@ -3,6 +3,7 @@
 """Rows of encodings that are added to the embeddings."""
 
 import posenc_jax as px
+from posenc_jax.methods.maker import Maker
 from posenc_jax.methods.row import Method
 from posenc_jax.testing import Case
 
@@ -11,7 +12,7 @@ METHODS = (
     "sinusoidal (Vaswani 2017), both layouts and divisors", "inputs.sinusoidal", "Sinusoidal",
     "embeddings", {"sinusoidal": ("positions", "``[..., d_model]``")},
     {"sinusoidal_frequencies": ("d_model, base", "frequencies")},
-    {"sinusoidal": lambda s, key: px.Sinusoidal(s.d_model, base=s.base)}),
+    {"sinusoidal": Maker(px.Sinusoidal, {"d_model": "d_model"}, {"base": lambda s: s.base})}),
   Method(
     "three formulas from tutorials, as they stand, with what each costs", "inputs.sinusoidal", "",
     "embeddings", {
@@ -22,6 +23,7 @@ METHODS = (
     "learned absolute", "inputs.learned", "Learned", "embeddings",
     {"lookup": ("table, positions", "``[..., D]``")},
     # As large as a token's embedding: from 0.02, as in BERT, short runs hardly learn the table.
-    builds={"learned": lambda s, key: px.Learned.init(key, s.length, s.d_model, stddev=0.5)},
+    builds={"learned": Maker(px.Learned.init, {"length": "length", "d_model": "d_model"},
+                             {"stddev": lambda s: 0.5})},
     cases={"learned": lambda key: Case(px.Learned.init(key, 8, 16), far=False)}),
 )

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 import posenc_jax as px
+from posenc_jax.methods.maker import Maker
 from posenc_jax.methods.row import Method
 from posenc_jax.testing import Case
 
@@ -22,6 +23,11 @@ def three_axes(p: Any) -> jax.Array:
   return jnp.stack([p, p + p % 5, p - p % 4], -1)
 
 
+def _vo_rotary(dim, base=10_000.0, pairing="half"):
+  return px.chain(px.Rotary(dim, base=base, pairing=pairing),
+                  px.VORotary(dim, base=base, pairing=pairing))
+
+
 _ANGLES = "q or k, its positions, frequencies"
 
 METHODS = (
@@ -30,7 +36,7 @@ METHODS = (
       "rotary_frequencies": ("dim, base", "frequencies"),
       "rotate": (_ANGLES, "q or k"),
       "rotate_by": ("q or k, cosines, sines", "q or k")},
-    builds={"rotary": lambda s, key: px.Rotary(s.head_dim, base=s.base)}),
+    builds={"rotary": Maker(px.Rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})}),
   Method(
     "longer contexts: NTK, YaRN, Llama 3, LongRoPE, proportional", "rotations.rope_scaling", "",
     "frequencies", more={
@@ -45,8 +51,7 @@ METHODS = (
   Method(
     "VO-RoPE", "rotations.vo_rotary", "VORotary", "values, output",
     {"unrotate": ("outputs, query positions, frequencies", "outputs")},
-    builds={"vo-rotary": lambda s, key: px.chain(
-      px.Rotary(s.head_dim, base=s.base), px.VORotary(s.head_dim, base=s.base))},
+    builds={"vo-rotary": Maker(_vo_rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})},
     cases={"vo-rotary": lambda key: Case(px.VORotary(8))}),
   Method(
     "M-RoPE, three axes (Qwen2-VL, Qwen3-VL)", "rotations.m_rotary", "MRotary", "q, k", {
@@ -58,6 +63,7 @@ METHODS = (
     "PoPE, polar (2025)", "rotations.pope", "Pope", "q, k", {
       "polar_magnitudes": ("q or k", "magnitudes"),
       "polar_expand": ("magnitudes, their positions, frequencies", "q or k, ``[..., 2H]``")},
-    builds={"pope": lambda s, key: px.Pope.init(key, s.heads, s.head_dim, base=s.base)},
+    builds={"pope": Maker(px.Pope.init, {"num_heads": "heads", "head_dim": "head_dim"},
+                          {"base": lambda s: s.base})},
     cases={"pope": lambda key: Case(px.Pope.init(key, 4, 8, uniform=True))}),
 )

@@ -31,7 +31,7 @@ class Sizes:
   base: Any = 10_000.0
 
 
-Build = Callable[[Sizes, jax.Array], Encoding]
+Build = Callable[..., Encoding]  # (sizes, key, **settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Method:
     functions: name to (what goes in, what comes out), exported by ``posenc_jax`` and
       ``posenc_jax.functions``.
     more: the same of functions that only ``posenc_jax.functions`` exports.
-    builds: name in experiments to ``(sizes, key) -> encoding``.
+    builds: name in experiments to ``(sizes, key, **settings) -> encoding``, such as a ``Maker``.
     cases: name in the contract to ``key -> Case``; None takes ``builds`` at the contract's sizes.
     catalogue: its row in ``docs/design.md``, if that has another name than the title.
     arxiv: the paper's id, for a row that ``docs/design.md`` does not have yet.

@@ -36,7 +36,7 @@ class Block(nnx.Module):
   def __init__(self, settings: Settings, *, causal: bool, cross: bool = False,
                active_width=None, rngs: nnx.Rngs):
     s, active = settings, settings.active(active_width)
-    self.pre, self.rate = s.norm == "pre", s.dropout
+    self.pre, self.rate = s.norm == "pre", layers_lib.hold_rate(s.dropout)
     shared: dict[str, Any] = dict(
         head_dim=s.head_dim, kv_heads=s.kv_heads, scale=s.scale, dtype=s.dtype,
         param_dtype=s.param_dtype, implementation=s.implementation, active_width=active_width,
@@ -97,7 +97,7 @@ class Stack(nnx.Module):
                active_width=None, rngs: nnx.Rngs):
     count = settings.num_layers
     active = settings.active(active_width)
-    self.rate, self.d_model = settings.dropout, settings.d_model
+    self.rate, self.d_model = layers_lib.hold_rate(settings.dropout), settings.d_model
     self.active_width = None if active_width is None else Hyper(
         jnp.asarray(active_width, jnp.int32))
     self.layers = module_list([

@@ -3,6 +3,7 @@
 """The small parts of a Transformer besides attention: embedding, norm, feed-forward, dropout."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from flax import nnx
 
 from posenc_jax import _align, _errors, _numerics
 from posenc_jax.nn import width as width_lib
+from posenc_jax.nn.held import Hyper
 from posenc_jax.nn.settings import ACTIVATIONS, Active, Settings
 
 
@@ -50,12 +52,12 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, *, count=None,
   return (y + bias.reshape(lead + bias.shape).astype(acc)).astype(x.dtype)
 
 
-def dropout(x: jax.Array, rate: float, key: jax.Array) -> jax.Array:
+def dropout(x: jax.Array, rate: Any, key: jax.Array) -> jax.Array:
   """Zeroes a share ``rate`` of x and divides the rest by 1 - rate.
 
   Args:
     x: any array.
-    rate: in [0, 1).
+    rate: in [0, 1), may be traced.
     key: a PRNG key.
 
   Returns:
@@ -65,13 +67,20 @@ def dropout(x: jax.Array, rate: float, key: jax.Array) -> jax.Array:
     >>> sorted(set(dropout(jnp.ones(64), 0.5, jax.random.key(0)).tolist()))
     [0.0, 2.0]
   """
-  return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate),
-                   jnp.zeros((), x.dtype))
+  kept = 1 - rate
+  scale = kept if isinstance(kept, int | float) else kept.astype(x.dtype)
+  return jnp.where(jax.random.bernoulli(key, kept, x.shape), x / scale, jnp.zeros((), x.dtype))
 
 
-def maybe_dropout(x: jax.Array, rate: float, deterministic: bool, rngs: nnx.Rngs | None):
+def hold_rate(rate: Any) -> Any:
+  """A rate as a module keeps it: a number as it is, a traced one as a variable."""
+  return rate if isinstance(rate, int | float) else Hyper(jnp.asarray(rate, jnp.float32))
+
+
+def maybe_dropout(x: jax.Array, rate: Any, deterministic: bool, rngs: nnx.Rngs | None):
   """``dropout`` with a key of the stream ``dropout``, unless deterministic or the rate is 0."""
-  if deterministic or not rate:
+  rate = rate[...] if isinstance(rate, Hyper) else rate
+  if deterministic or (_numerics.known(rate) is not None and not rate):
     return x
   if rngs is None:
     raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False",

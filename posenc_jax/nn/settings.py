@@ -40,7 +40,8 @@ class Settings:
     d_ff: hidden units of the feed-forward; None takes 4 D.
     norm: "pre" (norms inside the residual branches and at the end) or "post" (Vaswani et al. 2017).
     activation: of the feed-forward: "gelu" (its tanh form), "relu" (as Vaswani et al.) or "silu".
-    dropout: rate on the embeddings' sum and on every residual branch (Vaswani et al., section 5.4).
+    dropout: rate on the embeddings' sum and on every residual branch (Vaswani et al., section 5.4);
+      may be traced.
     window: None, w or (left, right): as in ``attend``, in every self-attention.
     scale: multiplies q k^T; None is 1 / sqrt(H) (T5 uses 1.0).
     implementation: as in ``attend``.
@@ -66,7 +67,7 @@ class Settings:
   d_ff: int = None  # type: ignore[assignment]
   norm: str = "pre"
   activation: str = "gelu"
-  dropout: float = 0.0
+  dropout: Any = 0.0
   window: int | tuple[int, int] | None = None
   scale: float | None = None
   implementation: str = "auto"
@@ -80,7 +81,7 @@ class Settings:
     _errors.check_choice("norm", self.norm, NORMS)
     _errors.check_choice("activation", self.activation, tuple(ACTIVATIONS))
     _errors.check_choice("implementation", self.implementation, IMPLEMENTATIONS)
-    if not 0 <= self.dropout < 1:
+    if _numerics.known(self.dropout) is not None and not 0 <= self.dropout < 1:
       raise _errors.value_error("dropout", self.dropout, "a rate in [0, 1)",
                                 "Vaswani et al. use 0.1")
     dtype, param_dtype = resolve_dtypes(self.dtype, self.param_dtype)

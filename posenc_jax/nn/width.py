@@ -9,11 +9,10 @@ embeddings divide by active counts, and surplus heads, hidden units and columns 
 training, as their gradients are zero. The active width may be traced, so models of several widths
 train in one vmap.
 
-An element of a draw depends on the key and on its own indices, not on the shape, so the active
-block of the wide model holds the very numbers that the narrow model draws.
+The active block of the wide model holds the very numbers that the narrow model draws: see
+``draws``.
 """
 
-import functools
 import math
 from typing import Any
 
@@ -24,61 +23,9 @@ import numpy as np
 from posenc_jax import _errors, _numerics
 from posenc_jax.attention import attend
 from posenc_jax.base import MODEL_HOOKS, WHOLE_ROWS, Encoding
-
-
-def draw(key: jax.Array, shape: tuple[int, ...], *, scale: Any = 1.0, active=None, rows: int = 1,
-         dtype=jnp.float32) -> jax.Array:
-  """scale * N(0, 1) for each element, zero outside the active block.
-
-  Args:
-    key: a PRNG key.
-    shape: of the whole array.
-    scale: a number, may be traced.
-    active: None, or for each axis None or the (traced) number of active indices.
-    rows: how many leading axes number the rows; each row is drawn from its own key. A narrow array
-      begins a wide one if only the first axis of the rows and the first of the columns differ.
-    dtype: of the result; the draws are float32.
-
-  Returns:
-    ``shape``.
-
-  Example:
-    >>> wide = draw(jax.random.key(0), (4, 6), active=(2, 3))
-    >>> bool((wide[:2, :3] == draw(jax.random.key(0), (2, 3))).all()), float(abs(wide[2:]).sum())
-    (True, 0.0)
-  """
-  return keep((_rows_of_normals(key, shape, rows) * scale).astype(dtype), active)
-
-
-# Compiled as one: outside of jit, drawing a model would otherwise be hundreds of small programs.
-@functools.partial(jax.jit, static_argnames=("shape", "rows"))
-def _rows_of_normals(key, shape, rows):
-  size = math.prod(shape[rows:])
-  # A row of n numbers begins a row of more than n: JAX's generator numbers them by their index.
-  row = lambda i: jax.random.normal(jax.random.fold_in(key, i), (size,), jnp.float32)
-  return jax.vmap(row)(jnp.arange(math.prod(shape[:rows]), dtype=jnp.uint32)).reshape(shape)
-
-
-def keep(x: jax.Array, active) -> jax.Array:
-  """x where every index is below the active count of its axis, zero elsewhere.
-
-  Args:
-    x: any array.
-    active: None, or for each axis of x None or the (traced) number of active indices.
-
-  Returns:
-    Like x.
-
-  Example:
-    >>> keep(jnp.ones(3), (jnp.int32(2),)).tolist()
-    [1.0, 1.0, 0.0]
-  """
-  for axis, count in enumerate(active or ()):
-    if count is None or (isinstance(count, int) and count == x.shape[axis]):
-      continue
-    index = jax.lax.broadcasted_iota(jnp.int32, x.shape, axis)
-    x = jnp.where(index < count, x, jnp.zeros((), x.dtype))
-  return x
+from posenc_jax.nn.draws import draw as draw
+from posenc_jax.nn.draws import keep as keep
+from posenc_jax.nn.draws import together as together
 
 
 def stack_encodings(encodings: dict[int, Any], *, head_dim: int | None = None) -> Any:
@@ -90,16 +37,16 @@ def stack_encodings(encodings: dict[int, Any], *, head_dim: int | None = None) -
     encodings: for each active width what a model of that ``d_model`` would be given: an encoding,
       None, or a list with one entry a layer. ``{32: Sinusoidal(32), 64: Sinusoidal(64)}``.
     head_dim: H, needed for encodings that see all heads at once (``scores``, ``weights``,
-      ``value_bias``, ``visible``), to check that what they do to the first heads does not depend on
-      how many follow.
+      ``value_bias``, ``visible``, a ``bias`` of q and k), to check that what they do to the first
+      heads does not depend on how many follow.
 
   Returns:
     The widest of them with leaves ``[number of widths, ...]``, in ascending order of widths.
 
   Raises:
     ValueError: no encodings; encodings of different kinds; one that does otherwise to the first
-      columns and heads when more follow (``Sinusoidal(layout="halves")``, ``Dape`` with an inner
-      bias); a missing head_dim.
+      columns and heads when more follow (``Sinusoidal(layout="halves")``, ``TransformerXL``,
+      ``Dape`` with an inner bias); a missing head_dim.
 
   Example:
     >>> import posenc_jax as px
@@ -185,9 +132,11 @@ def _check_prefix(narrow: Encoding, widest: Encoding, width: int, d_model: int, 
   """Raises unless the padded encoding does to the first columns and heads what the narrow one does.
 
   Only hooks that see all columns or all heads at once can depend on how many there are: those that
-  act on embeddings or on a layer's input, on whole rows of scores, or on visibility.
+  act on embeddings or on a layer's input, on whole rows of scores, or on visibility, and a bias of
+  q and k, which may be made of as many columns as the model has (Transformer-XL).
   """
-  sees_heads = any(narrow.has(hook) for hook in (*WHOLE_ROWS, "visible"))
+  sees_heads = any(narrow.has(hook) for hook in (*WHOLE_ROWS, "visible")) or (
+      narrow.has("bias") and not narrow.has("distance_bias"))
   if not sees_heads and not any(narrow.has(hook) for hook in ("inputs", "layer")):
     return
   if sees_heads and head_dim is None:
@@ -210,8 +159,13 @@ def _check_prefix(narrow: Encoding, widest: Encoding, width: int, d_model: int, 
 def _with_known_floats(encoding: Encoding) -> Encoding:
   """The encoding with random floats, as learned leaves may be known inside a trace alone."""
   rng = np.random.default_rng(0)
-  return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype)
-                      if _numerics.is_float(x) else x, encoding)
+
+  def known(x):
+    if not _numerics.is_float(x) or (x.ndim == 0 and _numerics.known(x) is not None):
+      return x
+    return (rng.normal(size=x.shape) if x.ndim else np.asarray(1.5)).astype(x.dtype)
+
+  return jax.tree.map(known, encoding)
 
 
 def _effect(encoding: Encoding, width: int, d_model: int, head_dim) -> list[np.ndarray]:

@@ -103,7 +103,7 @@ def test_chinese_text_survives_the_round_trip(text_file):
 
 def test_rare_characters_share_the_unknown_id(text_file):
   path = text_file(CHINESE * 12)
-  corpus = data.load_text(data_file=path, max_vocabulary=9)
+  corpus = data.load_text(data_file=path, max_vocabulary=9, most_unknown=1)
   train = (CHINESE * 12)[: len(corpus.train)]
   # Count with a plain loop; ties go to the lower code point.
   counts = {}
@@ -117,12 +117,12 @@ def test_rare_characters_share_the_unknown_id(text_file):
 
 
 def test_equally_frequent_characters_are_taken_in_code_point_order(text_file):
-  corpus = data.load_text(data_file=text_file("dbca" * 20), max_vocabulary=3)
+  corpus = data.load_text(data_file=text_file("dbca" * 20), max_vocabulary=3, most_unknown=1)
   assert corpus.vocabulary == (data.UNKNOWN, "a", "b")
 
 
 def test_replacement_character_is_the_unknown_id(text_file):
-  corpus = data.load_text(data_file=text_file((data.UNKNOWN + "a") * 50))
+  corpus = data.load_text(data_file=text_file((data.UNKNOWN + "a") * 50), most_unknown=1)
   assert corpus.vocabulary == (data.UNKNOWN, "a")
   assert corpus.train.tolist() == [0, 1] * 45
 
@@ -135,9 +135,22 @@ def test_shortest_file_for_a_window(text_file):
 
 
 def test_character_only_in_the_evaluation_part_is_unknown(text_file):
-  corpus = data.load_text(data_file=text_file("ab" * 45 + "abababab€𝄞"))
+  path = text_file("ab" * 45 + "abababab€𝄞")
+  corpus = data.load_text(data_file=path, most_unknown=1)
   assert corpus.vocabulary == (data.UNKNOWN, "a", "b")
   assert corpus.valid.tolist() == [1, 2, 1, 2, 1, 2, 1, 2, 0, 0]
+
+
+def test_a_text_that_is_mostly_unknown_is_refused(text_file):
+  """Of the evaluation part: the share is recorded, warned of, and refused from a bound on."""
+  known, other = "ab" * 450, "abcdefghij" * 10
+  few = data.load_text(data_file=text_file(known + "ab" * 48 + "abcd"))
+  assert few.unknown == 0.02
+  with pytest.warns(UserWarning, match="evaluation part 10% are characters .* not among the 2"):
+    some = data.load_text(data_file=text_file(known + "ab" * 45 + other[:10] + "cd"))
+  assert some.unknown == pytest.approx(0.1, abs=0.01)
+  with pytest.raises(ValueError, match="evaluation part 80% .* wanted at most 25%"):
+    data.load_text(data_file=text_file(known + other))
 
 
 def test_characters_beyond_the_first_plane(text_file):

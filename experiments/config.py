@@ -1,0 +1,223 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The Config of scripts that train a task with encodings: fields, faults, the grid, the run."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, ClassVar, Self
+
+import jax
+
+from experiments import encodings, fields, training, vary
+from experiments.encodings import Sizes, Spec
+from experiments.fields import Check, Faults, option
+from posenc_jax import sweeps
+from posenc_jax._errors import explain_fault
+
+# Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
+NUMBERS = ("layers", "head_dim", "batch_size", "steps", "learning_rate", "warmup", "clip",
+           "weight_decay", "beta1", "beta2", "epsilon", "dropout")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+  """Models, encodings and optimizer of a task; every field with a text is a flag of that name.
+
+  Lists are axes of the grid. A script adds fields and ``task``.
+
+  Attributes:
+    options: of the sweep, each a flag as well.
+  """
+
+  PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
+
+  encodings: tuple[str, ...] = option(
+    ("sinusoidal", "learned", "rotary", "alibi", "t5", "none"),
+    "encodings, of: " + ", ".join(encodings.ENCODINGS) + "; a+b chains two, t5(num_buckets=16) has "
+    "settings, my_file.py:Kerple is your own")
+  vary: tuple[str, ...] = option(
+    (), "settings of encodings as axes, as in fire.threshold=8,16,32", empty=True, repeats=True)
+  d_model: tuple[int, ...] = option((32, 64), "model widths, multiples of --head_dim", low=1)
+  seq_len: tuple[int, ...] = option((32, 64), "training lengths, in tokens", low=1)
+  seeds: tuple[int, ...] = option((0, 1, 2), "seeds of parameters and batches", low=0,
+                                  high=2**31 - 1)
+  learning_rate: tuple[float, ...] = option((3e-3,), "peak learning rates of Adam", low=1e-9,
+                                            high=10)
+  base: tuple[float, ...] = option(
+    (), "bases of the frequencies of encodings that have some; none: 10000", low=1, high=1e30,
+    empty=True)
+  layers: tuple[int, ...] = option((2,), "numbers of layers", low=1, high=1000)
+  head_dim: tuple[int, ...] = option((16,), "dims of a head", low=1)
+  batch_size: tuple[int, ...] = option((16,), "sequences a step", low=1, high=2**20)
+  steps: tuple[int, ...] = option((240,), "training steps", low=1)
+  warmup: tuple[float, ...] = option((0.05,), "share of the steps in which the rate rises", low=0,
+                                     high=1)
+  clip: tuple[float, ...] = option((1.0,), "largest norm of the gradients; 0: any", low=0)
+  weight_decay: tuple[float, ...] = option(
+    (0.0,), "AdamW's, of parameters with two axes or more", low=0, high=10)
+  beta1: tuple[float, ...] = option((0.9,), "Adam's, of the mean", low=0, high=1, below=True)
+  beta2: tuple[float, ...] = option((0.999,), "Adam's, of the square", low=0, high=1, below=True)
+  epsilon: tuple[float, ...] = option((1e-8,), "Adam's, beside the root", low=0, high=1)
+  dropout: tuple[float, ...] = option((0.0,), "rates of dropout", low=0, high=1, below=True)
+  out: str | None = option("runs/training", "run directory; a second run finishes the first")
+  dry_run: bool = option(False, "print the plan and stop")
+  options: sweeps.Options = sweeps.Options()
+
+  def __post_init__(self):
+    if isinstance(self.vary, dict):
+      object.__setattr__(self, "vary", tuple(
+        f"{name}={','.join(map(str, values))}" for name, values in self.vary.items()))
+    for name in NUMBERS:  # one number is a list of one
+      if isinstance(getattr(self, name), int | float) and not isinstance(getattr(self, name), bool):
+        object.__setattr__(self, name, (getattr(self, name),))
+    fields.tuples(self)
+
+  @classmethod
+  def preset(cls, name: str, **changes: Any) -> Self:
+    """The config of ``--preset=name``, some fields changed."""
+    return cls(**{**cls.PRESETS[name], **changes})
+
+  def task(self) -> training.Task:
+    """What is trained."""
+    raise NotImplementedError
+
+  def specs(self) -> list[Spec]:
+    """What the encodings are."""
+    return [encodings.parse(text) for text in self.encodings]
+
+  def check(self, bad: Collection[str] = ()) -> Check:
+    """Everything that is wrong, values first; a script adds to it."""
+    found = Check(self, bad)
+    if found.sound("d_model", "head_dim"):
+      for head_dim in self.head_dim:
+        for width in self.d_model:
+          if width % head_dim:
+            found.add("d_model", width, f"a multiple of --head_dim={head_dim}",
+                      f"Use {max(width // head_dim, 1) * head_dim}")
+    if found.sound("encodings"):
+      specs = list(self._parsed(found))
+      if found.sound("d_model", "head_dim", "seq_len"):
+        self._check_built(specs, self._check_vary(specs, found), found)
+    return found
+
+  def faults(self, bad: Collection[str] = ()) -> list[str]:
+    """Everything that is wrong, each line naming its flag."""
+    return self.check(bad).faults
+
+  def _parsed(self, found: Check) -> Iterator[Spec]:
+    seen = set()
+    for text in self.encodings:
+      try:
+        spec = encodings.parse(text)
+      except ValueError as error:
+        found.bad.add("encodings")
+        found.faults.append(str(error))
+        continue
+      if spec.label in seen:
+        found.add("encodings", f"{text!r}, which is there already", "each encoding once",
+                  "Drop the repeats")
+      seen.add(spec.label)
+      yield spec
+
+  def _some(self) -> Sizes:
+    head_dim, width = self.head_dim[0], self.d_model[0]
+    return Sizes(width, width // head_dim, head_dim, self.seq_len[0], self.seq_len[0])
+
+  def _check_vary(self, specs: list[Spec], found: Check) -> list[training.Varied]:
+    if not self.vary or not found.sound("encodings", "vary"):
+      return []
+    try:
+      return vary.parse(self.vary, specs, self._some())
+    except (ValueError, TypeError) as error:
+      found.bad.add("vary")
+      found.faults.append(str(error))
+      return []
+
+  def _check_built(self, specs: list[Spec], varied: list[training.Varied], found: Check) -> None:
+    """Faults of encodings that cannot be built for these sizes and settings."""
+    for spec in specs:
+      mine = [v for v in varied if any(m.short == v.member for m in spec.members)]
+      settings = [()] + [((v.member, v.field, value),) for v in mine for value in v.values]
+      for head_dim in self.head_dim:
+        for width in self.d_model:
+          fault = next(filter(None, (_build_fault(spec, width, head_dim, max(self.seq_len), s)
+                                     for s in settings)), None)
+          if fault:
+            found.bad.add("encodings")
+            found.faults.append(fault)
+            break
+
+  def varied(self) -> list[training.Varied]:
+    """What ``--vary`` asks for."""
+    return vary.parse(self.vary, self.specs(), self._some()) if self.vary else []
+
+  def cells(self) -> tuple[sweeps.Cell, ...]:
+    """The grid, encodings slowest; a setting that an encoding does not read is not in its cells."""
+    varied, found = self.varied(), ()
+    for spec in self.specs():
+      axes: dict[str, Any] = {"encoding": spec.label, "d_model": self.d_model,
+                              "seq_len": self.seq_len, "seed": self.seeds}
+      axes |= {name: getattr(self, name) for name in NUMBERS}
+      axes |= {v.name: v.values for v in varied if any(m.short == v.member for m in spec.members)}
+      if self.base and "base" in encodings.reads(spec, self._some()):
+        axes["base"] = self.base
+      seeds = axes.pop("seed")
+      found += sweeps.grid(**axes, seed=seeds)
+    return found
+
+  def experiment(self) -> training.Trained:
+    """The task as an experiment; raises ValueError if its data cannot be used."""
+    return training.Trained(self.task(), varied=self.varied())
+
+
+def run(config: TrainingConfig) -> sweeps.Results | sweeps.Plan:
+  """Trains and evaluates what has no result yet.
+
+  Args:
+    config: of a script.
+
+  Returns:
+    ``sweeps.Results``; with ``dry_run`` the ``sweeps.Plan`` instead.
+
+  Raises:
+    Faults: the config does not make sense.
+    ValueError: the data cannot be used.
+  """
+  faults = config.faults()
+  if faults:
+    raise Faults(faults)
+  start = sweeps.plan if config.dry_run else sweeps.run
+  return start(config.experiment(), config.cells(), config.out, options=config.options)
+
+
+def main(config: TrainingConfig) -> int:
+  """Runs and prints the means of the main metric; the exit status."""
+  return show(config, lambda results: results.table() if len(results) else "no results yet")
+
+
+def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
+  """Runs and prints what ``table`` makes of the results; the exit status."""
+  with sweeps.exits():
+    results = run(config)
+    if isinstance(results, sweeps.Plan):
+      print(results.describe())
+      return 0
+    print(table(results))
+    if results.missing:
+      print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
+    elif config.out is not None:
+      print(f"\nwritten to {config.out}: report.html, table.csv, results.jsonl, figures/")
+    return results.exit_code
+
+
+def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: Any) -> str | None:
+  sizes = Sizes(width, width // head_dim, head_dim, length, length)
+  try:
+    jax.eval_shape(lambda: spec.build(sizes, jax.random.key(0), settings))
+  except (ValueError, TypeError) as error:
+    told = "".join(f", {field}={value!r}" for _, field, value in settings)
+    return explain_fault(
+      "--encodings", f"{spec.label!r}, which cannot be built for --d_model={width} and "
+      f"--head_dim={head_dim}{told} ({str(error).strip()})", "sizes and settings that it takes",
+      "Change them")
+  return None

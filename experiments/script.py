@@ -1,0 +1,245 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts: flags made from a dataclass, all faults in one go, exit status 2 before any compile.
+
+A script is a frozen dataclass whose fields ``fields.option`` made, and two functions:
+
+  def run(config) -> results             for notebooks; raises Faults
+  def main(config) -> int                prints; the exit status
+
+  if __name__ == "__main__":
+    script.start(Config, main, __doc__)
+
+A Config has ``faults(bad) -> list`` for what no bound can say, ``PRESETS`` for ``--preset`` if it
+likes, ``options: sweeps.Options`` if it runs a sweep, and ``load() -> Config`` if it reads data.
+The flags are the script's own, not ``absl.flags.FLAGS``: a script that runs twice in one process,
+as by ``%run``, finds nothing of the first run.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from absl import flags, logging
+
+from experiments import fields, sweep_flags
+from experiments.encodings import split_outside
+from experiments.fields import Faults as Faults
+from experiments.fields import Kind, Option
+from posenc_jax._errors import explain_fault
+
+Table = dict[str, tuple[Kind, Option, Any]]
+_HELP = ("--help", "-h", "-help", "--helpfull", "--helpshort")
+
+
+class _Parser(flags.ArgumentParser):
+  """A value, or values by comma."""
+
+  def __init__(self, kind: Kind):
+    self.kind = kind
+    self.syntactic_help = f"{kind.of.__name__} values by comma" if kind.many else ""
+
+  def parse(self, argument: Any) -> Any:
+    if not isinstance(argument, str):  # a default
+      return argument
+    if not self.kind.many:
+      return self._one(argument.strip())
+    return tuple(self._one(part) for part in split_outside(argument, ","))
+
+  def _one(self, part: str) -> Any:
+    if not part:
+      raise ValueError("got an empty value, wanted one. Write it after the =, or leave the flag "
+                       "out for its default.")
+    if self.kind.of is str:
+      return part
+    try:
+      return self.kind.of(part)
+    except ValueError as error:
+      what = "a whole number" if self.kind.of is int else "a number"
+      raise ValueError(f"got {part!r}, wanted {what}. Correct it.") from error
+
+  def flag_type(self) -> str:
+    return f"list of {self.kind.of.__name__}" if self.kind.many else self.kind.of.__name__
+
+
+class _Serializer(flags.ArgumentSerializer):
+  def serialize(self, value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class _Flag(flags.Flag):
+  """A flag; one of a list may be repeated: ``--seeds=0 --seeds=1`` is ``--seeds=0,1``."""
+
+  def parse(self, argument: Any) -> None:
+    new = self._parse(argument)
+    many = isinstance(new, tuple) and self.present
+    self.value = self.value + new if many else new
+    self.present += 1
+
+
+def define(table: Table) -> flags.FlagValues:
+  """Flags for a table of fields, in a set of their own."""
+  values = flags.FlagValues()
+  for name, (kind, about, default) in table.items():
+    if kind.of is bool:
+      flags.DEFINE_bool(name, default, about.text, flag_values=values)
+    else:
+      flag = _Flag(_Parser(kind), _Serializer(), name, default, about.text)
+      flags.DEFINE_flag(flag, flag_values=values)
+  return values
+
+
+def table_of(cls: Any) -> Table:
+  """The flags of a Config: its fields', those of its sweep and ``--preset``."""
+  table = dict(fields.options_of(cls))
+  names = {f.name for f in dataclasses.fields(cls)}
+  if "options" in names:
+    table |= sweep_flags.table()
+  presets = getattr(cls, "PRESETS", None)
+  if presets:
+    about = Option("values of other flags, which override it", choices=tuple(presets))
+    table["preset"] = (Kind(str), about, "default")
+  return table
+
+
+def parse(argv: Sequence[str], values: flags.FlagValues) -> tuple[list[str], set[str]]:
+  """Parses as many arguments as make sense; (what is wrong with the others, which flags)."""
+  faults, bad, argv = [], set(), list(argv)
+  while True:
+    try:
+      rest = values(argv)
+      stray = [explain_fault("arguments", repr(word), "flags only", "Write --name=value")
+               for word in rest[1:]]
+      return faults + stray, bad
+    except flags.Error as error:
+      faults.append(str(error))
+      name = getattr(error, "flagname", None) or _first(r"--?([\w-]+)", str(error))
+      bad.add(name)
+      kept = _without(argv, name)
+      if kept == argv:
+        return faults, bad
+      argv = kept
+      values.unparse_flags()
+
+
+def _first(pattern: str, text: str) -> str:
+  found = re.search(pattern, text)
+  return found.group(1) if found else ""
+
+
+def _without(argv: list[str], name: str) -> list[str]:
+  kept, skip = argv[:1], False
+  for i, word in enumerate(argv[1:], 1):
+    if skip:
+      skip = False
+      continue
+    if re.fullmatch(rf"--?(no)?{re.escape(name)}(=.*)?", word, re.DOTALL):
+      follows = i + 1 < len(argv) and not argv[i + 1].startswith("-")
+      skip = "=" not in word and follows
+      continue
+    kept.append(word)
+  return kept
+
+
+def from_flags(cls: Any, argv: Sequence[str]) -> Any:
+  """The checked config of a command line.
+
+  Args:
+    cls: the Config.
+    argv: the command line, the script's name first.
+
+  Returns:
+    A config, its data read.
+
+  Raises:
+    Faults: everything that is wrong with it.
+  """
+  table = table_of(cls)
+  values = define(table)
+  faults, bad = parse(argv, values)
+  values.mark_as_parsed()
+  given = {name: values[name].value for name in table if values[name].present}
+  settings: dict[str, Any] = {}
+  preset = given.pop("preset", "default")
+  if "preset" in table and "preset" not in bad:
+    fault = fields.value_fault("--preset", preset, *table["preset"][:2])
+    if fault:
+      faults.append(fault)
+    else:
+      settings |= cls.PRESETS[preset]
+  own = fields.options_of(cls)
+  settings |= {name: value for name, value in given.items() if name in own}
+  if any(f.name == "options" for f in dataclasses.fields(cls)):
+    sweep = {name: given[name] for name in sweep_flags.table() if name in given}
+    for name, value in sweep.items():
+      fault = fields.value_fault(f"--{name}", value, *table[name][:2])
+      faults += [fault] if fault else []
+      bad |= {name} if fault else set()
+    settings["options"], more = sweep_flags.options(sweep, bad)
+    faults += more
+  return _checked(cls(**settings), faults, bad)
+
+
+def _checked(config: Any, faults: list[str], bad: Collection[str]) -> Any:
+  faults = faults + config.faults(bad)
+  load = getattr(config, "load", None)
+  if load is not None:
+    try:
+      config = load()
+    except (ValueError, ImportError) as error:
+      faults += [text for text in str(error).split("\n") if text not in faults]
+  if faults:
+    raise Faults(faults)
+  return config
+
+
+def help_text(cls: Any, doc: str | None) -> str:
+  """The script's docstring and its flags."""
+  lines = [(doc or "").strip(), "", "flags, lists by comma or by repeating a flag:"]
+  for name, (kind, about, default) in table_of(cls).items():
+    shown = _Serializer().serialize(default) if default not in (None, ()) else "none"
+    choices = f"; one of {', '.join(about.choices)}" if about.choices else ""
+    lines.append(f"  --{'[no]' if kind.of is bool else ''}{name}")
+    lines += textwrap.wrap(f"{about.text}{choices} (default: {shown})", 92,
+                           initial_indent="      ", subsequent_indent="      ")
+  return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Rare garbage collection and quiet libraries, while the script runs."""
+  # Tracing makes millions of objects, few of them garbage; looking for that takes a tenth of it.
+  before, level = gc.get_threshold(), logging.get_verbosity()
+  gc.set_threshold(100_000, 50, 100)
+  logging.set_verbosity(logging.WARNING)
+  try:
+    yield
+  finally:
+    gc.set_threshold(*before)
+    logging.set_verbosity(level)
+
+
+def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -> None:
+  """Parses the command line, builds the config, runs, and exits: a script's last line.
+
+  Args:
+    cls: the Config.
+    main: does the work; its result is the exit status.
+    doc: the script's docstring, for --help.
+  """
+  if any(word in _HELP for word in sys.argv[1:]):
+    print(help_text(cls, doc))
+    sys.exit(0)
+  with _quiet():
+    try:
+      config = from_flags(cls, sys.argv)
+    except Faults as error:
+      print("\n".join(f"error: {fault}" for fault in error.faults), file=sys.stderr)
+      print(f"Nothing was run. See {sys.argv[0]} --help.", file=sys.stderr)
+      sys.exit(2)
+    sys.exit(main(config))

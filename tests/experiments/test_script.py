@@ -1,0 +1,177 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts: flags of a dataclass, bounds, every fault at once, exit 2 before any compile."""
+
+import dataclasses
+import runpy
+import subprocess
+import sys
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from experiments import compare, fields, script, sweep_flags
+from experiments.fields import option
+from posenc_jax import sweeps
+
+ROOT = __file__.rsplit("/", 3)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """A script's config."""
+
+  PRESETS: ClassVar[dict] = {"small": {"width": (2,), "rate": (1.0,)}, "default": {}}
+
+  width: tuple[int, ...] = option((8,), "widths", low=2, high=64)
+  rate: tuple[float, ...] = option((0.1,), "rates", low=0, high=1)
+  names: tuple[str, ...] = option(("a",), "names")
+  kind: str = option("one", "kind", choices=("one", "two"))
+  file: str | None = option(None, "a file")
+  loud: bool = option(False, "whether")
+  options: sweeps.Options = sweeps.Options()
+
+  def faults(self, bad=()):
+    """What is wrong."""
+    found = fields.Check(self, bad)
+    if found.sound("width", "rate") and len(self.width) != len(self.rate):
+      found.add("rate", self.rate, "as many as --width", "Add some")
+    return found.faults
+
+
+def read(*words):
+  return script.from_flags(Config, ["x", *words])
+
+
+def faults(*words):
+  with pytest.raises(script.Faults) as caught:
+    read(*words)
+  return caught.value.faults
+
+
+def test_lists_by_comma_and_by_repeating():
+  config = read("--width=4,16", "--width", "32", "--rate=0.5, 1e-3,1", "--names=t5(a=1, b=2),c",
+                "--loud", "--noprogress")
+  assert config.width == (4, 16, 32) and config.rate == (0.5, 0.001, 1.0)
+  assert config.names == ("t5(a=1, b=2)", "c") and config.loud
+  assert not config.options.progress and config.file is None
+  assert read() == dataclasses.replace(Config(), options=read().options)
+
+
+def test_every_fault_is_told_and_no_other():
+  found = faults("--width=1", "--rate=2", "--naems=b", "--names=", "stray", "--kind=twoo",
+                 "--file=", "--shard=4/4", "--retry=dead", "--max_lanes=0", "--chunk_seconds=soon")
+  wanted = ["--width: got 1, wanted a whole number, at least 2, at most 64",
+            "--rate: got 2.0, wanted a finite number, at least 0, at most 1", "naems", "--names",
+            "got 'stray', wanted flags only", "Did you mean 'two'", "--file=: got an empty value",
+            "--shard: got (4, 4)", "--retry", "--max_lanes: got 0", "--chunk_seconds=soon"]
+  assert len(found) == len(wanted), found
+  for part in wanted:
+    assert sum(part in line for line in found) == 1, (part, found)
+
+
+def test_a_value_that_cannot_be_read_makes_no_further_faults():
+  found = faults("--width=4.5", "--rate=0.1,0.2")
+  assert len(found) == 1 and "got '4.5', wanted a whole number" in found[0]
+  assert faults("--rate=0.1,0.2") == [
+    "--rate: got (0.1, 0.2), wanted as many as --width. Add some."]
+
+
+def test_flags_override_a_preset():
+  assert read("--preset=small").width == (2,)
+  assert read("--preset=small", "--width=4").width == (4,)
+  assert read("--width=4", "--preset=small").rate == (1.0,)
+  assert "--preset: got 'smal'" in faults("--preset=smal")[0]
+
+
+def test_notebooks_get_the_checks_of_the_command_line():
+  for changes, message in (
+      ({"width": 8}, "--width: got 8, wanted a tuple of values"),
+      ({"width": (8.0,)}, "--width: got 8.0, wanted a whole number, at least 2, at most 64. "
+       "Write 8"),
+      ({"width": (True,)}, "--width: got True"),
+      ({"width": ()}, "--width: got no values, so the grid is empty"),
+      ({"rate": (float("nan"),)}, "--rate: got nan, wanted a finite number"),
+      ({"rate": ("1",)}, "--rate: got '1'"),
+      ({"names": "ab"}, "--names: got 'ab', wanted a tuple of values"),
+      ({"names": ("a", "a")}, "--names: got ['a', 'a'], wanted each value once"),
+      ({"kind": 3}, "--kind: got 3, wanted a text"),
+      ({"file": ""}, "--file: got an empty text"),
+      ({"loud": 1}, "--loud: got 1, wanted True or False")):
+    found = Config(**changes).faults()
+    assert found and message in found[0], (changes, found)
+  assert Config(width=[4], rate=[np.float32(0.5)]).faults() == []
+
+
+def test_every_option_of_a_sweep_is_a_flag():
+  names = {f.name for f in dataclasses.fields(sweeps.Options)}
+  assert names <= set(sweep_flags.FLAGS) | set(sweep_flags.WITHOUT)
+  table = sweep_flags.table()
+  for name in names - set(sweep_flags.WITHOUT):
+    assert table[name][2] == getattr(sweeps.Options(), name), name
+
+
+def test_flags_of_a_sweep_reach_its_options():
+  options = read("--batching=padded", "--max_lanes=3", "--shard=1/4", "--retry=oom,diverged",
+                 "--memory_limit=1e9", "--checkpoint_seconds=0", "--noreport").options
+  assert (options.batching, options.max_lanes, options.shard) == ("padded", 3, (1, 4))
+  assert options.retry == ("oom", "diverged") and options.memory_limit == 1e9
+  assert options.checkpoint_seconds == 0 and not options.report
+  assert options.argv == sweeps.command_line()
+  cluster = read("--distributed", "--coordinator_address=a:1", "--num_processes=2",
+                 "--process_id=0").options
+  assert cluster.distributed_args == {"coordinator_address": "a:1", "num_processes": 2,
+                                      "process_id": 0}
+  assert "--process_id: got a value without --distributed" in faults("--process_id=1")[0]
+
+
+def test_a_second_run_in_one_process_is_as_the_first(monkeypatch, capsys, tmp_path):
+  """As by %run: lists are not added to those of the first run, single values are the defaults."""
+  plans = []
+  for words in (["--encodings=none", "--seeds=0", "--steps=7"], ["--encodings=alibi"],
+                ["--encodings=alibi"]):
+    monkeypatch.setattr(sys, "argv", ["compare", "--dry_run", f"--out={tmp_path / 'run'}", *words])
+    with pytest.raises(SystemExit) as end:
+      runpy.run_path(compare.__file__, run_name="__main__")
+    assert end.value.code == 0
+    plans.append(capsys.readouterr().out)
+  assert plans[0].startswith("4 cells") and "steps=7" in plans[0]
+  assert plans[1].startswith("12 cells") and "steps=240" in plans[1]
+  assert plans[1] == plans[2]
+
+
+def _run(*arguments):
+  return subprocess.run([sys.executable, "-m", "experiments.compare", *arguments], cwd=ROOT,
+                        capture_output=True, text=True, timeout=300)
+
+
+def test_a_script_lists_all_faults_and_exits_with_2(tmp_path):
+  (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 100)
+  done = _run("--encodings=rotry,alibi", "--d_model=20,32", "--head_dim=15", "--steps=0",
+              f"--data_file={tmp_path / 'latin.txt'}", "--sheed=1", f"--out={tmp_path / 'run'}")
+  assert done.returncode == 2, done.stderr
+  for part in ("Did you mean 'rotary'", "--d_model: got 20, wanted a multiple of --head_dim=15",
+               "steps", "latin.txt", "byte", "sheed", "Nothing was run"):
+    assert part in done.stderr, (part, done.stderr)
+  assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_file_and_an_odd_head(monkeypatch, capsys, tmp_path):
+  monkeypatch.setattr(sys, "argv", ["compare", "--encodings=rotary", "--d_model=15",
+                                    "--head_dim=15", f"--data_file={tmp_path / 'nowhere.txt'}"])
+  with pytest.raises(SystemExit) as end:
+    script.start(compare.Config, compare.main)
+  told = capsys.readouterr().err
+  assert end.value.code == 2
+  assert "nowhere.txt" in told and "--head_dim=15" in told and "even" in told, told
+
+
+def test_help_names_every_flag(monkeypatch, capsys):
+  monkeypatch.setattr(sys, "argv", ["compare", "--help"])
+  with pytest.raises(SystemExit) as end:
+    script.start(compare.Config, compare.main, compare.__doc__)
+  told = capsys.readouterr().out
+  assert end.value.code == 0 and "python -m experiments.compare" in told
+  for name in (*fields.options_of(compare.Config), *sweep_flags.table(), "preset"):
+    assert f"--{name}\n" in told or f"--[no]{name}\n" in told, name
