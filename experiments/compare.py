@@ -6,6 +6,7 @@
   python -m experiments.compare
   python -m experiments.compare --encodings='rotary(base=5e5),alibi,my_file.py:Kerple' --seq_len=64
   python -m experiments.compare --encodings=fire --vary=fire.threshold=8,16,32 --dropout=0,0.1
+  python -m experiments.compare --preset=quick --keep=weights       # attention maps in the report
   python -m experiments.compare --data_file=my_text.txt --out=runs/mine
 
 Prints a table of nats per character at multiples of the training length, and leaves a run directory
@@ -18,9 +19,11 @@ import math
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+import numpy as np
+
 from experiments import config as config_lib
 from experiments import data as data_lib
-from experiments import language, script
+from experiments import language, maps, script
 from experiments.config import run as run
 from experiments.fields import Check, option
 from posenc_jax import sweeps
@@ -72,6 +75,12 @@ class Config(config_lib.TrainingConfig):
     """With its data; raises ValueError if it cannot be used."""
     return self if self.corpus else dataclasses.replace(self, corpus=data_lib.load_text(
       self.data, self.data_file, longest_window=self.eval_characters))
+
+  def attach(self, results: sweeps.Results) -> None:
+    """Attention maps of held-out text, one picture an encoding."""
+    config = self.load()
+    assert config.corpus is not None
+    maps.attach(results, config.experiment(), config.corpus.valid.astype(np.int32))
 
   def task(self) -> language.Language:
     """Language models on the corpus."""

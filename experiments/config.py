@@ -81,6 +81,9 @@ class TrainingConfig:
     """What is trained."""
     raise NotImplementedError
 
+  def attach(self, results: sweeps.Results) -> None:
+    """Makes what the report is to show of kept models; a script may have something."""
+
   def specs(self) -> list[Spec]:
     """What the encodings are."""
     return [encodings.parse(text) for text in self.encodings]
@@ -203,6 +206,8 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
       print(results.describe())
       return 0
     print(table(results))
+    if config.out is not None and "weights" in config.options.keep:
+      config.attach(results)
     if results.missing:
       print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
     elif config.out is not None:

@@ -3,6 +3,7 @@
 """Pictures of an experiment's results, as matplotlib figures that a notebook shows."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from posenc_jax import sweeps
@@ -31,10 +32,11 @@ def loss_against_length(results: sweeps.Results) -> "Figure | None":
   return chart and figures.chart_figure(chart, groups.groups_of(results))
 
 
-def save(figure: "Figure", directory: pathlib.Path, name: str) -> list[pathlib.Path]:
+def save(figure: "Figure", directory: pathlib.Path, name: str, kinds: Sequence[str] = ("png", "svg")
+         ) -> list[pathlib.Path]:
   """Writes a figure as PNG and SVG; returns the paths."""
   directory.mkdir(parents=True, exist_ok=True)
-  paths = [directory / f"{name}.{kind}" for kind in ("png", "svg")]
+  paths = [directory / f"{name}.{kind}" for kind in kinds]
   for path in paths:
     path.write_bytes(figures.to_bytes(figure, path.suffix[1:]))
   return paths
