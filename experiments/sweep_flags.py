@@ -46,14 +46,13 @@ FLAGS = {
   "tensorboard": Option("write TensorBoard events"),
   "compile_cache": Option("directory of JAX's persistent compile cache"),
   "profile_dir": Option("directory for a profile of the first group"),
+  "coordinator_address": Option(
+    "with --distributed: host:port of process 0; else found by the cluster's variables"),
+  "num_processes": Option("with --distributed: how many", low=1),
+  "process_id": Option("with --distributed: which this is", low=0),
 }
-COORDINATOR = {
-  "coordinator_address": (Kind(str, optional=True), Option(
-    "with --distributed: host:port of process 0; else found by the cluster's variables")),
-  "num_processes": (Kind(int, optional=True), Option("with --distributed: how many", low=1)),
-  "process_id": (Kind(int, optional=True), Option("with --distributed: which this is", low=0)),
-}
-WITHOUT = {"argv": "the command line itself", "distributed_args": "the flags of COORDINATOR"}
+CLUSTER = ("coordinator_address", "num_processes", "process_id")
+WITHOUT = {"argv": "the command line itself", "distributed_args": "a mapping, for notebooks"}
 
 
 def table() -> dict[str, tuple[Kind, Option, Any]]:
@@ -64,7 +63,7 @@ def table() -> dict[str, tuple[Kind, Option, Any]]:
     if field.name in FLAGS:
       kind = Kind(str, optional=True) if field.name == "shard" else kind_of(hints[field.name])
       found[field.name] = (kind, FLAGS[field.name], field.default)
-  return {**found, **{name: (*about, None) for name, about in COORDINATOR.items()}}
+  return found
 
 
 def options(values: Mapping[str, Any], bad: set[str]) -> tuple[sweeps.Options, list[str]]:
@@ -86,15 +85,10 @@ def options(values: Mapping[str, Any], bad: set[str]) -> tuple[sweeps.Options, l
     else:
       faults.append(explain_fault("--shard", repr(good.pop("shard")), "i/n",
                                   "The first of four shares is 0/4"))
-  cluster = {n: good.pop(n) for n in COORDINATOR if n in good}
-  cluster = {n: v for n, v in cluster.items() if v is not None}
-  if cluster and not good.get("distributed"):
-    faults.append(explain_fault(f"--{next(iter(cluster))}", "a value without --distributed",
-                                "both", "Add --distributed"))
-  kept = dict(good, distributed_args=cluster)
+  kept, together = dict(good), {"distributed": bool(good.get("distributed"))}
   for name in list(kept):  # each alone, so that every fault is told
     try:
-      sweeps.Options(**{name: kept[name]})
+      sweeps.Options(**{**(together if name in CLUSTER else {}), name: kept[name]})
     except (ValueError, TypeError) as error:
       faults.append(_as_flag(str(error)))
       del kept[name]
