@@ -304,6 +304,10 @@ class MultiHeadAttention(nnx.Module):
     return jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
 
   def _join(self, out):
+    if self.active_width is not None:
+      # An encoding may put values of its own into surplus heads (Shaw): their rows must stay zero.
+      count = self.active_width[...] * out.shape[-2] // self.d_model
+      out = width_lib.keep(out, (None,) * (out.ndim - 2) + (count, None))
     return jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
 
   def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=()):
