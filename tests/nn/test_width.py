@@ -125,7 +125,7 @@ def test_encoder_decoder_at_half_width_equals_a_narrow_one():
     return model(source, target, source_mask=mask)
 
   def padded(width):
-    stacked = stack_encodings({w: encoding(w) for w in WIDTHS})  # Drawn inside the trace.
+    stacked = stack_encodings({w: encoding(w) for w in WIDTHS}, head_dim=H)  # In the trace.
     return run(WIDE, pick_encoding(stacked, WIDTHS, width), width)
 
   got = jax.jit(padded, compiler_options=FAST)(jnp.int32(32))
