@@ -12,6 +12,7 @@ from tests.support.planted_attention import ATTENTION
 from tests.support.planted_engine import ENGINE
 from tests.support.planted_experiments import EXPERIMENTS
 from tests.support.planted_nn import NN
+from tests.support.planted_rounds import ROUNDS
 from tests.support.planted_sweeps import SWEEPS
 
-PLANTED = [*ATTENTION, *SWEEPS, *ENGINE, *EXPERIMENTS, *NN]
+PLANTED = [*ATTENTION, *SWEEPS, *ENGINE, *ROUNDS, *EXPERIMENTS, *NN]
