@@ -42,5 +42,6 @@ ROUNDS = [
         "tests/experiments/test_maps.py -k largest_sizes"),
   Fault("weights-of-the-mask", "posenc_jax/attention/semantics.py",
         "return _numerics.masked_softmax(scores, mask), tile",
-        "return _numerics.masked_softmax(scores, None), tile", "tests/attention/test_weights.py -k times_the_values"),
+        "return _numerics.masked_softmax(scores, None), tile",
+        "tests/attention/test_weights.py -k times_the_values"),
 ]
