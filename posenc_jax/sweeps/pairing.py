@@ -64,6 +64,13 @@ def _difference(settings: Cell, by: str, first: Any, second: Any, values: dict) 
   return Difference(settings, by, first, second, summarize(numbers, settings))
 
 
+def _alike(settings: Cell, found: dict[Cell, Any]) -> list[Cell]:
+  """Settings that agree wherever both have a value: one may lack what its cells do not read."""
+  names = set(settings)
+  return [other for other in found if other == settings or (names != set(other) and all(
+    settings[n] == other[n] for n in names & set(other)))]
+
+
 def paired(
   results: Any, by: str, metric: str, against: Any, repeats: tuple[str, ...]
 ) -> list[Difference]:
@@ -78,6 +85,11 @@ def paired(
   else:
     pairs = [(against, b) for b in choices if b != against]
   found = _by_value(results, by, metric, repeats)
-  every = [_difference(settings, by, a, b, values) for settings, values in found.items()
-           for a, b in pairs if a in values and b in values]
+  every, ragged = [], len({frozenset(settings) for settings in found}) > 1
+  for settings, values in found.items():
+    others = _alike(settings, found) if ragged else [settings]
+    for first, second in pairs:
+      every += [_difference(Cell({**other, **settings}), by, first, second, {
+        first: values[first], second: found[other][second]})
+                for other in others if first in values and second in found[other]]
   return [d for d in every if d.over.count or d.over.failed]

@@ -317,3 +317,16 @@ def test_results_are_printed_without_their_curves():
   assert str(results).splitlines()[1:] == [
     "lr   loss  std_err  n", "0.1  2     0        2 (1 diverged)"]
   assert repr(sweeps.Results(())) == str(sweeps.Results(())) == "Results(no cells)"
+
+
+def test_settings_that_one_side_does_not_read_are_no_difference():
+  """ALiBi has no base, so it is compared with a rotary of each base."""
+  cells = [{"encoding": "rotary", "base": base, "lr": lr, "seed": s, "loss": base + lr + s}
+           for base in (1.0, 2.0) for lr in (0.25, 0.5) for s in (0, 1)]
+  cells += [{"encoding": "alibi", "lr": lr, "seed": s, "loss": lr + s + 0.5}
+            for lr in (0.25, 0.5) for s in (0, 1)]
+  records = tuple({"id": str(i), "cell": {k: v for k, v in c.items() if k != "loss"},
+                   "status": "ok", "metrics": {"loss": c["loss"]}} for i, c in enumerate(cells))
+  found = sweeps.Results(records).paired()
+  assert [(dict(d.settings), d.count, d.mean) for d in found] == [
+    ({"base": base, "lr": lr}, 2, 0.5 - base) for base in (1.0, 2.0) for lr in (0.25, 0.5)]
