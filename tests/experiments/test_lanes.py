@@ -77,6 +77,12 @@ LARGEST = {"fire": 2, "log-n": 4, "cope": 2, "randomized": 2, "dape": 2, "rotary
 
 
 @pytest.mark.parametrize("name", LARGEST)
+def test_what_is_packed(name):
+  packs = packs_of(make_experiment(), cells_of(name))
+  assert max(len(cells) for _, cells in packs) == LARGEST[name]
+
+
+@pytest.mark.parametrize("name", ["fire", "log-n", "randomized", "shaw"])
 def test_packed_lanes_equal_lanes_alone(name):
   packs = check(name, every=False)
   assert max(len(cells) for _, cells in packs) == LARGEST[name]
