@@ -196,7 +196,7 @@ def test_a_goal_travels_through_the_manifest(tmp_path):
     assert found.main == "score" and found.best().settings["x"] == 2.0
   # What is best changes no result, so another goal is no other sweep.
   changed = sweeps.run(sweeps.simple(make, goal={"score": "min"}), cells, tmp_path, **quiet)
-  assert changed.best().settings["x"] == 1.0 and sweeps.load(tmp_path).direction("score") == "max"
+  assert changed.best().settings["x"] == 1.0 and sweeps.load(tmp_path).direction("score") == "min"
 
 
 @pytest.mark.parametrize(("goal", "text"), [

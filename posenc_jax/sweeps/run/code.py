@@ -121,6 +121,11 @@ class Code:
                       "Train.steps": train.steps, "Train.watch": train.watch},
             "finish": {"finish": train.finish}}
 
+  def whole(self) -> str:
+    """A source hash of the experiment before any static is known, for the manifest."""
+    return self._source({"split": self._experiment.split,
+                         "make_train": self._experiment.make_train})
+
   def sources(self, static: Hashable) -> dict[str, str] | None:
     """{stage: source hash}; None if ``make_train`` raises, which is found when the group runs."""
     if static not in self._sources:

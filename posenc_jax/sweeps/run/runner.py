@@ -218,12 +218,20 @@ class _Run:
     """
     if self._code is None:
       return set()
+    # Cells outside the grid too: whoever reads the directory finds them beside those of now.
+    every = {i: Cell(record["cell"]) for i, record in self.store.records.items()}
     changed = self._code.compare(statics_of(
       (g for g in self.store.all_groups() if self._mine(g)), self.experiment, self.store.records),
-      self.store.records, self.cells, self._say)
+      self.store.records, every.values(), self._say)
     results = [i for i in changed.cells if self.store.records[i]["status"] not in FAILURES]
+    outside = sorted(i for i in results if i not in self._wanted)
     if results and self.options.retrain == "no":
-      raise changed_error(self.store.directory, len(results), changed.lines)
+      told = [f"({len(outside)} of the cells are not in this grid)"] if outside else []
+      raise changed_error(self.store.directory, len(results), [*changed.lines, *told])
+    if outside:
+      warn(f"{self.store.directory}: {len(outside)} cells that are not in this grid keep results "
+           "of other code than now; the whole grid would train them again")
+    self.store.note_code(self._code.whole(), outside)
     if changed.unknown:
       warn(f"{self.store.directory}: the code of {len(changed.unknown)} finished cells may have "
            "changed, which cannot be told, as versions or devices have changed too")
