@@ -113,8 +113,12 @@ def test_what_was_not_kept_is_told(tmp_path, padded):
     sweeps.Options(keep=("wights",))
   with pytest.raises(ValueError, match="evaluate_only: got True with retrain='changed'"):
     sweeps.Options(evaluate_only=True, retrain="changed")
+  with pytest.raises(ValueError, match="evaluate_only: got True with retry="):
+    sweeps.Options(evaluate_only=True, retry="failed")
   with pytest.raises(ValueError, match="run: out: got None with evaluate_only"):
     run(Toy(6), None, evaluate_only=True)
+  with pytest.raises(sweeps.SettingsChanged, match="got no kept state, so there is nothing to eva"):
+    run(Toy(6), tmp_path / "none", evaluate_only=True)
 
 
 def test_a_damaged_state_is_told(tmp_path):

@@ -425,3 +425,19 @@ def test_mistakes_in_a_train_are_found_where_it_is_made(change, message):
   right = dict(init=lambda traced, key: 0, step=lambda s, t, i: (s, {}), steps=2)
   with pytest.raises((TypeError, ValueError), match=message):
     sweeps.Train(**{**right, **change})
+
+
+@pytest.mark.parametrize("change, message", [
+  ({"max_lanes": 2.5}, "max_lanes: got 2.5, wanted an int, at least 1"),
+  ({"curve_points": 0}, "curve_points: got 0, wanted an int, at least 1"),
+  ({"keep": None}, "keep: got None, wanted a text or a tuple"),
+  ({"retry": 3}, "retry: got 3, wanted a text or a tuple"),
+  ({"checkpoint_seconds": "3"}, "checkpoint_seconds: got '3', wanted a number"),
+  ({"progress": "no"}, "progress: got 'no', wanted True or False"),
+  ({"evaluate_only": "no"}, "evaluate_only: got 'no', wanted True or False"),
+  ({"distributed_args": {"num_processes": 2}}, "distributed_args: got .* without distributed"),
+])
+def test_mistakes_in_options_are_told_by_name(change, message):
+  """"no" was a yes, 2.5 lanes were planned."""
+  with pytest.raises((TypeError, ValueError), match=f"options: {message}"):
+    sweeps.Options(**change)

@@ -19,7 +19,7 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -90,6 +90,25 @@ def changed_error(directory: Any, count: int, edited: list[str]) -> SettingsChan
     + "\n  ".join([*edited[:MOST_TOLD], *more]) + "\n", "the code that made them",
     'With retrain="changed" these cells are trained again (their old records stay in the file); or '
     "give another output directory"))
+
+
+def check_mixing(changed: Changed, store: Any, wanted: Collection[str], retrain: str) -> list[str]:
+  """Ids of cells outside the grid that keep results of other code, which a warning tells.
+
+  Who reads the directory finds them beside those of now, so cells outside the grid count too.
+
+  Raises:
+    SettingsChanged: cells have results of other code, and ``retrain`` does not say to replace them.
+  """
+  results = [i for i in changed.cells if store.records[i]["status"] not in FAILURES]
+  outside = sorted(i for i in results if i not in wanted)
+  if results and retrain == "no":
+    told = [f"({len(outside)} of the cells are not in this grid)"] if outside else []
+    raise changed_error(store.directory, len(results), [*changed.lines[:MOST_TOLD], *told])
+  if outside:
+    warn(f"{store.directory}: {len(outside)} cells that are not in this grid keep results of other "
+         "code than now; the whole grid would train them again")
+  return outside
 
 
 def statics_of(groups: Iterable[Group], experiment: Experiment, records: Mapping[str, Record]

@@ -26,8 +26,8 @@ from posenc_jax.sweeps.plan.planner import Plan
 from posenc_jax.sweeps.records import FAILURES, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, EXIT_FAILED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
-from posenc_jax.sweeps.run.code import Code, changed_error, statics_of
-from posenc_jax.sweeps.run.evaluating import Evaluation
+from posenc_jax.sweeps.run.code import Code, changed_error, check_mixing, statics_of
+from posenc_jax.sweeps.run.evaluating import Evaluation, check_kept
 from posenc_jax.sweeps.run.failing import Failure
 from posenc_jax.sweeps.run.groups import Groups, now
 from posenc_jax.sweeps.run.progress import Progress
@@ -170,6 +170,7 @@ class _Run:
 
   def _evaluate(self, code: Code, notes: list[str]) -> Results:
     """Runs ``finish`` on kept states; trains nothing."""
+    check_kept(self.store)
     mine = [group for group in self.store.all_groups() if self._mine(group)]
     groups = statics_of(mine, self.experiment, self.store.records)
     changed = code.compare(groups, self.store.records, self.cells, self._say)
@@ -218,19 +219,11 @@ class _Run:
     """
     if self._code is None:
       return set()
-    # Cells outside the grid too: whoever reads the directory finds them beside those of now.
-    every = {i: Cell(record["cell"]) for i, record in self.store.records.items()}
+    every = [Cell(record["cell"]) for record in self.store.records.values()]
     changed = self._code.compare(statics_of(
       (g for g in self.store.all_groups() if self._mine(g)), self.experiment, self.store.records),
-      self.store.records, every.values(), self._say)
-    results = [i for i in changed.cells if self.store.records[i]["status"] not in FAILURES]
-    outside = sorted(i for i in results if i not in self._wanted)
-    if results and self.options.retrain == "no":
-      told = [f"({len(outside)} of the cells are not in this grid)"] if outside else []
-      raise changed_error(self.store.directory, len(results), [*changed.lines, *told])
-    if outside:
-      warn(f"{self.store.directory}: {len(outside)} cells that are not in this grid keep results "
-           "of other code than now; the whole grid would train them again")
+      self.store.records, every, self._say)
+    outside = check_mixing(changed, self.store, self._wanted, self.options.retrain)
     self.store.note_code(self._code.whole(), outside)
     if changed.unknown:
       warn(f"{self.store.directory}: the code of {len(changed.unknown)} finished cells may have "
