@@ -230,12 +230,13 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
       print(results.describe())
       return 0
     print(table(results))
-    if config.out is not None and "weights" in config.options.keep:
+    if config.out is not None and "weights" in config.options.keep and config.options.report:
       config.attach(results)
     if results.missing:
       print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
     elif config.out is not None:
-      print(f"\nwritten to {config.out}: report.html, table.csv, results.jsonl, figures/")
+      shown = "report.html, table.csv, results.jsonl, figures/"
+      print(f"\nwritten to {config.out}: {shown if config.options.report else 'results.jsonl'}")
     return results.exit_code
 
 

@@ -370,6 +370,7 @@ def with_gradient(scale):
   (functools.lru_cache(counts(1)), functools.lru_cache(counts(2))),
   (counts(px.Alibi(2)), counts(px.Alibi(4))),
   (counts(np.zeros(2**22)), counts(np.ones(2**22))),
+  (counts(np.zeros(2**22)), counts(1.0 * (np.arange(2**22) == 1_234_567))),
   (counts({i: [i] for i in range(99)}), counts({i: [i] for i in range(1, 100)})),
   (counts({counts: 1}), counts({counts: 2})),
   (counts({1, 2}), counts({1, 3})),

@@ -160,6 +160,9 @@ def test_tables_of_nothing_and_of_failures():
 def test_no_metric_and_unknown_metrics():
   with pytest.raises(ValueError, match="mean: metric: got 'los', wanted one of .*'loss'.*"):
     by_rate().mean("los")
+  for over in ("seed", ["sede"]):  # averaged over nothing
+    with pytest.raises(ValueError, match=r"mean: over: got .*, wanted a list of some of \["):
+      by_rate().mean(over=over)
   with pytest.raises(ValueError, match="best: metric: got None"):
     sweeps.Results(()).best()
   accuracy = sweeps.Results((record({"seed": 0}, accuracy=0.5),))

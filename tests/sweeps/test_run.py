@@ -263,6 +263,16 @@ def test_vectors_keep_their_axes_beside_a_curve_of_the_same_name():
   assert record["axes"]["final/loss"] == {"label": "length", "values": [16.0, 32.0]}
 
 
+def test_whole_numbers_are_kept_exactly(tmp_path):
+  """Fault A9: 123456789 became 123456790."""
+  make = lambda static: lambda traced, key: {
+    "n": traced["n"], "loss": 0.5, "counts": jnp.stack([traced["n"], -traced["n"]])}
+  cells = sweeps.grid(n=[123456789, 2**31 - 1], seed=[0])
+  for found in (run(sweeps.simple(make), cells, tmp_path), sweeps.load(tmp_path)):
+    assert [r["metrics"]["n"] for r in found] == [123456789, 2**31 - 1]
+    assert found.records[0]["series"]["counts"] == [123456789, -123456789]
+
+
 def test_numbers_in_json_are_the_float32_ones(rng):
   values = np.concatenate([rng.normal(size=500), 10.0 ** rng.uniform(-37, 38, 500)])
   values = values.astype(np.float32)

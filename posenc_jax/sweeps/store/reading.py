@@ -142,8 +142,8 @@ def _other_code(one: pathlib.Path, two: pathlib.Path, first: Mapping[str, Any],
   inside = len(other.get("other_code", ()))
   return [f"{two}: other code, versions or devices than {one}, so results may differ: {line}"
           for line in told] + ([
-            f"{two}: {inside} cells have results of other code than the others, as they were not "
-            "in the grid that was trained again"] if inside else [])
+            f"{two}: {inside} cells have results of other code than the others, as they were "
+            "neither trained nor evaluated again with them"] if inside else [])
 
 
 def restore(directory: str | pathlib.Path, cell: Cell | dict[str, Any], experiment: Any = None
