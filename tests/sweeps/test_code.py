@@ -88,6 +88,15 @@ def test_cells_outside_the_grid_are_not_mixed_either(tmp_path):
   assert sweeps.load(tmp_path).notes == ()
 
 
+def test_shares_of_other_code_are_refused(tmp_path):
+  """A share compared its own groups alone: half of the means was of each code."""
+  run(times(1.0), tmp_path, shard=(0, 2), max_lanes=1)
+  with pytest.raises(sweeps.SettingsChanged, match=r"n: was 1\.0, now 9\.0"):
+    run(times(9.0), tmp_path, shard=(1, 2), max_lanes=1)
+  run(times(1.0), tmp_path, shard=(1, 2), max_lanes=1)
+  assert losses(sweeps.load(tmp_path)) == [1.0, 1.0]
+
+
 def test_directories_of_other_code_are_told_when_loaded_together(tmp_path):
   for name, n, cells in (("a", 1.0, XS[:1]), ("b", 9.0, XS[1:]), ("c", 1.0, XS[1:])):
     run(times(n), tmp_path / name, cells)

@@ -222,7 +222,7 @@ class _Run:
       return set()
     every = [Cell(r["cell"]) for r in self.store.records.values()]
     changed = self._code.compare(statics_of(
-      filter(self._mine, self.store.all_groups()), self.experiment, self.store.records),
+      self.store.all_groups(), self.experiment, self.store.records),
       self.store.records, every, self._say)
     outside = check_mixing(changed, self.store, self._wanted, self.options.retrain)
     self.store.note_code(self._code.whole(), outside)
