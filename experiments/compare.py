@@ -27,6 +27,7 @@ from experiments import language, maps, script
 from experiments.config import run as run
 from experiments.fields import Check, option
 from posenc_jax import sweeps
+from posenc_jax._errors import describe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Config(config_lib.TrainingConfig):
   def check(self, bad: Collection[str] = ()) -> Check:
     """Everything that is wrong; every length must predict the same characters."""
     found = super().check(bad)
+    if not isinstance(self.corpus, data_lib.Corpus | None):
+      found.add("corpus", describe(self.corpus), "a data.Corpus or None",
+                "Give data_file, or read it by experiments.data.load_text")
+    if self.data_file is not None and self.data != "web" and found.sound("data", "data_file"):
+      found.add("data", repr(self.data), "either that or --data_file", "Drop one of them")
     if found.sound("eval_characters", "eval_multiples", "seq_len"):
       lengths = sorted({m * n for m in self.eval_multiples for n in self.seq_len})
       right = language.stretch_of(lengths, self.eval_characters) * language.STRETCHES

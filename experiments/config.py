@@ -3,7 +3,7 @@
 """The Config of scripts that train a task with encodings: fields, faults, the grid, the run."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, ClassVar, Self
 
 import jax
@@ -12,7 +12,7 @@ from experiments import encodings, fields, training, vary
 from experiments.encodings import Sizes, Spec
 from experiments.fields import Check, Faults, option
 from posenc_jax import sweeps
-from posenc_jax._errors import explain_fault
+from posenc_jax._errors import describe, explain_fault
 
 # Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
 NUMBERS = ("layers", "head_dim", "batch_size", "steps", "learning_rate", "warmup", "clip",
@@ -66,7 +66,7 @@ class TrainingConfig:
   def __post_init__(self):
     if isinstance(self.vary, dict):
       object.__setattr__(self, "vary", tuple(
-        f"{name}={','.join(map(str, values))}" for name, values in self.vary.items()))
+        f"{name}={','.join(map(str, _listed(values)))}" for name, values in self.vary.items()))
     for name in NUMBERS:  # one number is a list of one
       if isinstance(getattr(self, name), int | float) and not isinstance(getattr(self, name), bool):
         object.__setattr__(self, name, (getattr(self, name),))
@@ -100,8 +100,28 @@ class TrainingConfig:
     if found.sound("encodings"):
       specs = list(self._parsed(found))
       if found.sound("d_model", "head_dim", "seq_len"):
-        self._check_built(specs, self._check_vary(specs, found), found)
+        varied = self._check_vary(specs, found)
+        self._check_built(specs, varied, found)
+        if self.base and found.sound("base", "encodings", "vary") and not any(
+            self._reads_base(spec, varied) for spec in specs):
+          found.add("base", self.base, "an encoding whose base is not given otherwise, as in "
+                    "--encodings=rotary", "Leave it out, or drop the other base")
+    self._check_options(found)
     return found
+
+  def _check_options(self, found: Check) -> None:
+    if not isinstance(self.options, sweeps.Options):
+      found.add("options", describe(self.options), "a sweeps.Options",
+                "Write options=sweeps.Options(batching=\"single\")")
+    elif self.options.devices is not None and not self.options.distributed:
+      if self.options.devices > (have := jax.local_device_count()):
+        found.add("devices", self.options.devices, f"at most {have}, which this process has",
+                  "Leave it out to use all")
+
+  def _reads_base(self, spec: Spec, varied: list[training.Varied]) -> bool:
+    mine = [(v.member, v.field, v.values[0]) for v in varied
+            if any(m.short == v.member for m in spec.members)]
+    return "base" in encodings.reads(spec, self._some(), mine)
 
   def faults(self, bad: Collection[str] = ()) -> list[str]:
     """Everything that is wrong, each line naming its flag."""
@@ -162,7 +182,7 @@ class TrainingConfig:
                               "seq_len": self.seq_len, "seed": self.seeds}
       axes |= {name: getattr(self, name) for name in NUMBERS}
       axes |= {v.name: v.values for v in varied if any(m.short == v.member for m in spec.members)}
-      if self.base and "base" in encodings.reads(spec, self._some()):
+      if self.base and self._reads_base(spec, varied):
         axes["base"] = self.base
       seeds = axes.pop("seed")
       found += sweeps.grid(**axes, seed=seeds)
@@ -171,6 +191,10 @@ class TrainingConfig:
   def experiment(self) -> training.Trained:
     """The task as an experiment; raises ValueError if its data cannot be used."""
     return training.Trained(self.task(), varied=self.varied())
+
+
+def _listed(values: Any) -> Any:
+  return (values,) if isinstance(values, str) or not isinstance(values, Iterable) else values
 
 
 def run(config: TrainingConfig) -> sweeps.Results | sweeps.Plan:
@@ -206,12 +230,13 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
       print(results.describe())
       return 0
     print(table(results))
-    if config.out is not None and "weights" in config.options.keep:
+    if config.out is not None and "weights" in config.options.keep and config.options.report:
       config.attach(results)
     if results.missing:
       print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
     elif config.out is not None:
-      print(f"\nwritten to {config.out}: report.html, table.csv, results.jsonl, figures/")
+      shown = "report.html, table.csv, results.jsonl, figures/"
+      print(f"\nwritten to {config.out}: {shown if config.options.report else 'results.jsonl'}")
     return results.exit_code
 
 

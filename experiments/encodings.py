@@ -195,11 +195,13 @@ def _settings(text: str, given: str, known: tuple[str, ...]) -> tuple[tuple[str,
     call = ast.parse(f"f({given})", mode="eval").body
     if not isinstance(call, ast.Call) or call.args or not all(k.arg for k in call.keywords):
       raise ValueError
+    if len({k.arg for k in call.keywords}) < len(call.keywords):  # Python's parser lets it pass
+      raise ValueError
     found = {str(k.arg): _frozen(ast.literal_eval(k.value)) for k in call.keywords}
   except (ValueError, SyntaxError) as error:
-    raise _errors.value_error("--encodings", repr(text), "settings as name=value, values as "
-                              "Python writes them", "Write for instance t5(num_buckets=16)"
-                              ) from error
+    raise _errors.value_error("--encodings", repr(text), "settings as name=value, each once, "
+                              "values as Python writes them",
+                              "Write for instance t5(num_buckets=16)") from error
   for name in found:
     if name not in known:
       near = _errors.near(name, known)

@@ -100,15 +100,15 @@ def options_of(cls: Any) -> dict[str, tuple[Kind, Option, Any]]:
 
 
 def tuples(config: Any) -> None:
-  """Turns lists, ranges and arrays in fields of a frozen dataclass into tuples, so that it hashes.
-
-  For its ``__post_init__``.
+  """Turns lists, ranges, arrays and iterators in fields that are lists into tuples, so that a
+  frozen dataclass hashes; scalars of arrays in them become numbers. For its ``__post_init__``.
   """
-  for f in dataclasses.fields(config):
-    value = getattr(config, f.name)
-    if isinstance(value, list | range) or isinstance(value, np.ndarray) and value.ndim == 1:
-      object.__setattr__(config, f.name, tuple(np.asarray(value).tolist() if not isinstance(
-        value, list) else value))
+  number = lambda x: x.item() if getattr(x, "shape", None) == () else x
+  for name, (kind, _, _) in options_of(type(config)).items():
+    value = getattr(config, name)
+    text = isinstance(value, str | bytes | Mapping)
+    if kind.many and isinstance(value, Iterable) and not text and getattr(value, "ndim", 1) == 1:
+      object.__setattr__(config, name, tuple(map(number, value)))
 
 
 class Check:

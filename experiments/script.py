@@ -117,7 +117,9 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> tuple[list[str], set
                for word in rest[1:]]
       return faults + stray, bad
     except flags.Error as error:
-      faults.append(str(error))
+      found = re.match(r"(flag --.*: )\('Non-boolean argument .*', (.*)\)$", str(error), re.DOTALL)
+      faults.append(f"{found[1]}got {found[2]}, wanted true or false. Choose." if found
+                    else str(error))
       name = getattr(error, "flagname", None) or _first(r"--?([\w-]+)", str(error))
       bad.add(name)
       kept = _without(argv, name)

@@ -7,7 +7,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from posenc_jax._errors import check_choice, check_positive, type_error, value_error
+from posenc_jax._errors import (
+  check_bool,
+  check_choice,
+  check_int,
+  check_positive,
+  describe,
+  type_error,
+  value_error,
+)
 from posenc_jax.sweeps.records import FAILURES
 
 BATCHING = ("auto", "padded", "bucketed", "single")
@@ -94,25 +102,22 @@ class Options:
   def __post_init__(self):
     check_choice("options: batching", self.batching, BATCHING)
     check_choice("options: retrain", self.retrain, RETRAIN)
-    for name in ("max_lanes", "memory_limit", "flops_per_second", "compile_seconds", "devices",
-                 "chunk_seconds", "curve_points", "timeout_seconds", "max_deaths"):
-      if getattr(self, name) is not None:
-        check_positive(f"options: {name}", getattr(self, name), "Leave it out for the default")
+    self._check_types()
     if not self.checkpoint_seconds >= 0:
       raise value_error("options: checkpoint_seconds", self.checkpoint_seconds, "0 or more",
                         "0 saves after every chunk")
-    for name in ("keep", "retry"):  # One word is as good as a tuple of one.
-      if isinstance(getattr(self, name), str):
-        object.__setattr__(self, name, (getattr(self, name),))
     for what in self.keep:
       check_choice("options: keep", what, KEEP)
     if self.evaluate_only and self.retrain != "no":
       raise value_error("options: evaluate_only", f"True with retrain={self.retrain!r}",
                         "one of them", "Train first, then evaluate")
+    if self.evaluate_only and self.retry:
+      raise value_error("options: evaluate_only", f"True with retry={self.retry}", "one of them",
+                        "Train first, then evaluate")
     for status in self.retry:
       check_choice("options: retry", status, ("diverged", *FAILURES))
-    for name in ("coordinator_address", "num_processes", "process_id"):
-      if getattr(self, name) is not None and not self.distributed:
+    for name in ("coordinator_address", "num_processes", "process_id", "distributed_args"):
+      if getattr(self, name) not in (None, {}) and not self.distributed:
         raise value_error(f"options: {name}", f"{getattr(self, name)!r} without distributed=True",
                           "both or neither", "Add distributed=True")
     if self.shard is not None:
@@ -120,6 +125,28 @@ class Options:
       if self.distributed:
         raise value_error("options: shard", f"{self.shard} with distributed=True", "one of them",
                           "Processes of one distributed run share the work by themselves")
+
+  def _check_types(self) -> None:
+    for name in ("max_lanes", "devices", "curve_points", "max_deaths", "num_processes"):
+      if getattr(self, name) is not None:
+        check_int(f"options: {name}", getattr(self, name), "an int, at least 1",
+                  "Leave it out for the default", least=1)
+    for name in ("memory_limit", "flops_per_second", "compile_seconds", "chunk_seconds",
+                 "timeout_seconds"):
+      if getattr(self, name) is not None:
+        check_positive(f"options: {name}", getattr(self, name), "Leave it out for the default")
+    if isinstance(self.checkpoint_seconds, bool) or not isinstance(
+        self.checkpoint_seconds, int | float):
+      raise type_error("options: checkpoint_seconds", describe(self.checkpoint_seconds),
+                       "a number", "0 saves after every chunk")
+    for name in ("distributed", "evaluate_only", "repair", "progress", "report", "tensorboard"):
+      check_bool(f"options: {name}", getattr(self, name), "Choose")
+    for name in ("keep", "retry"):  # One word is as good as a tuple of one.
+      given = getattr(self, name)
+      if not isinstance(given, str | tuple | list):
+        raise type_error(f"options: {name}", describe(given), "a text or a tuple of them",
+                         "() is none")
+      object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
 
   @property
   def processes(self) -> dict[str, Any]:

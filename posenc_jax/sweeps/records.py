@@ -39,7 +39,9 @@ def _short(x: np.floating) -> float:
   return float(str(np.float32(x)))
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
+def _numbers(values: np.ndarray) -> list[float | int | None]:
+  if values.dtype.kind in "iu":
+    return values.tolist()
   return [_short(v) if np.isfinite(v) else None for v in values]
 
 

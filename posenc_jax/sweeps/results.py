@@ -175,7 +175,7 @@ class Results:
       A Summary for each setting, in the order of the records; of a series, a VectorSummary.
 
     Raises:
-      ValueError: no record has the metric.
+      ValueError: no record has the metric, or no cell such a setting.
 
     Example:
       >>> records = [{"id": str(s), "cell": {"seed": s}, "status": "ok", "metrics": {"loss": 1.0},
@@ -184,6 +184,10 @@ class Results:
       >>> vector.at, vector.mean
       ((0.0, 1.0), (1.0, 3.0))
     """
+    unknown = [name for name in over if name not in (*REPEATS, *self.settings)]
+    if isinstance(over, str) or unknown:
+      raise value_error("mean: over", repr(over), f"a list of some of {self.settings}",
+                        'As in over=["seed"]')
     groups: dict[Cell, list[Record]] = {}
     for record in self.records:
       groups.setdefault(Cell(record["cell"]).without(*over), []).append(record)

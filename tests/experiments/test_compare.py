@@ -236,11 +236,29 @@ def test_every_named_encoding_can_be_trained(name):
   ({"layers": (100_000,)}, r"--layers: got 100000"),
   ({"encodings": "rotary"}, r"--encodings: got 'rotary', wanted a tuple .* Write \('rotary',\)"),
   ({"seeds": (2**31,)}, r"--seeds: got 2147483648"),
+  # What would have been passed over without a word.
+  ({"encodings": ("rotary(base=5e5, base=2e5)",)}, r"--encodings: .* name=value, each once"),
+  ({"encodings": ("alibi",), "base": (50.0,)}, r"--base: got \(50.0,\), wanted an encoding whose"),
+  ({"encodings": ("rotary(base=5e5)",), "base": (50.0,)}, r"--base: .* drop the other base"),
+  ({"encodings": ("rotary",), "base": (50.0,), "vary": {"rotary.base": 9}}, r"--base: .* other"),
+  ({"data": "kjv", "data_file": "mine.txt"}, r"--data: got 'kjv', wanted either that or --data_f"),
+  ({"corpus": "text"}, r"--corpus: got 'text', wanted a data.Corpus or None"),
+  ({"options": {"batching": "single"}}, r"--options: got dict, wanted a sweeps.Options"),
+  ({"options": sweeps.Options(devices=99)}, r"--devices: got 99, wanted at most"),
 ])
 def test_configs_that_make_no_sense(change, message):
   with pytest.raises(script.Faults, match=message):
     compare.run(dataclasses.replace(TINY, **change))
   assert len(dataclasses.replace(TINY, **change).faults()) == 1  # and nothing spurious
+
+
+@pytest.mark.parametrize("given", [
+  iter([4, 8]), {4: 0, 8: 0}.keys(), np.array([4, 8]), jnp.array([4, 8]), range(4, 9, 4), [4, 8]])
+def test_iterators_and_arrays_are_lists_as_well(given):
+  """An iterator was used up by the check: "the grid is empty"."""
+  config = dataclasses.replace(TINY, seeds=given, learning_rate=(jnp.float32(0.5), 1))
+  assert config.faults() == [] and config.seeds == (4, 8)
+  assert len(config.cells()) == 4 * len(config.encodings) * len(config.seq_len)
 
 
 def test_the_quick_preset_is_small():

@@ -175,3 +175,7 @@ def test_help_names_every_flag(monkeypatch, capsys):
   assert end.value.code == 0 and "python -m experiments.compare" in told
   for name in (*fields.options_of(compare.Config), *sweep_flags.table(), "preset"):
     assert f"--{name}\n" in told or f"--[no]{name}\n" in told, name
+
+
+def test_a_flag_that_is_no_truth_value_is_told_in_our_words():
+  assert faults("--loud=maybe") == ["flag --loud=maybe: got 'maybe', wanted true or false. Choose."]

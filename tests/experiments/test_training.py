@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from experiments import config as config_lib
 from experiments import encodings
 from experiments.fields import Faults
 from posenc_jax import sweeps
@@ -234,3 +235,13 @@ def test_a_file_that_does_not_run_is_a_fault(own):
 def test_base_shares_a_program():
   config = change(encodings=("rotary",), base=(1e3, 1e4))
   assert len(shapes(config)) == 1 and len(config.cells()) == 2
+
+
+def test_only_what_was_written_is_said_to_be(tmp_path, capsys):
+  """--noreport named a report, and kept weights had it written."""
+  config = change(encodings=("none",), d_model=(8,), head_dim=4, seeds=(0,), steps=2,
+                  out=str(tmp_path / "run"),
+                  options=dataclasses.replace(QUIET, keep=("weights",)))
+  assert config_lib.show(config, str) == 0
+  assert capsys.readouterr().out.endswith(f"written to {config.out}: results.jsonl\n")
+  assert not (tmp_path / "run" / "report.html").exists()

@@ -71,7 +71,7 @@ EXPERIMENTS = [
     "experiments/training.py"),
   Fault(
     "cells-of-settings-not-read", "experiments/config.py",
-    'if self.base and "base" in encodings.reads(spec, self._some()):', "if self.base:",
+    "if self.base and self._reads_base(spec, varied):", "if self.base:",
     "tests/experiments/test_training.py::test_a_setting_that_an_encoding_does_not_read_makes_no_cells"
   ),
   Fault(

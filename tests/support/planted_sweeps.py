@@ -200,7 +200,7 @@ SWEEPS = [
     "tests/sweeps/test_faults.py::test_out_of_memory_halves_the_group_and_records_it"),
   Fault(
     "torn-counts-as-damage", "posenc_jax/sweeps/store/reading.py",
-    'any("torn" not in note for note in notes)', "bool(notes)",
+    'any("torn" not in note for note in why)', "bool(why)",
     "tests/sweeps/test_store.py::test_loading_changes_nothing_and_tells_what_is_wrong"),
   Fault(
     "axis-name-unescaped", "posenc_jax/sweeps/show/page.py",

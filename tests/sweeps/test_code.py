@@ -75,6 +75,36 @@ def test_changed_cells_are_trained_again_and_their_old_records_stay(tmp_path):
   assert run(times(9.0), tmp_path, XS, retrain="changed").records == found.records
 
 
+def test_cells_outside_the_grid_are_not_mixed_either(tmp_path):
+  """Reading the directory would have averaged them with those of now."""
+  run(times(1.0), tmp_path, XS[:1])
+  with pytest.raises(sweeps.SettingsChanged, match=r"1 of the cells are not in this grid"):
+    run(times(9.0), tmp_path, XS[1:])
+  with pytest.warns(sweeps.SweepWarning, match="1 cells that are not in this grid keep results"):
+    run(times(9.0), tmp_path, XS[1:], retrain="changed")
+  with pytest.warns(sweeps.SweepWarning, match="1 cells have results of other code"):
+    assert sweeps.load(tmp_path).notes
+  assert losses(run(times(9.0), tmp_path, XS, retrain="changed")) == [9.0, 9.0]
+  assert sweeps.load(tmp_path).notes == ()
+
+
+def test_shares_of_other_code_are_refused(tmp_path):
+  """A share compared its own groups alone: half of the means was of each code."""
+  run(times(1.0), tmp_path, shard=(0, 2), max_lanes=1)
+  with pytest.raises(sweeps.SettingsChanged, match=r"n: was 1\.0, now 9\.0"):
+    run(times(9.0), tmp_path, shard=(1, 2), max_lanes=1)
+  run(times(1.0), tmp_path, shard=(1, 2), max_lanes=1)
+  assert losses(sweeps.load(tmp_path)) == [1.0, 1.0]
+
+
+def test_directories_of_other_code_are_told_when_loaded_together(tmp_path):
+  for name, n, cells in (("a", 1.0, XS[:1]), ("b", 9.0, XS[1:]), ("c", 1.0, XS[1:])):
+    run(times(n), tmp_path / name, cells)
+  with pytest.warns(sweeps.SweepWarning, match=r"b: other code.*: n: was 1\.0, now 9\.0"):
+    assert len(sweeps.load(tmp_path / "a", tmp_path / "b").notes) == 1
+  assert sweeps.load(tmp_path / "a", tmp_path / "c").notes == ()
+
+
 def test_a_sentence_that_is_no_choice_is_refused():
   with pytest.raises(ValueError, match="options: retrain: got 'changd'.*Did you mean 'changed'"):
     sweeps.Options(retrain="changd")
@@ -349,6 +379,7 @@ def with_gradient(scale):
   (functools.lru_cache(counts(1)), functools.lru_cache(counts(2))),
   (counts(px.Alibi(2)), counts(px.Alibi(4))),
   (counts(np.zeros(2**22)), counts(np.ones(2**22))),
+  (counts(np.zeros(2**22)), counts(1.0 * (np.arange(2**22) == 1_234_567))),
   (counts({i: [i] for i in range(99)}), counts({i: [i] for i in range(1, 100)})),
   (counts({counts: 1}), counts({counts: 2})),
   (counts({1, 2}), counts({1, 3})),

@@ -14,6 +14,7 @@ import pytest
 from posenc_jax import sweeps
 from posenc_jax.sweeps.records import MOST_TRACEBACK, failed_record, payload
 from posenc_jax.sweeps.run import training
+from posenc_jax.sweeps.run.failing import failure_of
 from posenc_jax.sweeps.store import lines
 from posenc_jax.sweeps.store.journal import Journal
 from tests.support import sweep_toy
@@ -369,3 +370,11 @@ def test_a_packing_that_no_longer_merges_is_made_again(tmp_path, monkeypatch):
   monkeypatch.setattr(Wide, "merge", lambda self, statics: None)
   results = run(tmp_path, WIDE, Wide(), batching="padded")
   assert statuses(results) == ["ok"] * 6 and packed(tmp_path) == [1, 1, 1]
+
+
+def test_an_error_of_many_lines_is_one_line_of_the_record():
+  """The report showed the first 500 characters of a traceback inside an error."""
+  text = "INTERNAL: in a callback\n" + "  File\n" * 99 + "ValueError: why"
+  found = failure_of(RuntimeError(text), True)
+  assert found.error == "RuntimeError: INTERNAL: in a callback .. ValueError: why"
+  assert "  File\n" in found.about["traceback"]

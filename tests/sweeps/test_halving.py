@@ -61,6 +61,20 @@ def test_a_killed_halving_goes_on(tmp_path, rungs):
     sweeps.halving(Toy(), CELLS, (5, 20), tmp_path, keep_share=0.5, batching="padded", **QUIET)
 
 
+def test_other_survivors_than_in_an_earlier_call(tmp_path):
+  """The rung after had cells whose states nobody had asked for: a KeyError."""
+  call = lambda cells, share: sweeps.halving(Toy(), cells, (4, 8), tmp_path, keep_share=share,
+                                             batching="padded", **QUIET)
+  first = call(CELLS, 0.5)
+  assert [len(r) for r in call(CELLS, 0.2)] == [12, 4]
+  grown = call((*CELLS, *sweeps.grid(width=[3], lr=[0.2, 0.1], seed=[0, 1])), 0.5)
+  assert [len(r) for r in grown] == [16, 8]
+  assert [r for r in grown[1] if r["cell"] in [x["cell"] for x in first[1]]] != []
+  with pytest.raises(ValueError, match="rungs: got step 400"):
+    sweeps.halving(Toy(), CELLS, (4, 400), tmp_path / "late", **QUIET)
+  assert not (tmp_path / "late").exists()
+
+
 def test_a_setting_with_a_bad_lane_is_not_kept_however_good_the_others():
   def make_train(static):
     def step(w, traced, index):

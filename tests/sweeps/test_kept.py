@@ -101,6 +101,19 @@ def test_every_kind_of_leaf_comes_back_bit_for_bit(tmp_path):
     sweeps.restore(tmp_path, cells[0], other)
 
 
+def test_cells_that_were_not_evaluated_again_are_told_on_reading(tmp_path):
+  make = lambda scale: sweeps.simple(lambda static: sweeps.Train(
+    lambda traced, key: traced["x"], lambda w, traced, i: (w, {"loss": w}), steps=2,
+    finish=lambda w, traced: {"loss": scale * w}))
+  cells = sweeps.grid(x=[1.0, 2.0])
+  run(make(1.0), tmp_path, cells, keep="weights")
+  run(make(5.0), tmp_path, cells[:1], evaluate_only=True)
+  with pytest.warns(sweeps.SweepWarning, match="1 cells have results of other code"):
+    assert [r["metrics"]["loss"] for r in sweeps.load(tmp_path)] == [5.0, 2.0]
+  run(make(5.0), tmp_path, cells, evaluate_only=True)
+  assert [r["metrics"]["loss"] for r in sweeps.load(tmp_path)] == [5.0, 10.0]
+
+
 def test_what_was_not_kept_is_told(tmp_path, padded):
   results = run(sweeps.simple(lambda static: lambda t, key: {"loss": t["x"]}), tmp_path,
                 [{"x": 1.0}])
@@ -113,8 +126,12 @@ def test_what_was_not_kept_is_told(tmp_path, padded):
     sweeps.Options(keep=("wights",))
   with pytest.raises(ValueError, match="evaluate_only: got True with retrain='changed'"):
     sweeps.Options(evaluate_only=True, retrain="changed")
+  with pytest.raises(ValueError, match="evaluate_only: got True with retry="):
+    sweeps.Options(evaluate_only=True, retry="failed")
   with pytest.raises(ValueError, match="run: out: got None with evaluate_only"):
     run(Toy(6), None, evaluate_only=True)
+  with pytest.raises(sweeps.SettingsChanged, match="got no kept state, so there is nothing to eva"):
+    run(Toy(6), tmp_path / "none", evaluate_only=True)
 
 
 def test_a_damaged_state_is_told(tmp_path):

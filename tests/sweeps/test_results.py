@@ -160,6 +160,9 @@ def test_tables_of_nothing_and_of_failures():
 def test_no_metric_and_unknown_metrics():
   with pytest.raises(ValueError, match="mean: metric: got 'los', wanted one of .*'loss'.*"):
     by_rate().mean("los")
+  for over in ("seed", ["sede"]):  # averaged over nothing
+    with pytest.raises(ValueError, match=r"mean: over: got .*, wanted a list of some of \["):
+      by_rate().mean(over=over)
   with pytest.raises(ValueError, match="best: metric: got None"):
     sweeps.Results(()).best()
   accuracy = sweeps.Results((record({"seed": 0}, accuracy=0.5),))
@@ -196,7 +199,7 @@ def test_a_goal_travels_through_the_manifest(tmp_path):
     assert found.main == "score" and found.best().settings["x"] == 2.0
   # What is best changes no result, so another goal is no other sweep.
   changed = sweeps.run(sweeps.simple(make, goal={"score": "min"}), cells, tmp_path, **quiet)
-  assert changed.best().settings["x"] == 1.0 and sweeps.load(tmp_path).direction("score") == "max"
+  assert changed.best().settings["x"] == 1.0 and sweeps.load(tmp_path).direction("score") == "min"
 
 
 @pytest.mark.parametrize(("goal", "text"), [

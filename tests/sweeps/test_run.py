@@ -263,6 +263,16 @@ def test_vectors_keep_their_axes_beside_a_curve_of_the_same_name():
   assert record["axes"]["final/loss"] == {"label": "length", "values": [16.0, 32.0]}
 
 
+def test_whole_numbers_are_kept_exactly(tmp_path):
+  """Fault A9: 123456789 became 123456790."""
+  make = lambda static: lambda traced, key: {
+    "n": traced["n"], "loss": 0.5, "counts": jnp.stack([traced["n"], -traced["n"]])}
+  cells = sweeps.grid(n=[123456789, 2**31 - 1], seed=[0])
+  for found in (run(sweeps.simple(make), cells, tmp_path), sweeps.load(tmp_path)):
+    assert [r["metrics"]["n"] for r in found] == [123456789, 2**31 - 1]
+    assert found.records[0]["series"]["counts"] == [123456789, -123456789]
+
+
 def test_numbers_in_json_are_the_float32_ones(rng):
   values = np.concatenate([rng.normal(size=500), 10.0 ** rng.uniform(-37, 38, 500)])
   values = values.astype(np.float32)
@@ -425,3 +435,19 @@ def test_mistakes_in_a_train_are_found_where_it_is_made(change, message):
   right = dict(init=lambda traced, key: 0, step=lambda s, t, i: (s, {}), steps=2)
   with pytest.raises((TypeError, ValueError), match=message):
     sweeps.Train(**{**right, **change})
+
+
+@pytest.mark.parametrize("change, message", [
+  ({"max_lanes": 2.5}, "max_lanes: got 2.5, wanted an int, at least 1"),
+  ({"curve_points": 0}, "curve_points: got 0, wanted an int, at least 1"),
+  ({"keep": None}, "keep: got None, wanted a text or a tuple"),
+  ({"retry": 3}, "retry: got 3, wanted a text or a tuple"),
+  ({"checkpoint_seconds": "3"}, "checkpoint_seconds: got '3', wanted a number"),
+  ({"progress": "no"}, "progress: got 'no', wanted True or False"),
+  ({"evaluate_only": "no"}, "evaluate_only: got 'no', wanted True or False"),
+  ({"distributed_args": {"num_processes": 2}}, "distributed_args: got .* without distributed"),
+])
+def test_mistakes_in_options_are_told_by_name(change, message):
+  """"no" was a yes, 2.5 lanes were planned."""
+  with pytest.raises((TypeError, ValueError), match=f"options: {message}"):
+    sweeps.Options(**change)

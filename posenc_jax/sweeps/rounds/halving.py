@@ -9,6 +9,7 @@ mean over them decides.
 """
 
 import dataclasses
+import functools
 import math
 import pathlib
 import tempfile
@@ -24,6 +25,7 @@ from posenc_jax.sweeps.results import REPEATS, Results
 from posenc_jax.sweeps.rounds.continued import Continued
 from posenc_jax.sweeps.run.runner import run
 from posenc_jax.sweeps.store import kept
+from posenc_jax.sweeps.store.reading import load
 
 
 def halving(
@@ -80,6 +82,8 @@ def halving(
     directory = pathlib.Path(scratch if out is None else out)
     options = dataclasses.replace(options, report=options.report and out is not None)
     chosen, states, start, found = as_cells(cells), {}, 0, []
+    for static in dict.fromkeys(experiment.split(cell)[0] for cell in chosen):
+      Continued(experiment, 0, rungs[-1], {}).make_train(static)  # finds rungs beyond the training
     for rung in rungs:
       part = Continued(experiment, start, rung, states)
       results = run(part, chosen, directory / f"rung-{rung}", options=options)
@@ -88,7 +92,7 @@ def halving(
       chosen = survivors(results, keep_share, metric, direction)
       if not chosen or rung == rungs[-1]:
         break
-      states, start = {cell.id: _state(results, cell) for cell in chosen}, rung
+      states, start = _States(results, chosen), rung
   return tuple(found)
 
 
@@ -128,7 +132,7 @@ def _checked(rungs: Any, keep_share: Any, direction: Any, options: Options) -> O
     check_int("halving: rungs", rung, "ints, at least 1", "As in (60, 240)", least=1)
   if list(rungs) != sorted(set(rungs)):
     raise value_error("halving: rungs", rungs, "numbers of steps that rise", "As in (60, 240)")
-  if not 0 < keep_share < 1:
+  if not isinstance(keep_share, int | float) or not 0 < keep_share < 1:
     raise value_error("halving: keep_share", keep_share, "a number between 0 and 1",
                       "1/3 keeps every third setting")
   if direction is not None:
@@ -137,6 +141,21 @@ def _checked(rungs: Any, keep_share: Any, direction: Any, options: Options) -> O
     raise value_error("halving: options", "shard, distributed or evaluate_only", "none of them",
                       "All results of a rung are needed before the next")
   return dataclasses.replace(options, keep=tuple(dict.fromkeys((*options.keep, "weights"))))
+
+
+class _States(dict):
+  """States of the survivors by id; one that went on in an earlier call is read when asked for."""
+
+  def __init__(self, results: Results, chosen: Iterable[Cell]):
+    super().__init__({cell.id: _state(results, cell) for cell in chosen})
+    self._results = results
+
+  def __missing__(self, cell_id: str) -> kept.Kept:
+    return _state(self._all, next(Cell(r["cell"]) for r in self._all if r["id"] == cell_id))
+
+  @functools.cached_property
+  def _all(self) -> Results:
+    return load(str(self._results.directory))
 
 
 def _state(results: Results, cell: Cell) -> kept.Kept:

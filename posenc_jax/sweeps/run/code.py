@@ -19,7 +19,7 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -92,6 +92,25 @@ def changed_error(directory: Any, count: int, edited: list[str]) -> SettingsChan
     "give another output directory"))
 
 
+def check_mixing(changed: Changed, store: Any, wanted: Collection[str], retrain: str) -> list[str]:
+  """Ids of cells outside the grid that keep results of other code, which a warning tells.
+
+  Who reads the directory finds them beside those of now, so cells outside the grid count too.
+
+  Raises:
+    SettingsChanged: cells have results of other code, and ``retrain`` does not say to replace them.
+  """
+  results = [i for i in changed.cells if store.records[i]["status"] not in FAILURES]
+  outside = sorted(i for i in results if i not in wanted)
+  if results and retrain == "no":
+    told = [f"({len(outside)} of the cells are not in this grid)"] if outside else []
+    raise changed_error(store.directory, len(results), [*changed.lines[:MOST_TOLD], *told])
+  if outside:
+    warn(f"{store.directory}: {len(outside)} cells that are not in this grid keep results of other "
+         "code than now; the whole grid would train them again")
+  return outside
+
+
 def statics_of(groups: Iterable[Group], experiment: Experiment, records: Mapping[str, Record]
                ) -> list[tuple[Group, Hashable]]:
   """The groups that hold records, each with its static; those that no longer merge are left out."""
@@ -120,6 +139,11 @@ class Code:
     return {"train": {"split": self._experiment.split, "init": train.init, "step": train.step,
                       "Train.steps": train.steps, "Train.watch": train.watch},
             "finish": {"finish": train.finish}}
+
+  def whole(self) -> str:
+    """A source hash of the experiment before any static is known, for the manifest."""
+    return self._source({"split": self._experiment.split,
+                         "make_train": self._experiment.make_train})
 
   def sources(self, static: Hashable) -> dict[str, str] | None:
     """{stage: source hash}; None if ``make_train`` raises, which is found when the group runs."""

@@ -15,13 +15,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.devices import Lanes
-from posenc_jax.sweeps.errors import SweepError
+from posenc_jax.sweeps.errors import SettingsChanged, SweepError
 from posenc_jax.sweeps.experiment import Experiment, Train, as_train
 from posenc_jax.sweeps.group import Group
-from posenc_jax.sweeps.records import Record, make_record
+from posenc_jax.sweeps.records import FAILURES, Record, make_record
 from posenc_jax.sweeps.run.code import Code, inputs_of, program_hash
 from posenc_jax.sweeps.run.program import Lowered
 from posenc_jax.sweeps.run.progress import Progress
@@ -38,6 +38,22 @@ def _stacked(group: Group, states: Mapping[str, Kept], tree: Any, lanes: Lanes) 
     x = lanes.put(np.stack([kept.leaves[index] for kept in each]))
     leaves.append(x if kind is None else jax.random.wrap_key_data(x, impl=kind))
   return jax.tree.unflatten(tree, leaves)
+
+
+def note_others(code: Code, store: Any, groups: Sequence[tuple[Group, Hashable]]) -> None:
+  """Records which cells were not evaluated by the code of now: outside the grid, without state."""
+  every = [Cell(record["cell"]) for record in store.records.values()]
+  changed = code.compare(groups, store.records, every, lambda text: None).cells
+  store.note_code(code.whole(), sorted(
+    i for i in changed if store.records[i]["status"] not in FAILURES))
+
+
+def check_kept(store: Any) -> None:
+  """Raises SettingsChanged if no cell has a kept state."""
+  if not any("state" in record for record in store.records.values()):
+    raise SettingsChanged(explain_fault(
+      f"{store.directory}", "no kept state, so there is nothing to evaluate",
+      "cells that were run with keep", 'Run with keep="weights" first'))
 
 
 @dataclasses.dataclass

@@ -63,7 +63,8 @@ def failure_of(error: Exception, running: bool) -> Failure:
     return Failure("timeout", str(error), cause=error)
   if devices.out_of_memory(error):
     return Failure("oom", str(error), cause=error)
-  line = traceback.format_exception_only(error)[0].strip()
+  told = traceback.format_exception_only(error)[0].strip().splitlines()
+  line = told[0] if len(told) == 1 else f"{told[0][:200]} .. {told[-1].strip()}"
   text = "".join(traceback.format_exception(error))
   return Failure("failed", line, {"traceback": text}, running, error)
 

@@ -100,7 +100,8 @@ def _numbers(tree: PyTree, what: str, rank: int) -> dict[str, jax.Array]:
     if x.ndim > rank or jnp.iscomplexobj(x) or jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
       wanted = "a real scalar" + (" or vector" if rank else "")
       raise type_error(f"{what}[{name!r}]", _kind(x), wanted, "Reduce it or return its parts")
-  return {name: x.astype(jnp.float32) for name, x in flat.items()}
+  whole = lambda x: rank and jnp.issubdtype(x.dtype, jnp.integer)  # results are kept exactly
+  return {name: x if whole(x) else x.astype(jnp.float32) for name, x in flat.items()}
 
 
 def _bytes(stage: Any) -> int:

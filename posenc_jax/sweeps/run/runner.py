@@ -26,8 +26,8 @@ from posenc_jax.sweeps.plan.planner import Plan
 from posenc_jax.sweeps.records import FAILURES, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, EXIT_FAILED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
-from posenc_jax.sweeps.run.code import Code, changed_error, statics_of
-from posenc_jax.sweeps.run.evaluating import Evaluation
+from posenc_jax.sweeps.run.code import Code, changed_error, check_mixing, statics_of
+from posenc_jax.sweeps.run.evaluating import Evaluation, check_kept, note_others
 from posenc_jax.sweeps.run.failing import Failure
 from posenc_jax.sweeps.run.groups import Groups, now
 from posenc_jax.sweeps.run.progress import Progress
@@ -170,12 +170,12 @@ class _Run:
 
   def _evaluate(self, code: Code, notes: list[str]) -> Results:
     """Runs ``finish`` on kept states; trains nothing."""
-    mine = [group for group in self.store.all_groups() if self._mine(group)]
-    groups = statics_of(mine, self.experiment, self.store.records)
+    check_kept(self.store)
+    groups = statics_of(filter(self._mine, self.store.all_groups()), self.experiment,
+                        self.store.records)
     changed = code.compare(groups, self.store.records, self.cells, self._say)
-    trained = [i for i, training in changed.cells.items() if training
-               and self.store.records[i]["status"] not in FAILURES]
-    if trained:
+    if trained := [i for i, training in changed.cells.items() if training
+                   and self.store.records[i]["status"] not in FAILURES]:
       raise changed_error(self.store.directory, len(trained), changed.lines)
     self.progress = Progress(len(self.cells), 0, 0, 0, show=self.options.progress)
     evaluation = Evaluation(self.experiment, self.store, self.progress, code,
@@ -184,10 +184,12 @@ class _Run:
       evaluation.all(groups, self.cells)
     finally:
       self.progress.close()
+      if evaluation.count or evaluation.first is None:
+        note_others(code, self.store, groups)
     without = f"; {n} finished cells have no kept state" if (n := self._stateless()) else ""
     for note in [*notes, f"{evaluation.count} cells were evaluated{without}"]:
       self.progress.note(note)
-    if evaluation.first is not None:
+    if evaluation.first:
       raise evaluation.first
     return self._results()
 
@@ -218,12 +220,12 @@ class _Run:
     """
     if self._code is None:
       return set()
+    every = [Cell(r["cell"]) for r in self.store.records.values()]
     changed = self._code.compare(statics_of(
-      (g for g in self.store.all_groups() if self._mine(g)), self.experiment, self.store.records),
-      self.store.records, self.cells, self._say)
-    results = [i for i in changed.cells if self.store.records[i]["status"] not in FAILURES]
-    if results and self.options.retrain == "no":
-      raise changed_error(self.store.directory, len(results), changed.lines)
+      self.store.all_groups(), self.experiment, self.store.records),
+      self.store.records, every, self._say)
+    outside = check_mixing(changed, self.store, self._wanted, self.options.retrain)
+    self.store.note_code(self._code.whole(), outside)
     if changed.unknown:
       warn(f"{self.store.directory}: the code of {len(changed.unknown)} finished cells may have "
            "changed, which cannot be told, as versions or devices have changed too")

@@ -146,7 +146,7 @@ class Store:
       self.manifest = {**old, "goal": new.get("goal", {})}  # how results are shown may change
     known = self.manifest["cells"]
     added = {cell.id: dict(cell) for cell in cells if cell.id not in known}
-    if added or old is None:
+    if added or old is None or old.get("goal", {}) != self.manifest.get("goal", {}):
       self.manifest["cells"] = {**known, **added}
       self._write_manifest()
 
@@ -224,6 +224,13 @@ class Store:
           self.manifest["divided"] = [*self.manifest.get("divided", []), instead_of.to_json()]
         self.manifest["groups"] = kept + added
         self.manifest["packed_for"] = packed_for or self.packed_for()
+        self._write_manifest()
+
+  def note_code(self, source: str, others: Sequence[str]) -> None:
+    """Records the code that all results agree with, and the ids of those that do not."""
+    with self.planning():
+      if (self.manifest.get("code"), self.manifest.get("other_code", [])) != (source, others):
+        self.manifest |= {"code": source, "other_code": list(others)}
         self._write_manifest()
 
   def tidy(self, is_done: Callable[[str], bool]) -> None:

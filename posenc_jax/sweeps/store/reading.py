@@ -10,11 +10,13 @@ from typing import Any
 
 from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CannotWrite, CorruptStore, SettingsChanged
+from posenc_jax.sweeps.errors import CannotWrite, CorruptStore, SettingsChanged, warn
+from posenc_jax.sweeps.fingerprint import changes
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.results import EXIT_DAMAGED, Results, collect
 from posenc_jax.sweeps.store import kept, lines, manifest
+from posenc_jax.sweeps.store.code import CodeLog
 from posenc_jax.sweeps.store.journal import Journal
 
 _MEND = ("With repair=True a run keeps this file under another name and writes a new one; groups "
@@ -128,6 +130,22 @@ def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, tw
       "compares them"))
 
 
+def _other_code(one: pathlib.Path, two: pathlib.Path, first: Mapping[str, Any],
+                other: Mapping[str, Any]) -> list[str]:
+  """Code, versions and devices that differ inside a directory and between two of one sweep."""
+  told = [line for field in manifest.SHOULD_MATCH if field != "git"
+          for line in manifest.differences(first.get(field), other.get(field), field)]
+  codes = first.get("code"), other.get("code")
+  if None not in codes and codes[0] != codes[1]:
+    parts = CodeLog(one).parts(codes[0]), CodeLog(two).parts(codes[1])
+    told += (changes(*parts) if all(parts) else []) or ["the experiment's code"]
+  inside = len(other.get("other_code", ()))
+  return [f"{two}: other code, versions or devices than {one}, so results may differ: {line}"
+          for line in told] + ([
+            f"{two}: {inside} cells have results of other code than the others, as they were "
+            "neither trained nor evaluated again with them"] if inside else [])
+
+
 def restore(directory: str | pathlib.Path, cell: Cell | dict[str, Any], experiment: Any = None
             ) -> Any:
   """The final state of a cell that was run with ``keep="weights"``, as its ``finish`` takes it.
@@ -161,7 +179,8 @@ def load(*directories: str | pathlib.Path) -> Results:
     SettingsChanged: they are of different sweeps.
     CorruptStore: a manifest is damaged.
   """
-  records, notes, cells, places, first = [], [], {}, {}, None
+  records, notes, cells, places, first, damaged = [], [], {}, {}, None, False
+  which = lambda record: (record["id"], record.get("attempt", 0))
   for directory in map(pathlib.Path, directories):
     about = read_manifest(directory)
     if about is None:
@@ -169,15 +188,18 @@ def load(*directories: str | pathlib.Path) -> Results:
                         "Give the directory a sweep was run in")
     first = first or about
     _check_same(first, about, str(directories[0]), str(directory))
+    for note in _other_code(pathlib.Path(directories[0]), directory, first, about):
+      warn(note)
+      notes.append(note)
     cells |= {i: Cell(settings) for i, settings in about["cells"].items()}
     found, why = read_records(directory)
     records += found
     notes += why
-    places |= {record["id"]: directory for record in found}
+    damaged |= any("torn" not in note for note in why)
+    places = {**{which(record): directory for record in found}, **places}  # as ``newest`` does
   if first is None:
     raise value_error("load: directories", "none", "at least one", "Name the sweep's directory")
-  damaged = any("torn" not in note for note in notes)
   return collect(list(cells.values()), newest(records), manifest=first, notes=tuple(notes),
                  directory=pathlib.Path(directories[0]), exit_code=EXIT_DAMAGED if damaged else 0,
                  restorer=lambda record, experiment: kept.restore(
-                   kept.load(places[record["id"]], record), record["cell"], experiment))
+                   kept.load(places[which(record)], record), record["cell"], experiment))
