@@ -128,7 +128,7 @@ class TrainingConfig:
     return self.check(bad).faults
 
   def _parsed(self, found: Check) -> Iterator[Spec]:
-    seen = set()
+    seen: list[Spec] = []
     for text in self.encodings:
       try:
         spec = encodings.parse(text)
@@ -136,10 +136,10 @@ class TrainingConfig:
         found.bad.add("encodings")
         found.faults.append(str(error))
         continue
-      if spec.label in seen:
+      if spec in seen:  # Two spellings of one number are one encoding.
         found.add("encodings", f"{text!r}, which is there already", "each encoding once",
                   "Drop the repeats")
-      seen.add(spec.label)
+      seen.append(spec)
       yield spec
 
   def _some(self) -> Sizes:

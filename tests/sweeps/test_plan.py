@@ -48,7 +48,7 @@ class Sized:
     return self.compile
 
   def make_train(self, static):
-    return sweeps.Train(init=None, step=lambda *_: None, steps=self.steps)
+    return sweeps.Train(init=print, step=lambda *_: None, steps=self.steps)
 
 
 def sized_cells(encodings=("rope",), widths=(8, 16, 32), seeds=2):
@@ -100,13 +100,13 @@ def test_grid_is_the_product_with_the_last_axis_fastest():
   (lambda: seed_words(Cell(seed=True)), ValueError, "seed: got True"),
   (lambda: make_options(None, {"batchin": "auto"}), TypeError, "Did you mean 'batching'"),
   (lambda: sweeps.Options(batching="paded"), ValueError, "Did you mean 'padded'"),
-  (lambda: sweeps.Options(max_lanes=0), ValueError, "max_lanes: got 0, wanted a positive"),
+  (lambda: sweeps.Options(max_lanes=0), ValueError, "max_lanes: got 0, wanted an int"),
   (lambda: sweeps.Options(shard=(2, 2)), ValueError, r"shard: got \(2, 2\), wanted \(i, n\)"),
   (lambda: sweeps.Options(shard="0/2"), ValueError, "shard: got 0/2"),
   (lambda: sweeps.Options(shard=(0, 2), distributed=True), ValueError, "distributed=True"),
   (lambda: sweeps.Options(checkpoint_seconds=-1), ValueError, "checkpoint_seconds: got -1"),
   (lambda: sweeps.Options(retry=("ok",)), ValueError, "retry: got 'ok'"),
-  (lambda: sweeps.Train(init=None, step=print, steps=0), ValueError, "steps: got 0"),
+  (lambda: sweeps.Train(init=print, step=print, steps=0), ValueError, "steps: got 0"),
   (lambda: sweeps.simple(5), TypeError, "make_train: got a int"),
   (lambda: sweeps.simple(print, static="lr"), TypeError, r"Write \['lr'\]"),
   (lambda: sweeps.simple(print, static=["n"]).split(Cell(m=1)), ValueError, "static: got .'n'."),
