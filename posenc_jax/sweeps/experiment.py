@@ -211,7 +211,10 @@ def goal_of(experiment: Any) -> dict[str, str]:
 
 def as_train(experiment: Experiment, static: Hashable) -> Train:
   """The experiment's ``Train``; a plain function becomes one whose whole run is its ``finish``."""
-  train = experiment.make_train(static)
+  try:
+    train = experiment.make_train(static)
+  except SystemExit as stop:  # It would end the sweep, and each rerun, without a word.
+    raise RuntimeError(f"make_train ended the process: sys.exit({stop.code!r})") from stop
   if isinstance(train, Train):
     return train
   if not callable(train):

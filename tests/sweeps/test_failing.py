@@ -378,3 +378,15 @@ def test_an_error_of_many_lines_is_one_line_of_the_record():
   found = failure_of(RuntimeError(text), True)
   assert found.error == "RuntimeError: INTERNAL: in a callback .. ValueError: why"
   assert "  File\n" in found.about["traceback"]
+
+
+def test_an_exit_in_make_train_is_an_error_of_its_cells():
+  def make_train(static):
+    if static["kind"] == "bad":
+      raise SystemExit(3)
+    return lambda traced, key: {"loss": traced["x"]}
+
+  results = sweeps.run(sweeps.simple(make_train), sweeps.grid(kind=["bad", "good"], x=[1.0]),
+                       progress=False)
+  assert [r["status"] for r in results] == ["failed", "ok"]
+  assert "make_train ended the process: sys.exit(3)" in results.records[0]["error"]
