@@ -47,4 +47,3 @@ def _shown(value: Any) -> str:
   if hasattr(value, "q_positions"):
     return f"Tile(q={_shown(value.q)}, k={_shown(value.k)}, ..)"
   return _errors.describe(value) if hasattr(value, "shape") else type(value).__name__
-
