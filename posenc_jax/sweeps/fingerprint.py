@@ -81,7 +81,7 @@ def _array_text(x: Any) -> str:
   if x.ndim == 0:
     return f"{x.dtype} {x.item()!r}"
   about = f"{x.dtype}{list(x.shape)}"
-  content = (repr(x.tolist()).encode() if x.dtype == object
+  content: Any = (repr(x.tolist()).encode() if x.dtype == object
              else np.ascontiguousarray(x).reshape(-1).view(np.uint8))  # a GB takes about a second
   return f"{about} {hashlib.sha256(content).hexdigest()[:16]}"
 

@@ -135,10 +135,10 @@ def _other_code(one: pathlib.Path, two: pathlib.Path, first: Mapping[str, Any],
   """Code, versions and devices that differ inside a directory and between two of one sweep."""
   told = [line for field in manifest.SHOULD_MATCH if field != "git"
           for line in manifest.differences(first.get(field), other.get(field), field)]
-  codes = first.get("code"), other.get("code")
-  if None not in codes and codes[0] != codes[1]:
-    parts = CodeLog(one).parts(codes[0]), CodeLog(two).parts(codes[1])
-    told += (changes(*parts) if all(parts) else []) or ["the experiment's code"]
+  old, new = first.get("code"), other.get("code")
+  if old is not None and new is not None and old != new:
+    before, after = CodeLog(one).parts(old), CodeLog(two).parts(new)
+    told += (changes(before, after) if before and after else []) or ["the experiment's code"]
   inside = len(other.get("other_code", ()))
   return [f"{two}: other code, versions or devices than {one}, so results may differ: {line}"
           for line in told] + ([
