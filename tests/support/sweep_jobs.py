@@ -9,6 +9,7 @@ device, and forks for each job: a job is a process of its own with all its life 
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +29,8 @@ def serve():
       for stream in (1, 2):
         os.dup2(handle, stream)
       os.setsid()
+      # A process that a shell starts in the background ignores Ctrl-C, and so would its jobs.
+      signal.signal(signal.SIGINT, signal.default_int_handler)
       code = 1
       try:
         sweep_toy.main(argv)
