@@ -15,8 +15,12 @@ from posenc_jax import sweeps
 from posenc_jax._errors import describe, explain_fault
 
 # Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
-NUMBERS = ("layers", "head_dim", "batch_size", "steps", "learning_rate", "warmup", "clip",
-           "weight_decay", "beta1", "beta2", "epsilon", "dropout")
+NUMBERS = tuple(f.name for f in dataclasses.fields(training.Settings))
+
+
+def _axis(name: str, text: str, **bounds: Any) -> Any:
+  """A field of NUMBERS: a list whose default is the one value of ``Settings``."""
+  return option((getattr(training.Settings, name),), text, **bounds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,24 +45,24 @@ class TrainingConfig:
   seq_len: tuple[int, ...] = option((32, 64), "training lengths, in tokens", low=1)
   seeds: tuple[int, ...] = option((0, 1, 2), "seeds of parameters and batches", low=0,
                                   high=2**31 - 1)
-  learning_rate: tuple[float, ...] = option((3e-3,), "peak learning rates of Adam", low=1e-9,
-                                            high=10)
+  learning_rate: tuple[float, ...] = _axis("learning_rate", "peak learning rates of Adam",
+                                           low=1e-9, high=10)
   base: tuple[float, ...] = option(
     (), "bases of the frequencies of encodings that have some; none: 10000", low=1, high=1e30,
     empty=True)
-  layers: tuple[int, ...] = option((2,), "numbers of layers", low=1, high=1000)
-  head_dim: tuple[int, ...] = option((16,), "dims of a head", low=1)
-  batch_size: tuple[int, ...] = option((16,), "sequences a step", low=1, high=2**20)
-  steps: tuple[int, ...] = option((240,), "training steps", low=1)
-  warmup: tuple[float, ...] = option((0.05,), "share of the steps in which the rate rises", low=0,
-                                     high=1)
-  clip: tuple[float, ...] = option((1.0,), "largest norm of the gradients; 0: any", low=0)
-  weight_decay: tuple[float, ...] = option(
-    (0.0,), "AdamW's, of parameters with two axes or more", low=0, high=10)
-  beta1: tuple[float, ...] = option((0.9,), "Adam's, of the mean", low=0, high=1, below=True)
-  beta2: tuple[float, ...] = option((0.999,), "Adam's, of the square", low=0, high=1, below=True)
-  epsilon: tuple[float, ...] = option((1e-8,), "Adam's, beside the root", low=0, high=1)
-  dropout: tuple[float, ...] = option((0.0,), "rates of dropout", low=0, high=1, below=True)
+  layers: tuple[int, ...] = _axis("layers", "numbers of layers", low=1, high=1000)
+  head_dim: tuple[int, ...] = _axis("head_dim", "dims of a head", low=1)
+  batch_size: tuple[int, ...] = _axis("batch_size", "sequences a step", low=1, high=2**20)
+  steps: tuple[int, ...] = _axis("steps", "training steps", low=1)
+  warmup: tuple[float, ...] = _axis("warmup", "share of the steps in which the rate rises",
+                                    low=0, high=1)
+  clip: tuple[float, ...] = _axis("clip", "largest norm of the gradients; 0: any", low=0)
+  weight_decay: tuple[float, ...] = _axis(
+    "weight_decay", "AdamW's, of parameters with two axes or more", low=0, high=10)
+  beta1: tuple[float, ...] = _axis("beta1", "Adam's, of the mean", low=0, high=1, below=True)
+  beta2: tuple[float, ...] = _axis("beta2", "Adam's, of the square", low=0, high=1, below=True)
+  epsilon: tuple[float, ...] = _axis("epsilon", "Adam's, beside the root", low=0, high=1)
+  dropout: tuple[float, ...] = _axis("dropout", "rates of dropout", low=0, high=1, below=True)
   out: str | None = option("runs/training", "run directory; a second run finishes the first")
   dry_run: bool = option(False, "print the plan and stop")
   options: sweeps.Options = sweeps.Options()
@@ -119,8 +123,7 @@ class TrainingConfig:
                   "Leave it out to use all")
 
   def _reads_base(self, spec: Spec, varied: list[training.Varied]) -> bool:
-    mine = [(v.member, v.field, v.values[0]) for v in varied
-            if any(m.short == v.member for m in spec.members)]
+    mine = [(v.member, v.field, v.values[0]) for v in varied if spec.has(v.member)]
     return "base" in encodings.reads(spec, self._some(), mine)
 
   def faults(self, bad: Collection[str] = ()) -> list[str]:
@@ -159,7 +162,7 @@ class TrainingConfig:
   def _check_built(self, specs: list[Spec], varied: list[training.Varied], found: Check) -> None:
     """Faults of encodings that cannot be built for these sizes and settings."""
     for spec in specs:
-      mine = [v for v in varied if any(m.short == v.member for m in spec.members)]
+      mine = [v for v in varied if spec.has(v.member)]
       settings = [()] + [((v.member, v.field, value),) for v in mine for value in v.values]
       for head_dim in self.head_dim:
         for width in self.d_model:
@@ -181,7 +184,7 @@ class TrainingConfig:
       axes: dict[str, Any] = {"encoding": spec.label, "d_model": self.d_model,
                               "seq_len": self.seq_len, "seed": self.seeds}
       axes |= {name: getattr(self, name) for name in NUMBERS}
-      axes |= {v.name: v.values for v in varied if any(m.short == v.member for m in spec.members)}
+      axes |= {v.name: v.values for v in varied if spec.has(v.member)}
       if self.base and self._reads_base(spec, varied):
         axes["base"] = self.base
       seeds = axes.pop("seed")

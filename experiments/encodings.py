@@ -81,6 +81,10 @@ class Spec:
   def __repr__(self) -> str:
     return self.label
 
+  def has(self, name: str) -> bool:
+    """Whether --vary knows a member by this name."""
+    return any(member.short == name for member in self.members)
+
   def build(self, sizes: Sizes, key: jax.Array, vary: Iterable[tuple[str, str, Any]] = ()
             ) -> px.Encoding:
     """The encoding.

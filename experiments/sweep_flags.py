@@ -15,11 +15,12 @@ from typing import Any
 from experiments.fields import Kind, Option, kind_of
 from posenc_jax import sweeps
 from posenc_jax._errors import explain_fault
+from posenc_jax.sweeps.options import BATCHING, RETRAIN
 
 FLAGS = {
   "batching": Option("one program for all sizes (padded), one for each (bucketed), by cost (auto), "
                      "or every cell alone (single)",
-                     choices=("auto", "padded", "bucketed", "single")),
+                     choices=BATCHING),
   "max_lanes": Option("most lanes of one program", low=1),
   "memory_limit": Option("bytes that all lanes of a program may need together", low=1),
   "flops_per_second": Option("what the planner expects of the machine", low=1),
@@ -34,7 +35,7 @@ FLAGS = {
   "retry": Option("statuses of finished cells to run again, such as diverged,failed,oom",
                   empty=True),
   "retrain": Option("finished cells whose code was edited since: refuse them (no) or train them "
-                    "again (changed)", choices=("no", "changed")),
+                    "again (changed)", choices=RETRAIN),
   "keep": Option("what to keep of each cell besides its record: weights", empty=True),
   "evaluate_only": Option("train nothing; evaluate kept weights again, by code edited since"),
   "timeout_seconds": Option("give a group up that has trained longer", low=0),

@@ -63,7 +63,7 @@ def _value(text: str) -> Any:
 def _varied(name: str, field: str, values: tuple[Any, ...], specs: Sequence[Spec], sizes: Sizes
             ) -> Varied:
   argument = f"--vary: {name}.{field}"
-  owners = [spec for spec in specs if any(m.short == name for m in spec.members)]
+  owners = [spec for spec in specs if spec.has(name)]
   if not owners:
     known = list(dict.fromkeys(m.short for spec in specs for m in spec.members))
     near = _errors.near(name, known)

@@ -4,7 +4,7 @@
 
 import difflib
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -107,17 +107,19 @@ def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
                     f"Did you mean {close!r}?" if close else f"Pass one of the {len(choices)}")
 
 
-def refuse_unknown(function: str, extra: Iterable[str], names: Iterable[str],
+def refuse_unknown(function: str, given: Iterable[str], names: Collection[str],
                    renamed: Mapping[str, str] | None = None) -> None:
   """Raises a TypeError for keyword arguments that a function does not have.
 
   Args:
     function: its name.
-    extra: the keywords that came and are not its own.
+    given: the keywords that came.
     names: its own.
     renamed: old name to what takes its place.
   """
-  for name in extra:
+  for name in given:
+    if name in names:
+      continue
     if name in (renamed or {}):
       raise type_error(f"{function}: {name}", "a name of earlier versions", (renamed or {})[name],
                        "See CHANGELOG.md")

@@ -127,15 +127,14 @@ def _shown(value: Any) -> str:
   return f"{name}[{','.join(map(str, value.shape))}]"
 
 
-def _keyword_check(name: str, construct: Callable) -> Callable[[Iterable[str]], None]:
-  """What refuses keywords that a constructor does not take, the near miss named."""
+def _keyword_check(cls: type, construct: Callable) -> Callable[[Iterable[str]], None]:
+  """What refuses keywords that a constructor does not take, the near miss or new name named."""
   takes = list(inspect.signature(construct).parameters.values())[1:]
   names = [p.name for p in takes]
   if any(p.kind is p.VAR_KEYWORD for p in takes):
     return lambda keywords: None
-  renamed = {"dim": "d_model"} if "d_model" in names else {}
-  return lambda keywords: _errors.refuse_unknown(
-    name, [k for k in keywords if k not in names], names, renamed)
+  renamed = getattr(cls, "_renamed_arguments", None)
+  return lambda keywords: _errors.refuse_unknown(cls.__name__, keywords, names, renamed)
 
 
 @dataclass_transform(field_specifiers=(static, parameter), frozen_default=True)
@@ -146,7 +145,8 @@ def register(cls: type[_T]) -> type[_T]:
   same to JAX and to a module library whether it was given 10000.0 or an array. Unflattening runs
   neither ``__init__`` nor ``__post_init__`` (``jax.tree_util.register_dataclass`` would): they are
   the host-side constructor, where values may be checked, and never meet what JAX puts into a leaf.
-  A class may write its own ``__init__`` and store fields with ``self.set_fields(..)``.
+  A class may write its own ``__init__`` and store fields with ``self.set_fields(..)``, and say in
+  ``_renamed_arguments`` what took the place of an argument of earlier versions.
   """
   made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
   fields = dataclasses.fields(made)
@@ -154,8 +154,7 @@ def register(cls: type[_T]) -> type[_T]:
   statics = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
   made._leaf_fields, made._static_fields = leaves, statics
   construct = made.__init__
-
-  check = _keyword_check(cls.__name__, construct)
+  check = _keyword_check(cls, construct)
 
   @functools.wraps(construct)
   def __init__(self, *args, **kwargs):

@@ -115,8 +115,7 @@ def attention_weights(q: jax.Array, k: jax.Array, encoding: Encoding | None = No
     [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
   """
   known = [name for name in _OPTIONS if name not in ("implementation", "tile")]
-  _errors.refuse_unknown("attention_weights", {n: 0 for n in options if n not in known}, known,
-                         RENAMED)
+  _errors.refuse_unknown("attention_weights", options, known, RENAMED)
   return semantics.weights_whole(make_call(q, k, k, encoding, **options))[0]
 
 
@@ -145,8 +144,7 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     >>> explain(x, x, x, causal=True, platform="cpu").obstacles["cudnn"]
     'it runs on NVIDIA GPUs, and this is a cpu'
   """
-  _errors.refuse_unknown("explain", {n: 0 for n in options if n not in _OPTIONS}, _OPTIONS,
-                         RENAMED)
+  _errors.refuse_unknown("explain", options, _OPTIONS, RENAMED)
   if platform is not None:
     _errors.check_choice("platform", platform, ("cpu", "gpu", "tpu"))
   leaves, tree = jax.tree.flatten((q, k, v, encoding, options))

@@ -41,9 +41,7 @@ class Maker:
 
   def __call__(self, sizes: Any, key: jax.Array, **settings: Any) -> Encoding:
     """Builds it; raises TypeError for a setting that it does not have."""
-    _errors.refuse_unknown(getattr(self.make, "__qualname__", "encoding"),
-                           {n: v for n, v in settings.items() if n not in self.settings},
-                           self.settings)
+    _errors.refuse_unknown(getattr(self.make, "__qualname__", "encoding"), settings, self.settings)
     given = {name: getattr(sizes, size) for name, size in self.sizes.items()}
     given |= {name: default(sizes) for name, default in self.defaults.items()
               if name not in settings}

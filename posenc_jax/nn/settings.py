@@ -109,8 +109,7 @@ def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> 
     ValueError: as ``Settings``.
   """
   names = [f.name for f in dataclasses.fields(Settings)][2:]  # without d_model, num_layers
-  extra = {name: value for name, value in options.items() if name not in names}
-  _errors.refuse_unknown(model, extra, names, {"width": "active_width"})
+  _errors.refuse_unknown(model, options, names, {"width": "active_width"})
   return Settings(d_model, num_layers, num_heads, **options)
 
 

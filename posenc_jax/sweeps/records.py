@@ -21,6 +21,7 @@ the process died again and again without a word, as under the kernel's OOM kille
 JSON has no NaN: Python would write one that a browser refuses to read.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -188,3 +189,8 @@ def newest(records: list[Record]) -> dict[str, Record]:
     if known is None or record.get("attempt", 0) > known.get("attempt", 0):
       chosen[record["id"]] = record
   return chosen
+
+
+def now() -> str:
+  """The local time with its zone, as records and the manifest have it."""
+  return time.strftime("%Y-%m-%dT%H:%M:%S%z")

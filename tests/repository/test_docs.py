@@ -233,13 +233,11 @@ def run(code: list[str]) -> dict:
 
 
 def test_the_code_of_your_model_runs():
-  pytest.importorskip("equinox")
   assert len(blocks(MODEL_PAGE)) >= 9
   assert run(blocks(MODEL_PAGE))["out"].shape == (2, 6, 4, 8)
 
 
 def test_the_code_of_sweeps_runs():
-  pytest.importorskip("equinox")
   assert len(blocks(SWEEPS_PAGE)) >= 5
   assert len(run(blocks(SWEEPS_PAGE))["results"]) == 16
   names = set(re.findall(r"\bsweeps\.([A-Za-z_]\w*)", SWEEPS_PAGE)) - {"md"}

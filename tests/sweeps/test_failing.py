@@ -18,7 +18,7 @@ from posenc_jax.sweeps.run.failing import failure_of
 from posenc_jax.sweeps.store import lines
 from posenc_jax.sweeps.store.journal import Journal
 from tests.support import sweep_toy
-from tests.support.sweep_jobs import Jobs, until
+from tests.support.sweep_jobs import until
 from tests.support.sweep_toy import Line, Trouble
 
 CELLS = sweep_toy.cells(6, widths=(2,))
@@ -226,17 +226,6 @@ def test_a_torn_journal_loses_its_last_word_only(tmp_path):
   again = Journal(path)
   again.open()
   assert again.deaths("c") == 1
-
-
-@pytest.fixture(scope="module")
-def server():
-  with Jobs() as jobs:
-    yield jobs
-
-
-@pytest.fixture
-def jobs(server, tmp_path):
-  return server.into(tmp_path)
 
 
 def run_until_it_lives(jobs, *argv, most):

@@ -28,7 +28,7 @@ from posenc_jax.sweeps.run import runner, signals, training
 from posenc_jax.sweeps.run.program import Program
 from posenc_jax.sweeps.store import lines
 from tests.support import sweep_toy
-from tests.support.sweep_jobs import Jobs, until
+from tests.support.sweep_jobs import until
 from tests.support.sweep_toy import Line
 from tests.sweeps.test_run import line_by_hand
 from tests.sweeps.test_store import FullDisk
@@ -39,17 +39,6 @@ CELLS = sweep_toy.cells(6, widths=(2,))
 def run(out=None, cells=CELLS, experiment=None, **kwargs):
   quiet = dict(progress=False, report=False, max_lanes=3)
   return sweeps.run(experiment or Line(), cells, out, **{**quiet, **kwargs})
-
-
-@pytest.fixture(scope="module")
-def server():
-  with Jobs() as jobs:
-    yield jobs
-
-
-@pytest.fixture
-def jobs(server, tmp_path):
-  return server.into(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ other tables in circulation, which are not interchangeable with the paper's.
 
 import fractions
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -223,6 +223,8 @@ class Sinusoidal(Encoding):
   d_model: int = static()
   layout: str = static(default="interleaved")
   divisor: str = static(default="dim")
+
+  _renamed_arguments: ClassVar[dict[str, str]] = {"dim": "d_model"}
 
   def __init__(self, d_model: int, *, base: Any = 10_000.0, scale: Any = 1.0,
                layout: str = "interleaved", divisor: str = "dim"):

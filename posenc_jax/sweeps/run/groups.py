@@ -21,7 +21,7 @@ from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options
 from posenc_jax.sweeps.plan import planner
 from posenc_jax.sweeps.plan.planner import Planned
-from posenc_jax.sweeps.records import Record, failed_record
+from posenc_jax.sweeps.records import Record, failed_record, now
 from posenc_jax.sweeps.run import extras, signals
 from posenc_jax.sweeps.run.code import Code, changed_error, inputs_of
 from posenc_jax.sweeps.run.failing import Failure, death_of, failure_of
@@ -239,8 +239,3 @@ class Groups:
   def missing(self, group: Group) -> int:
     """How many of the run's cells a group would train."""
     return sum(c.id in self.wanted and not self.is_done(c.id) for c in group.cells)
-
-
-def now() -> str:
-  """The time for records and the manifest."""
-  return time.strftime("%Y-%m-%dT%H:%M:%S%z")

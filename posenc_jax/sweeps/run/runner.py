@@ -23,13 +23,13 @@ from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options, make_options
 from posenc_jax.sweeps.plan import planner
 from posenc_jax.sweeps.plan.planner import Plan
-from posenc_jax.sweeps.records import FAILURES, newest
+from posenc_jax.sweeps.records import FAILURES, newest, now
 from posenc_jax.sweeps.results import EXIT_DAMAGED, EXIT_FAILED, Results, collect
 from posenc_jax.sweeps.run import distributed, extras, signals
 from posenc_jax.sweeps.run.code import Code, changed_error, check_mixing, statics_of
 from posenc_jax.sweeps.run.evaluating import Evaluation, check_kept, note_others
 from posenc_jax.sweeps.run.failing import Failure
-from posenc_jax.sweeps.run.groups import Groups, now
+from posenc_jax.sweeps.run.groups import Groups
 from posenc_jax.sweeps.run.progress import Progress
 from posenc_jax.sweeps.show import report
 from posenc_jax.sweeps.store import kept, manifest

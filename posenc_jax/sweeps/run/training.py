@@ -16,7 +16,7 @@ import numpy as np
 
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.options import Options
-from posenc_jax.sweeps.records import Record, make_record
+from posenc_jax.sweeps.records import Record, make_record, now
 from posenc_jax.sweeps.run.failing import TooLong
 from posenc_jax.sweeps.run.program import Program
 from posenc_jax.sweeps.run.progress import Progress
@@ -161,7 +161,7 @@ class Training:
     self.seconds += time.monotonic() - start
     self._join_curves()
     train = self.program.train
-    about = {"seconds": round(self.seconds, 3), "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    about = {"seconds": round(self.seconds, 3), "finished": now()}
     records = []
     for lane, cell in enumerate(self.group.cells):
       record = make_record(

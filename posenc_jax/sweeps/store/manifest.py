@@ -16,7 +16,6 @@ import pathlib
 import platform
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 
 from posenc_jax._errors import type_error
 from posenc_jax.sweeps.experiment import goal_of
+from posenc_jax.sweeps.records import now
 from posenc_jax.sweeps.store.lines import canonical
 
 SCHEMA = 1
@@ -130,7 +130,7 @@ def describe(experiment: Any, argv: tuple[str, ...] | None, name: str | None) ->
   return {
     "schema": SCHEMA,
     "name": name,
-    "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    "created": now(),
     "experiment": getattr(experiment, "name", None) or f"{kind.__module__}.{kind.__qualname__}",
     "settings": settings_of(experiment),
     "data": getattr(experiment, "data", None),
