@@ -37,15 +37,18 @@ def model_of(results: sweeps.Results, cell: Any, experiment: Trained) -> Any:
 
 
 def chosen(results: sweeps.Results) -> list[sweeps.Cell]:
-  """For each encoding the cell of the best mean at the largest sizes, its first seed."""
-  ok = [sweeps.Cell(r["cell"]) for r in results if r["status"] == "ok" and "state" in r]
-  found: dict[str, sweeps.Cell] = {}
-  for cell in ok:
-    size = lambda c: (c["d_model"], c["seq_len"], -results[c]["metrics"]["loss"], -c["seed"])
-    best = found.get(cell["encoding"])
-    if best is None or size(cell) > size(best):
-      found[cell["encoding"]] = cell
-  return list(found.values())
+  """For each encoding the cell of least loss at the largest sizes."""
+  def rank(record: Any) -> Any:
+    cell = record["cell"]
+    return cell["d_model"], cell["seq_len"], -record["metrics"]["loss"], -cell["seed"]
+
+  found: dict[str, Any] = {}
+  for record in results:
+    if record["status"] == "ok" and "state" in record:
+      best = found.setdefault(record["cell"]["encoding"], record)
+      if rank(record) > rank(best):
+        found[record["cell"]["encoding"]] = record
+  return [sweeps.Cell(record["cell"]) for record in found.values()]
 
 
 def maps_of(model: Any, tokens: np.ndarray, seed: int) -> list[np.ndarray]:

@@ -153,13 +153,38 @@ class Results:
     """"min" or "max", as the experiment's goal says; a loss is "min"; None for what nobody said."""
     return self._goal().get(name, "min" if "loss" in name.lower() else None)
 
-  def _metric(self, function: str, metric: str | None) -> str:
+  def _metric(self, function: str, metric: str | None, series: bool = True) -> str:
     found = self.main if metric is None else metric
     if found not in self.metrics:
-      known = list(self.metrics) if function == "best" else [*self.metrics, *self.series]
+      known = [*self.metrics, *(self.series if series else ())]
       raise value_error(f"{function}: metric", repr(found), f"one of {list(dict.fromkeys(known))}",
                         "Choose another")
     return found
+
+  def ranking(self, function: str, metric: str | None = None, direction: str | None = None
+              ) -> tuple[str, str]:
+    """(metric, "min" or "max") by which a function says what is better.
+
+    Args:
+      function: its name, for errors.
+      metric: a name in ``metrics``; None for the main metric.
+      direction: "min" or "max"; None for what the experiment says.
+
+    Raises:
+      ValueError: no such metric, or no direction is known.
+
+    Example:
+      >>> record = {"cell": {}, "status": "ok", "metrics": {"loss": 1.0}}
+      >>> Results((record,)).ranking("best")
+      ('loss', 'min')
+    """
+    metric = self._metric(function, metric, series=False)
+    direction = direction or self.direction(metric)
+    if direction is None:
+      raise value_error(f"{function}: direction", f"none for {metric!r}", "min or max",
+                        f"Say direction=\"max\", or give the experiment goal={{{metric!r}: ...}}")
+    check_choice(f"{function}: direction", direction, DIRECTIONS)
+    return metric, direction
 
   def mean(self, metric: str | None = None, over: Sequence[str] = REPEATS) -> list[Any]:
     """Mean, standard error and 95 percent interval for each setting, over its repeats.
@@ -228,12 +253,7 @@ class Results:
       >>> Results(tuple(records)).best().settings
       Cell(lr=0.1)
     """
-    metric = self._metric("best", metric)
-    direction = direction or self.direction(metric)
-    if direction is None:
-      raise value_error("best: direction", f"none for {metric!r}", "min or max",
-                        f"Say direction=\"max\", or give the experiment goal={{{metric!r}: ...}}")
-    check_choice("best: direction", direction, DIRECTIONS)
+    metric, direction = self.ranking("best", metric, direction)
     if by is None:
       return _best(self.mean(metric), direction)
     if by not in self.settings:

@@ -8,7 +8,7 @@ whole numbers of 32 bits, so nothing of them is rounded; lanes of one static tra
 whatever their packs were.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -60,12 +60,13 @@ class Continued:
   Args:
     experiment: the whole one, whose ``make_train`` returns a ``Train``.
     start, stop: ``0 <= start < stop <= Train.steps``.
-    states: for each cell's id the state before step ``start``, of the programs of the last rung;
-      empty if ``start`` is 0.
+    state: a cell to its state before step ``start``, of a program of the last rung; not asked if
+      ``start`` is 0.
   """
 
-  def __init__(self, experiment: Experiment, start: int, stop: int, states: Mapping[str, Kept]):
-    self.experiment, self.start, self.stop, self.states = experiment, start, stop, states
+  def __init__(self, experiment: Experiment, start: int, stop: int,
+               state: Callable[[Cell], Kept] | None = None):
+    self.experiment, self.start, self.stop, self._state = experiment, start, stop, state
     self.name = getattr(experiment, "name", None) or type(experiment).__name__
     self.data = getattr(experiment, "data", None)
     self.goal = goal_of(experiment)
@@ -80,9 +81,9 @@ class Continued:
   def split(self, cell: Cell) -> tuple[Hashable, Traced]:
     """As the experiment, with the static and the state of the last rung."""
     static, traced = self.experiment.split(cell)
-    if not self.start:
+    if not self.start or self._state is None:
       return static, traced
-    kept = self.states[cell.id]
+    kept = self._state(cell)
     words = {f"{_STATE}{i:04d}": to_words(leaf) for i, leaf in enumerate(kept.leaves)}
     return static_of(self.experiment, kept.shapes), {**traced, **words}
 
@@ -98,14 +99,14 @@ class Continued:
         "halving: rungs", f"step {self.stop} of a training of {train.steps}" if train.step else
         "an experiment whose make_train returns a function", "rungs within a Train's steps",
         "Return a Train(init, step, steps)")
-    start, kept = self.start, next(iter(self.states.values()), None)
+    start = self.start
 
     def own(traced):
       return {name: x for name, x in traced.items() if not name.startswith(_STATE)}
 
     def init(traced, key):
       state = train.init(own(traced), key)
-      if kept is None:
+      if not start:
         return state
       leaves, tree = jax.tree.flatten(state)
       given = [traced[f"{_STATE}{i:04d}"] for i in range(len(leaves))]

@@ -13,7 +13,7 @@ import functools
 import math
 import pathlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from posenc_jax._errors import check_choice, check_int, explain_fault, type_error, value_error
@@ -81,18 +81,18 @@ def halving(
   with tempfile.TemporaryDirectory() as scratch:
     directory = pathlib.Path(scratch if out is None else out)
     options = dataclasses.replace(options, report=options.report and out is not None)
-    chosen, states, start, found = as_cells(cells), {}, 0, []
+    chosen, state, start, found = as_cells(cells), None, 0, []
     for static in dict.fromkeys(experiment.split(cell)[0] for cell in chosen):
-      Continued(experiment, 0, rungs[-1], {}).make_train(static)  # finds rungs beyond the training
+      Continued(experiment, 0, rungs[-1]).make_train(static)  # finds rungs beyond the training
     for rung in rungs:
-      part = Continued(experiment, start, rung, states)
+      part = Continued(experiment, start, rung, state)
       results = run(part, chosen, directory / f"rung-{rung}", options=options)
       found.append(results if out is not None else dataclasses.replace(
         results, directory=None, restorer=None))
       chosen = survivors(results, keep_share, metric, direction)
       if not chosen or rung == rungs[-1]:
         break
-      states, start = _States(results, chosen), rung
+      state, start = _states(results), rung
   return tuple(found)
 
 
@@ -106,16 +106,10 @@ def survivors(results: Results, keep_share: float, metric: str | None = None,
     >>> survivors(Results(tuple(records)), 0.5)
     (Cell(x=1.0), Cell(x=2.0))
   """
-  metric = results.main if metric is None else metric
-  if metric is None or metric not in results.metrics:
-    if not any(record["status"] == "ok" for record in results):
-      return ()
-    raise value_error("halving: metric", repr(metric), f"one of {results.metrics}",
-                      "Choose another")
-  direction = direction or results.direction(metric)
-  if direction is None:
-    raise value_error("halving: direction", f"none for {metric!r}", "min or max",
-                      "Say direction=, or give the experiment a goal")
+  chosen = results.main if metric is None else metric
+  if chosen not in results.metrics and not any(record["status"] == "ok" for record in results):
+    return ()
+  metric, direction = results.ranking("halving", metric, direction)
   sign = 1.0 if direction == "min" else -1.0
   means = results.mean(metric)
   whole = [s for s in means if s.mean is not None and not s.failed]
@@ -143,19 +137,16 @@ def _checked(rungs: Any, keep_share: Any, direction: Any, options: Options) -> O
   return dataclasses.replace(options, keep=tuple(dict.fromkeys((*options.keep, "weights"))))
 
 
-class _States(dict):
-  """States of the survivors by id; one that went on in an earlier call is read when asked for."""
+def _states(results: Results) -> Callable[[Cell], kept.Kept]:
+  """The kept state of a cell, each read once; of one that went on in an earlier call too."""
+  every = functools.cache(lambda: load(str(results.directory)))
 
-  def __init__(self, results: Results, chosen: Iterable[Cell]):
-    super().__init__({cell.id: _state(results, cell) for cell in chosen})
-    self._results = results
+  @functools.cache
+  def state(cell: Cell) -> kept.Kept:
+    known = any(record["id"] == cell.id for record in results)
+    return _state(results if known else every(), cell)
 
-  def __missing__(self, cell_id: str) -> kept.Kept:
-    return _state(self._all, next(Cell(r["cell"]) for r in self._all if r["id"] == cell_id))
-
-  @functools.cached_property
-  def _all(self) -> Results:
-    return load(str(self._results.directory))
+  return state
 
 
 def _state(results: Results, cell: Cell) -> kept.Kept:
