@@ -3,7 +3,7 @@
 """One table of all methods, from which everything else that names methods follows.
 
 A row says where a method is, what it exports and how it is built; the rows of a room are in the
-file of that name. The cases of the parity contract and the names that experiments know are read
+files whose names begin with the room's. The cases of the parity contract and the names that experiments know are read
 from it. ``python -m tests.support.follow`` writes the rest: the names of ``posenc_jax`` and of
 ``posenc_jax.functions``, the README's table and the row of ``docs/design.md``.
 """
@@ -14,7 +14,26 @@ from collections.abc import Callable
 import jax
 
 import posenc_jax as px
-from posenc_jax.methods import biases, content, inputs, positions, rotations, softmax
+from posenc_jax.methods import (
+  biases,
+  biases_distance,
+  biases_grids,
+  content,
+  content_pairs,
+  extension_frequencies,
+  extension_positions,
+  inputs,
+  inputs_features,
+  positions,
+  positions_schemes,
+  rotations,
+  rotations_axes,
+  rotations_driven,
+  rotations_frequencies,
+  rotations_groups,
+  softmax,
+  softmax_sinks,
+)
 from posenc_jax.methods.maker import Maker as Maker
 from posenc_jax.methods.rotations import three_axes as three_axes
 from posenc_jax.methods.row import Build as Build

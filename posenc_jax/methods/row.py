@@ -49,7 +49,10 @@ class Method:
     builds: name in experiments to ``(sizes, key, **settings) -> encoding``, such as a ``Maker``.
     cases: name in the contract to ``key -> Case``; None takes ``builds`` at the contract's sizes.
     catalogue: its row in ``docs/design.md``, if that has another name than the title.
-    arxiv: the paper's id, for a row that ``docs/design.md`` does not have yet.
+    arxiv: the paper's id, or "-" where there is no paper.
+    directions: "causal", "bidirectional" or "both": the attention that it is meant for.
+    goldens: what the numbers are compared with beside the oracle: a package and its version, or the
+      published code; "" where nothing independent could be run.
   """
 
   title: str
@@ -62,3 +65,5 @@ class Method:
   cases: Mapping[str, Callable[[jax.Array], Case]] | None = None
   catalogue: str = ""
   arxiv: str = "-"
+  directions: str = "both"
+  goldens: str = ""
