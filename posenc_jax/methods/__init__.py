@@ -3,9 +3,10 @@
 """One table of all methods, from which everything else that names methods follows.
 
 A row says where a method is, what it exports and how it is built; the rows of a room are in the
-files whose names begin with the room's. The cases of the parity contract and the names that experiments know are read
-from it. ``python -m tests.support.follow`` writes the rest: the names of ``posenc_jax`` and of
-``posenc_jax.functions``, the README's table and the row of ``docs/design.md``.
+files whose names begin with the room's. The cases of the parity contract and the names that
+experiments know are read from it. ``python -m tests.support.follow`` writes the rest: the names of
+``posenc_jax`` and of ``posenc_jax.functions``, the README's table and the row of
+``docs/design.md``.
 """
 
 import functools
@@ -41,9 +42,11 @@ from posenc_jax.methods.row import Method as Method
 from posenc_jax.methods.row import Sizes as Sizes
 from posenc_jax.testing import Case
 
-METHODS: tuple[Method, ...] = (
-    *inputs.METHODS, *positions.METHODS, *rotations.METHODS, *biases.METHODS, *content.METHODS,
-    *softmax.METHODS)
+METHODS: tuple[Method, ...] = tuple(row for rows in (
+  inputs, inputs_features, positions, positions_schemes, rotations, rotations_frequencies,
+  rotations_axes, rotations_groups, rotations_driven, extension_frequencies, extension_positions,
+  biases, biases_distance, biases_grids, content, content_pairs, softmax, softmax_sinks,
+) for row in rows.METHODS)
 
 _TRIED = Sizes(d_model=16, heads=4, head_dim=8, length=8, train_length=4)  # those of a ``Case``
 
