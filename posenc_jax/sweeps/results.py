@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from posenc_jax._errors import check_choice, explain_fault, value_error
+from posenc_jax._errors import check_choice, describe, explain_fault, type_error, value_error
 from posenc_jax.sweeps import tidy
 from posenc_jax.sweeps.cells import Cell, canonical_json
 from posenc_jax.sweeps.experiment import DIRECTIONS
@@ -72,7 +72,10 @@ class Results:
     return len(self.records)
 
   def __getitem__(self, cell: Cell | dict[str, Any]) -> Record:
-    """The record of a cell."""
+    """The record of a cell; TypeError for what is no cell."""
+    if not isinstance(cell, Cell | Mapping):
+      raise type_error("results[..]", describe(cell), "a cell, such as {'seed': 0}",
+                       "Use results.records[i] for the i-th record")
     wanted = cell.id if isinstance(cell, Cell) else Cell(cell).id
     for record in self.records:
       if record["id"] == wanted:

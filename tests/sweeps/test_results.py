@@ -333,3 +333,11 @@ def test_settings_that_one_side_does_not_read_are_no_difference():
   found = sweeps.Results(records).paired()
   assert [(dict(d.settings), d.count, d.mean) for d in found] == [
     ({"base": base, "lr": lr}, 2, 0.5 - base) for base in (1.0, 2.0) for lr in (0.25, 0.5)]
+
+
+def test_a_record_is_asked_for_by_its_cell():
+  results = sweeps.run(sweeps.simple(lambda static: lambda traced, key: {"loss": traced["x"]}),
+                       sweeps.grid(x=[1.0]), progress=False)
+  assert results[{"x": 1.0}]["metrics"] == {"loss": 1.0}
+  with pytest.raises(TypeError, match=r"results\[\.\.\]: got 0, wanted a cell.*results\.records\["):
+    results[0]

@@ -114,7 +114,7 @@ class Evaluation:
     tree = jax.tree.structure(state_struct(self.experiment, static, group.cells[0]))
     start = time.monotonic()
     lowered = Lowered(train, lanes, words, traced, state=_stacked(group, states, tree, lanes))
-    found = lanes.get(lowered.finish.compile()(lowered.state, lowered.inputs[1]))
+    found = lanes.get(lowered.compile()[2](lowered.state, lowered.inputs[1]))
     self.progress.compiled(time.monotonic() - start)
     finish = [(self.code.sources(static) or {}).get("finish"),
               program_hash(lowered.digests()["finish"], len(lanes.devices))]

@@ -13,6 +13,8 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import jax
+
 from posenc_jax.sweeps import devices
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import SweepError
@@ -23,6 +25,7 @@ from posenc_jax.sweeps.plan import planner
 from posenc_jax.sweeps.plan.planner import Planned
 from posenc_jax.sweeps.records import Record, failed_record, now
 from posenc_jax.sweeps.run import extras, signals
+from posenc_jax.sweeps.run.ahead import Ahead
 from posenc_jax.sweeps.run.code import Code, changed_error, inputs_of
 from posenc_jax.sweeps.run.failing import Failure, death_of, failure_of
 from posenc_jax.sweeps.run.program import Lowered, Program
@@ -61,16 +64,29 @@ class Groups:
     self._devices = devices.local_devices(self.options.devices)
     self._program: tuple[Any, Program] | None = None
     self._digests: dict[str, str] = {}
+    self._next: Planned | None = None
+    self._ahead: Ahead | None = None
     self._profiled = False
 
   def all(self, todo: Iterable[Planned]) -> None:
     """Runs the groups; those in which processes died last."""
     deaths = lambda planned: self.store.journal.deaths(planned.group.id)
     queue = collections.deque(sorted(todo, key=deaths))
+    # A death must tell which group it was, and a limit of time or a profile is of one group alone.
+    alone = (any(map(deaths, queue)) or self.options.timeout_seconds is not None
+             or self.options.profile_dir is not None or jax.process_count() > 1)
+    try:
+      self._all(queue, alone)
+    finally:
+      if self._ahead is not None:
+        self._ahead.wait()
+
+  def _all(self, queue: collections.deque[Planned], alone: bool) -> None:
     index = 0
     while queue:
       self.check_signal()
       planned = queue.popleft()
+      self._next = queue[0] if queue and not alone else None
       parts = self._one(planned, index)
       index += not parts
       if parts:
@@ -105,6 +121,7 @@ class Groups:
       program, inputs = self._compiled(planned, index)
       programs = self._checked(planned, program, inputs)
       training = self._training(planned, program, inputs, programs, index)
+      self._compile_next(index + 1)
       running = True
       profile = None if self._profiled else self.options.profile_dir
       self._profiled = True
@@ -129,22 +146,57 @@ class Groups:
 
   def _compiled(self, planned: Planned, index: int) -> tuple[Program, Any]:
     """The group's program, and words and traced settings of its lanes."""
-    group = planned.group
-    words, stacked = inputs_of(self.experiment, group)
-    dtypes = tuple((name, str(x.dtype), x.shape[1:]) for name, x in stacked.items())
-    wanted = (planned.static, group.width, dtypes)
+    wanted, inputs = self._wanted(planned)
     if self._program is None or self._program[0] != wanted:
       self._program = None
-      self.progress.start_compile(index)
-      lanes = devices.Lanes(group.width, self._devices)
-      start = time.monotonic()
-      lowered = Lowered(as_train(self.experiment, planned.static), lanes, words, stacked)
-      self._digests = {} if self.code is None else lowered.digests()
+      lowered, self._digests, start = self._lowered(planned, wanted, inputs, index)
       program = Program(lowered)
       self.progress.compiled(time.monotonic() - start)
       self._check_memory(program)
       self._program = (wanted, program)
-    return self._program[1], (words, stacked)
+    return self._program[1], inputs
+
+  def _lowered(self, planned: Planned, wanted: Any, inputs: Any, index: int
+               ) -> tuple[Lowered, dict[str, str], float]:
+    """The program, compiled or not yet, its digests, and when work on it began.
+
+    What was compiled while another group trained counts with its lowering and what is left to wait.
+    """
+    ahead, self._ahead = self._ahead, None
+    start = time.monotonic()
+    if ahead is None or ahead.wanted != wanted:
+      if ahead is not None:
+        ahead.wait()
+      self.progress.start_compile(index)
+      return *self._lower(planned, inputs), start
+    if ahead.running:
+      self.progress.start_compile(index)
+    return *ahead.result(), start - ahead.seconds
+
+  def _wanted(self, planned: Planned) -> tuple[Any, Any]:
+    """What tells the group's program from others, and words and traced settings of its lanes."""
+    words, stacked = inputs_of(self.experiment, planned.group)
+    dtypes = tuple((name, str(x.dtype), x.shape[1:]) for name, x in stacked.items())
+    return (planned.static, planned.group.width, dtypes), (words, stacked)
+
+  def _lower(self, planned: Planned, inputs: Any) -> tuple[Lowered, dict[str, str]]:
+    """The group's program before its compile, and the digests of its text."""
+    lanes = devices.Lanes(planned.group.width, self._devices)
+    lowered = Lowered(as_train(self.experiment, planned.static), lanes, *inputs)
+    return lowered, {} if self.code is None else lowered.digests()
+
+  def _compile_next(self, index: int) -> None:
+    """Begins to compile the next group's program, if it is another one than those at hand."""
+    planned = self._next
+    if planned is None or self._ahead is not None or self.listener.signum is not None:
+      return
+    try:
+      wanted, inputs = self._wanted(planned)
+      if self._program is None or wanted != self._program[0]:
+        self.progress.start_compile(index, ahead=True)
+        self._ahead = Ahead(wanted, lambda: self._lower(planned, inputs))
+    except Exception:  # It strikes again, and is told, when it is the next group's turn.
+      self._ahead = None
 
   def _checked(self, planned: Planned, program: Program, inputs: Any) -> dict[str, str] | None:
     """The names of the group's programs; SettingsChanged if its finished cells had another one."""

