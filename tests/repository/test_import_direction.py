@@ -33,6 +33,7 @@ LEVELS = {
   "posenc_jax": 8,
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 9),
   "posenc_jax.methods": 10,
+  "posenc_jax.__main__": 11,
   **dict.fromkeys(["experiments", "benchmarks"], 11),
   "tests": 12,
 }

@@ -14,7 +14,7 @@ import textwrap
 
 import posenc_jax as px
 from posenc_jax.base import CLAIMS, HOOKS
-from posenc_jax.methods import METHODS, Method
+from posenc_jax.methods import METHODS, Method, living
 from tests.support.repository import ROOT
 
 _PACKAGE = "posenc_jax.encodings."
@@ -135,8 +135,30 @@ def answered(method: Method) -> list[str]:
   return [h for h in HOOKS + CLAIMS if getattr(cls, h) is not getattr(px.Encoding, h)]
 
 
+def methods_page(text: str) -> str:
+  """``docs/methods.md``: what ``python -m posenc_jax`` prints, as a table for each room."""
+  told = lambda names: ", ".join(f"`{name}`" for name in names) or "-"
+  head = ("| method | in experiments | hooks and claims | learns | directions | cache, packing "
+          "| paths | goldens | paper |\n|---|---|---|---|---|---|---|---|---|\n")
+  rooms: dict[str, list[str]] = {}
+  count = 0
+  for row in living.rows():
+    count += 1
+    paper = row.paper if row.paper == "-" else f"[{row.paper}](https://arxiv.org/abs/{row.paper})"
+    cells = (row.title, told(row.names), told(row.hooks + row.claims), told(row.parameters),
+             row.directions, ", ".join(row.behaviour) or "-", ", ".join(row.paths) or "-",
+             row.goldens or "-", paper)
+    rooms.setdefault(row.room, []).append(f"| {' | '.join(cells)} |\n")
+  tables = [f"## {'No encoding' if room == '-' else room.capitalize()}\n\n{head}{''.join(rows)}\n"
+            for room, rows in rooms.items()]
+  words = "".join(f"- *{word}*: {meaning}.\n" for word, meaning in living.BEHAVIOUR.items())
+  text = between(text, r"The table has ", r" rows", str(count))
+  text = between(text, r"^- \*\*cache, packing\*\*: .*?\n\n", r"\n## ", words)
+  return between(text, r"(?=^## No encoding)", r"\Z", "\n".join(tables).rstrip("\n") + "\n")
+
+
 PAGES = {"posenc_jax/__init__.py": package, "posenc_jax/functions.py": functions,
-         "README.md": readme, "docs/design.md": hooks}
+         "README.md": readme, "docs/design.md": hooks, "docs/methods.md": methods_page}
 
 
 def main() -> None:
