@@ -184,7 +184,7 @@ ENGINE = [
     "tests/sweeps/test_progress.py::test_the_live_line_is_narrower_than_the_terminal"),
   Fault(
     "compile-in-silence", "posenc_jax/sweeps/run/groups.py",
-    "      self.progress.start_compile(index)\n", "",
+    "      self.progress.start_compile(index)\n      return", "      return",
     "tests/sweeps/test_progress.py::test_each_compile_is_announced_in_a_log"),
   Fault(
     "hint-of-no-command", "posenc_jax/sweeps/command.py",
@@ -202,4 +202,40 @@ ENGINE = [
     "hangup-not-heard", "posenc_jax/sweeps/run/signals.py",
     '"SIGINT", "SIGTERM", "SIGHUP"', '"SIGINT", "SIGTERM"',
     "tests/sweeps/test_faults.py -k test_a_signal_saves_the_state_and_says_how_to_go_on"),
+  Fault(
+    "program-of-the-next-group", "posenc_jax/sweeps/run/groups.py",
+    "if ahead is None or ahead.wanted != wanted:", "if ahead is None:",
+    "tests/sweeps/test_ahead.py::"
+    "test_a_divided_group_does_not_get_the_program_of_the_next"),
+  Fault(
+    "death-beside-a-compile", "posenc_jax/sweeps/run/groups.py",
+    "alone = (any(map(deaths, queue)) or ", "alone = (",
+    "tests/sweeps/test_ahead.py::test_a_group_is_alone_where_a_process_has_died"),
+  Fault(
+    "time-limit-beside-a-compile", "posenc_jax/sweeps/run/groups.py",
+    "or self.options.timeout_seconds is not None\n", "\n",
+    "tests/sweeps/test_ahead.py -k test_a_group_is_alone_where_its_time_counts"),
+  Fault(
+    "error-of-the-next-group", "posenc_jax/sweeps/run/groups.py",
+    "    except Exception:  # It strikes", "    except ZeroDivisionError:  # It strikes",
+    "tests/sweeps/test_ahead.py::test_an_error_meets_its_own_group"),
+  Fault(
+    "signal-while-lowering-ahead", "posenc_jax/sweeps/run/groups.py",
+    " or self.listener.signum is not None:\n      return", ":\n      return",
+    "tests/sweeps/test_progress.py::test_the_hint_of_an_interrupted_script_runs"),
+  Fault(
+    "lowered-in-the-thread", "posenc_jax/sweeps/run/ahead.py",
+    "    self._lowered, self._about = lower()\n    self.seconds = time.monotonic() - start\n"
+    "    self._thread = threading.Thread(target=self._compile, name=\"sweeps compile ahead\")\n"
+    "    self._thread.start()\n",
+    "    self.seconds = time.monotonic() - start\n"
+    "    def work():\n      self._lowered, self._about = lower()\n      self._compile()\n"
+    "    self._thread = threading.Thread(target=work, name=\"sweeps compile ahead\")\n"
+    "    self._thread.start()\n",
+    "tests/sweeps/test_ahead.py::"
+    "test_settings_of_the_caller_reach_a_program_that_is_compiled_ahead"),
+  Fault(
+    "level-over-the-users-flags", "posenc_jax/sweeps/run/program.py",
+    ' and level not in os.environ.get("XLA_FLAGS", "")', "",
+    "tests/sweeps/test_ahead.py::test_options_of_the_compiler"),
 ]

@@ -12,6 +12,7 @@ from posenc_jax import sweeps
 from posenc_jax.sweeps.records import payload
 from posenc_jax.sweeps.run import ahead, program
 from posenc_jax.sweeps.run.program import Lowered, compiler_options
+from posenc_jax.sweeps.run.training import Training
 from posenc_jax.sweeps.store.journal import Journal
 
 MAIN, AHEAD = "MainThread", "sweeps compile ahead"
@@ -108,6 +109,22 @@ def test_an_error_of_the_compiler_meets_its_own_group(monkeypatch):
   found = run()
   assert [r["status"] for r in found] == ["ok", "ok", "failed", "failed", "ok", "ok"]
   assert "the compiler gave up" in found.records[2]["error"]
+
+
+def test_a_divided_group_does_not_get_the_program_of_the_next(threads, monkeypatch):
+  """Its halves come before the group whose program was compiled ahead."""
+  real = Training.train
+
+  def train(self):
+    if self.group.width == 2 and self.program.train.steps == 3:
+      raise RuntimeError("one of the lanes")
+    return real(self)
+
+  monkeypatch.setattr(Training, "train", train)
+  found = run()
+  assert [r["status"] for r in found] == ["ok"] * 6
+  assert [r["metrics"]["loss"] for r in found] == [3, 6, 4, 8, 5, 10]
+  assert threads[:3] == [MAIN, AHEAD, MAIN]
 
 
 def test_settings_of_the_caller_reach_a_program_that_is_compiled_ahead():

@@ -6,10 +6,11 @@ XLA compiles without Python's lock, and small models leave a processor's cores i
 costs little beside the training. Tracing and lowering stay in the main thread: they run the
 experiment's code under the caller's settings of JAX, which belong to a thread.
 
-A mistake in the next group must not strike the present one: an error while lowering is dropped, and
-meets the group again in its own turn; an error of the compiler is kept until then.
+A mistake in the next group must not strike the present one: an error is dropped here, and meets the
+group again in its own turn.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +32,6 @@ class Ahead:
 
   def __init__(self, wanted: Any, lower: Callable[[], tuple[Lowered, Any]]):
     self.wanted = wanted
-    self._error: BaseException | None = None
     start = time.monotonic()
     self._lowered, self._about = lower()
     self.seconds = time.monotonic() - start
@@ -39,10 +39,8 @@ class Ahead:
     self._thread.start()
 
   def _compile(self) -> None:
-    try:
+    with contextlib.suppress(Exception):
       self._lowered.compile()
-    except BaseException as error:  # Raised in the main thread, where somebody hears of it.
-      self._error = error
 
   @property
   def running(self) -> bool:
@@ -54,8 +52,6 @@ class Ahead:
     self._thread.join()
 
   def result(self) -> tuple[Lowered, Any]:
-    """The compiled stages and what came with them; raises what the compiler raised."""
+    """The compiled stages and what came with them."""
     self.wait()
-    if self._error is not None:
-      raise self._error
     return self._lowered, self._about
