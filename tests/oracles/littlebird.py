@@ -6,7 +6,7 @@ from tests.oracles import biases
 
 
 def littlebird_bias(q_positions, k_positions, alpha, beta, gamma, *, constant=False):
-  """-beta (m - n) for n < m, -gamma (n - m) for n > m; with 0 among them -alpha |m - n| or -alpha."""
+  """-beta (m - n) for n < m, -gamma (n - m) for n > m; with a 0 -alpha |m - n| or -alpha."""
 
   def entry(h, m, n):
     distance = abs(float(m) - float(n))

@@ -16,7 +16,8 @@ def relu(x):
 
 
 def silu(x):
-  return [a / (1 + math.exp(-a)) for a in x]
+  """a sigmoid(a), by tanh so that no exponential overflows."""
+  return [a * 0.5 * (1 + math.tanh(0.5 * a)) for a in x]
 
 
 def layer_norm(x, gain, shift, eps=1e-5):

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Swin's table (Liu et al. 2021, 2103.14030, eq. 4): B[dy + My - 1, dx + Mx - 1] inside a window."""
+"""Swin's table (Liu et al. 2021, 2103.14030, eq. 4): B[dy + My - 1, dx + Mx - 1] in a window."""
 
 from tests.oracles import biases
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from posenc_jax import _align
 from posenc_jax.base import encoding
 from posenc_jax.encodings.biases import _slopes
-from posenc_jax.encodings.biases.alibi import Alibi
+from posenc_jax.encodings.biases.alibi import Alibi, alibi_slopes
 
 
 def alibi_offset_bias(distance: Any, slopes: Any) -> jax.Array:
@@ -57,6 +57,10 @@ class AlibiOffset(Alibi):
     >>> AlibiOffset(slopes=[1.0]).distance_bias(jnp.array([2, -2])).tolist()
     [[-2.0, -1.5]]
   """
+
+  def __init__(self, num_heads: int | None = None, *, slopes: Any = None,
+               scheme: str | None = None):
+    self.set_fields(slopes=_slopes.chosen("AlibiOffset", alibi_slopes, num_heads, slopes, scheme))
 
   def distance_bias(self, distance):
     return alibi_offset_bias(distance, self.slopes)

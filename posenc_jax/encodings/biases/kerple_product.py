@@ -81,6 +81,7 @@ class KerpleProduct(Encoding):
     return cls(a, 2 * p, *((c, 2 * d) if biased else ()))
 
   def scores(self, scores, tile):
+    _checks.floats("a", self.a, "[N]", _MEND, sizes={"N": scores.shape[-3]})
     clipped = lambda a, p: (straight_clip(a, LEAST), straight_clip(p, LEAST, MOST))
     distance = tile.distance()
     turn = lambda x: jnp.moveaxis(x, 0, -3).astype(scores.dtype)
