@@ -209,6 +209,12 @@ def test_sandwich_is_attn_gyms_and_what_sinusoids_say(rng):
   np.testing.assert_allclose(got[0], rows @ rows.T / 8, atol=1e-5)
 
 
+def test_sandwich_is_exact_at_any_distance():
+  at = np.array([2**30 + 7]), np.array([0, 5, 2**29])
+  got = px.Sandwich(2).bias(px.Tile(q_positions=at[0], k_positions=at[1]))
+  np.testing.assert_allclose(got, sandwich.sandwich_bias(*at, 2), rtol=0, atol=2e-5)
+
+
 @pytest.mark.parametrize("name, log", [("dynamic", False), ("dynamic_log", True)])
 def test_dynamic_position_is_x_transformers(name, log):
   weight = lambda i: GOLD[f"{name}.mlp.{i}.0.weight"].T

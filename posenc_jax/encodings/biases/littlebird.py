@@ -90,7 +90,8 @@ class LittleBird(Encoding):
   def init(cls, key, num_heads: int, *, first: str = "linear") -> "LittleBird":
     """Draws all slopes from U(0, 1)."""
     num_heads = _checks.size("num_heads", num_heads, "Pass the query heads N")
-    return cls(*jax.random.uniform(_checks.key(key), (3, num_heads), jnp.float32), first)
+    alpha, beta, gamma = jax.random.uniform(_checks.key(key), (3, num_heads), jnp.float32)
+    return cls(alpha, beta, gamma, first)
 
   def bias(self, tile):
     return littlebird_bias(tile.q_positions, tile.k_positions, self.alpha, self.beta, self.gamma,
