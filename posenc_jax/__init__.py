@@ -19,9 +19,12 @@ Encodings, by what they change:
   inputs     ``Sinusoidal``, ``Learned``
   positions  ``Randomized``
   rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
-  biases     ``Alibi``, ``T5Bias``, ``Fire``
+  biases     ``Alibi``, ``T5Bias``, ``Fire``, ``AlibiOffset``, ``AlibiSplit``, ``LittleBird``,
+             ``HardAlibi``, ``KerpleLog``, ``KerplePower``, ``KerpleProduct``, ``Sandwich``,
+             ``DynamicPosition``, ``Toeplitz``, ``DistanceTable``, ``DebertaBias``, ``Alibi2D``,
+             ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``, ``DynamicGrid``
+  softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
-  softmax    ``LogNTemperature``, ``SSMax``
 
 Parts of encodings:
 
@@ -74,9 +77,31 @@ from posenc_jax.base import PREPARED, Each, Encoding, Tile, encoding
 from posenc_jax.chain import chain
 from posenc_jax.combinators import along, on_dims, on_heads, share_heads
 from posenc_jax.encodings.biases.alibi import Alibi, alibi_bias, alibi_slopes
+from posenc_jax.encodings.biases.alibi_offset import AlibiOffset
+from posenc_jax.encodings.biases.alibi_split import AlibiSplit
 from posenc_jax.encodings.biases.deberta import deberta_bucket
+from posenc_jax.encodings.biases.deberta_bias import DebertaBias
+from posenc_jax.encodings.biases.distance_table import DistanceTable
+from posenc_jax.encodings.biases.dynamic_position import DynamicPosition
 from posenc_jax.encodings.biases.fire import Fire, fire_bias
+from posenc_jax.encodings.biases.grids.alibi_2d import Alibi2D
+from posenc_jax.encodings.biases.grids.beit import BeitTable
+from posenc_jax.encodings.biases.grids.dynamic_grid import DynamicGrid
+from posenc_jax.encodings.biases.grids.levit import LevitTable
+from posenc_jax.encodings.biases.grids.log_cpb import LogCPB
+from posenc_jax.encodings.biases.grids.swin import SwinTable
+from posenc_jax.encodings.biases.hard_alibi import HardAlibi
+from posenc_jax.encodings.biases.kerple import (
+    KerpleLog,
+    KerplePower,
+    kerple_log_bias,
+    kerple_power_bias,
+)
+from posenc_jax.encodings.biases.kerple_product import KerpleProduct
+from posenc_jax.encodings.biases.littlebird import LittleBird
+from posenc_jax.encodings.biases.sandwich import Sandwich, sandwich_bias
 from posenc_jax.encodings.biases.t5 import T5Bias, t5_bias, t5_bucket
+from posenc_jax.encodings.biases.toeplitz import Toeplitz
 from posenc_jax.encodings.content.cope import Cope, cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import Dape, dape_scores
 from posenc_jax.encodings.content.fox import Fox, forget_bias, forget_positions, log_forget_gates
@@ -100,6 +125,7 @@ from posenc_jax.encodings.rotations.m_rotary import (
 from posenc_jax.encodings.rotations.pope import Pope, polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
+from posenc_jax.encodings.softmax.cosine_scores import CosineScores
 from posenc_jax.encodings.softmax.temperature import (
     LogNTemperature,
     SSMax,
@@ -123,8 +149,11 @@ __all__ += [  # python -m tests.support.follow
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
   "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "Alibi",
   "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
-  "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values", "TransformerXL",
-  "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox", "log_forget_gates",
-  "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature", "log_n_temperature",
-  "SSMax", "ssmax_scores",
+  "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi", "KerpleLog",
+  "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
+  "sandwich_bias", "DynamicPosition", "Toeplitz", "DistanceTable", "DebertaBias", "Alibi2D",
+  "SwinTable", "BeitTable", "LevitTable", "LogCPB", "CosineScores", "DynamicGrid", "Shaw",
+  "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
+  "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
+  "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
 ]

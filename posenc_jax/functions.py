@@ -42,6 +42,25 @@ function                     what goes in                                    wha
 ``deberta_bucket``           relative_position (key - query)                 signed buckets
 ``deberta_thresholds``       bucket size, largest position                   first distances
 ``fire_bias``                query and key positions, weights                bias ``[..., N, T, S]``
+``alibi_offset_bias``        distance, slopes                                bias ``[N, ...]``
+``alibi_split_visible``      distance, heads                                 bool ``[N, ...]``
+``littlebird_bias``          positions, three slopes                         bias ``[..., N, T, S]``
+``hard_alibi_visible``       distance, heads                                 bool ``[N, ...]``
+``kerple_log_bias``          distance, p, a                                  bias ``[N, ...]``
+``kerple_power_bias``        distance, a, p                                  bias ``[N, ...]``
+``kerple_weight``            distance, a, p                                  factors ``[N, ...]``
+``sandwich_bias``            distance, frequencies, gains                    bias ``[N, ...]``
+``dynamic_position_bias``    distance, weights                               bias ``[N, ...]``
+``toeplitz_bias``            distance, weights, decay                        bias ``[N, ...]``
+``distance_table_bias``      distance, table                                 bias ``[N, ...]``
+``deberta_bias``             distance, table                                 bias ``[N, ...]``
+``alibi_2d_bias``            distance ``[..., P]``, slopes                   bias ``[N, ...]``
+``swin_bias``                distance ``[..., 2]``, table                    bias ``[N, ...]``
+``beit_bias``                positions ``[..., 2]``, tables                  bias ``[..., N, T, S]``
+``levit_bias``               distance ``[..., 2]``, table                    bias ``[N, ...]``
+``log_cpb_bias``             distance ``[..., 2]``, weights                  bias ``[N, ...]``
+``unit_vectors``             q or k                                          unit vectors
+``dynamic_grid_bias``        distance ``[..., 2]``, weights                  bias ``[N, ...]``
 ``shaw_index``               query and key positions                         rows of the tables
 ``shaw_bias``                q, table, rows                                  bias ``[..., N, T, S]``
 ``shaw_values``              weights of the softmax, table, rows             added to outputs
@@ -68,9 +87,26 @@ Example:
 """
 
 from posenc_jax.encodings.biases.alibi import alibi_bias, alibi_slopes
+from posenc_jax.encodings.biases.alibi_offset import alibi_offset_bias
+from posenc_jax.encodings.biases.alibi_split import alibi_split_visible
 from posenc_jax.encodings.biases.deberta import deberta_bucket, deberta_thresholds
+from posenc_jax.encodings.biases.deberta_bias import deberta_bias
+from posenc_jax.encodings.biases.distance_table import distance_table_bias
+from posenc_jax.encodings.biases.dynamic_position import dynamic_position_bias
 from posenc_jax.encodings.biases.fire import fire_bias
+from posenc_jax.encodings.biases.grids.alibi_2d import alibi_2d_bias
+from posenc_jax.encodings.biases.grids.beit import beit_bias
+from posenc_jax.encodings.biases.grids.dynamic_grid import dynamic_grid_bias
+from posenc_jax.encodings.biases.grids.levit import levit_bias
+from posenc_jax.encodings.biases.grids.log_cpb import log_cpb_bias
+from posenc_jax.encodings.biases.grids.swin import swin_bias
+from posenc_jax.encodings.biases.hard_alibi import hard_alibi_visible
+from posenc_jax.encodings.biases.kerple import kerple_log_bias, kerple_power_bias
+from posenc_jax.encodings.biases.kerple_product import kerple_weight
+from posenc_jax.encodings.biases.littlebird import littlebird_bias
+from posenc_jax.encodings.biases.sandwich import sandwich_bias
 from posenc_jax.encodings.biases.t5 import t5_bias, t5_bucket, t5_thresholds
+from posenc_jax.encodings.biases.toeplitz import toeplitz_bias
 from posenc_jax.encodings.content.cope import cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import dape_scores
 from posenc_jax.encodings.content.fox import forget_bias, forget_positions, log_forget_gates
@@ -99,16 +135,22 @@ from posenc_jax.encodings.rotations.rope_scaling import (
 )
 from posenc_jax.encodings.rotations.rotary import rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.vo_rotary import unrotate
+from posenc_jax.encodings.softmax.cosine_scores import unit_vectors
 from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
 
 __all__ = [
-  "alibi_bias", "alibi_slopes", "cope_bias", "cope_positions", "dape_scores", "deberta_bucket",
-  "deberta_thresholds", "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions",
-  "llama3_frequencies", "log_forget_gates", "log_n_temperature", "longrope_attention_scaling",
-  "longrope_frequencies", "lookup", "mrotary_axes", "mrotary_positions", "mrotate", "ntk_base",
-  "polar_expand", "polar_magnitudes", "proportional_frequencies", "randomized_positions",
-  "rotary_frequencies", "rotate", "rotate_by", "shaw_bias", "shaw_index", "shaw_values",
-  "sinusoidal", "sinusoidal_frequencies", "ssmax_scores", "t5_bias", "t5_bucket", "t5_thresholds",
+  "alibi_2d_bias", "alibi_bias", "alibi_offset_bias", "alibi_slopes", "alibi_split_visible",
+  "beit_bias", "cope_bias", "cope_positions", "dape_scores", "deberta_bias", "deberta_bucket",
+  "deberta_thresholds", "distance_table_bias", "dynamic_grid_bias", "dynamic_ntk_base",
+  "dynamic_position_bias", "fire_bias", "forget_bias", "forget_positions", "hard_alibi_visible",
+  "kerple_log_bias", "kerple_power_bias", "kerple_weight", "levit_bias", "littlebird_bias",
+  "llama3_frequencies", "log_cpb_bias", "log_forget_gates", "log_n_temperature",
+  "longrope_attention_scaling", "longrope_frequencies", "lookup", "mrotary_axes",
+  "mrotary_positions", "mrotate", "ntk_base", "polar_expand", "polar_magnitudes",
+  "proportional_frequencies", "randomized_positions", "rotary_frequencies", "rotate", "rotate_by",
+  "sandwich_bias", "shaw_bias", "shaw_index", "shaw_values", "sinusoidal", "sinusoidal_frequencies",
+  "ssmax_scores", "swin_bias", "t5_bias", "t5_bucket", "t5_thresholds", "toeplitz_bias",
   "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "unrotate", "yarn_attention_scaling", "yarn_frequencies",
+  "tutorial_one_frequency", "unit_vectors", "unrotate", "yarn_attention_scaling",
+  "yarn_frequencies",
 ]

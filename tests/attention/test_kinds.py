@@ -82,7 +82,7 @@ def test_stick_breaking_without_the_remainder(qkv, implementation):
 
 def test_hard_alibi_hides_keys_and_ssmax_counts_what_is_left(qkv):
   q, k, v = _wide(*qkv)
-  e = px.chain(kinds.HardAlibi(N, 3), px.SSMax(np.full(N, 0.5, np.float32)))
+  e = px.chain(px.HardAlibi(N, 3), px.SSMax(np.full(N, 0.5, np.float32)))
   out = px.attend(*qkv, e, causal=True)
   mask = np.zeros((N, T, T), bool)
   for n in range(N):
@@ -98,7 +98,7 @@ def test_hard_alibi_hides_keys_and_ssmax_counts_what_is_left(qkv):
 @pytest.mark.parametrize("implementation", ["reference", "rows"])
 @pytest.mark.parametrize("bias", [None, px.Alibi])
 def test_visible_joins_the_mask_on_every_path(qkv, implementation, bias):
-  e = kinds.HardAlibi(N, 3) if bias is None else px.chain(kinds.HardAlibi(N, 3), bias(N))
+  e = px.HardAlibi(N, 3) if bias is None else px.chain(px.HardAlibi(N, 3), bias(N))
   out = px.attend(*qkv, e, causal=True, implementation=implementation, tile=3)
   q, k, v = _wide(*qkv)
   mask = np.array([[[s <= t and (n >= 3 or t - s <= n) for s in range(T)] for t in range(T)]
@@ -156,7 +156,7 @@ def _grid_call(rng, e, height, width, implementation):
 
 @pytest.mark.parametrize("implementation", ["reference", "rows"])
 def test_alibi_on_a_grid(rng, implementation):
-  e = kinds.Alibi2D(px.alibi_slopes(N))
+  e = px.Alibi2D(N)
   out, (q, k, v), at = _grid_call(rng, e, 2, 3, implementation)
   slopes = px.alibi_slopes(N)
   bias = np.array([[[-slopes[n] * math.dist(a, b) for b in at] for a in at] for n in range(N)])
@@ -165,10 +165,10 @@ def test_alibi_on_a_grid(rng, implementation):
 
 @pytest.mark.parametrize("implementation", ["reference", "rows"])
 def test_a_swin_table_on_a_grid(rng, implementation):
-  table = rng.standard_normal((N, 3, 5))
-  e = kinds.SwinTable(jnp.asarray(table, jnp.float32))
+  table = rng.standard_normal((3, 5, N))
+  e = px.SwinTable(jnp.asarray(table, jnp.float32))
   out, (q, k, v), at = _grid_call(rng, e, 2, 3, implementation)
-  bias = np.array([[[table[n, a[0] - b[0] + 1, a[1] - b[1] + 2] for b in at] for a in at]
+  bias = np.array([[[table[a[0] - b[0] + 1, a[1] - b[1] + 2, n] for b in at] for a in at]
                    for n in range(N)])
   _near(out, oracles.attention(q, k, v, bias=bias))
 
@@ -227,7 +227,7 @@ def test_heads_and_dims_without_an_encoding(qkv):
 CASES = {
   "sink": lambda: kinds.Sink(np.linspace(-1, 1, 4, dtype=np.float32)),
   "stick-breaking": kinds.StickBreaking,
-  "hard-alibi": lambda: kinds.HardAlibi(4, 2),
+  "hard-alibi": lambda: px.HardAlibi(4, 2),
   "short-convolution": lambda: kinds.ShortConvolution(
     jnp.asarray(np.random.default_rng(0).standard_normal((3, 16)), jnp.float32)),
   "layer-table": lambda: kinds.LayerTable(

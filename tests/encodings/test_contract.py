@@ -23,7 +23,6 @@ CASES = methods.contract_cases(KEY) | {
   "sinusoidal-halves": case(lambda: px.Sinusoidal(16, layout="halves", divisor="last")),
   "rotary-partial-interleaved": case(lambda: px.Rotary(4, base=100.0, pairing="interleaved")),
   "rotary-learned": case(lambda: px.Rotary.from_frequencies(jnp.array([1.0, 0.1, 0.01]))),
-  "alibi-bidirectional": case(lambda: px.Alibi(4), causal=False),
   "t5-bidirectional": case(
     lambda: px.T5Bias.init(KEY, 4, bidirectional=True, num_buckets=8, max_distance=6, stddev=1.0),
     causal=False),

@@ -14,7 +14,7 @@ import numpy as np
 from tests.oracles import exact
 
 
-def _fill(q_positions, k_positions, heads, entry):
+def fill(q_positions, k_positions, heads, entry):
   """out[h, t, s] = entry(h, m, n)."""
   out = np.zeros((heads, len(q_positions), len(k_positions)))
   for h in range(heads):
@@ -50,7 +50,7 @@ def alibi_bias(q_positions, k_positions, slopes, *, symmetric=False):
     distance = float(exact.difference(m, n))
     return -slopes[h] * (abs(distance) if symmetric else distance)
 
-  return _fill(q_positions, k_positions, len(slopes), entry)
+  return fill(q_positions, k_positions, len(slopes), entry)
 
 
 def t5_bucket(relative_position, *, bidirectional, num_buckets=32, max_distance=128):
@@ -119,7 +119,7 @@ def t5_bias(q_positions, k_positions, table, *, bidirectional, max_distance=128)
                        max_distance=max_distance)
     return table[bucket, h]
 
-  return _fill(q_positions, k_positions, table.shape[1], entry)
+  return fill(q_positions, k_positions, table.shape[1], entry)
 
 
 def deberta_bucket(relative_position, *, bucket_size, max_position):
@@ -146,7 +146,7 @@ def kerple_log_bias(q_positions, k_positions, p, a):
   def entry(h, m, n):
     return -p[h] * math.log(1.0 + a[h] * abs(float(m) - float(n)))
 
-  return _fill(q_positions, k_positions, len(p), entry)
+  return fill(q_positions, k_positions, len(p), entry)
 
 
 def kerple_power_bias(q_positions, k_positions, p, q):
@@ -155,7 +155,7 @@ def kerple_power_bias(q_positions, k_positions, p, q):
   def entry(h, m, n):
     return -p[h] * abs(float(m) - float(n)) ** q[h]
 
-  return _fill(q_positions, k_positions, len(p), entry)
+  return fill(q_positions, k_positions, len(p), entry)
 
 
 def sandwich_bias(q_positions, k_positions, num_heads, *, dim=128, base=10_000.0, first=0):
@@ -172,7 +172,7 @@ def sandwich_bias(q_positions, k_positions, num_heads, *, dim=128, base=10_000.0
     total = math.fsum(exact.cos(distance, f) for f in frequencies)
     return total * num_heads / (8.0 * (h + 1))
 
-  return _fill(q_positions, k_positions, num_heads, entry)
+  return fill(q_positions, k_positions, num_heads, entry)
 
 
 def fire_bias(q_positions, k_positions, w1, b1, w2, b2, *, c=0.1, threshold=512.0, eps=1e-6):
@@ -193,4 +193,4 @@ def fire_bias(q_positions, k_positions, w1, b1, w2, b2, *, c=0.1, threshold=512.
     hidden = [max(0.0, x * w1[j] + b1[j]) for j in range(len(w1))]
     return math.fsum(hidden[j] * w2[j, h] for j in range(len(w1))) + b2[h]
 
-  return _fill(q_positions, k_positions, w2.shape[1], entry)
+  return fill(q_positions, k_positions, w2.shape[1], entry)

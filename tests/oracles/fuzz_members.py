@@ -5,7 +5,6 @@
 `leaves` are named as in the papers' classes of the package; nothing is imported from it.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -224,7 +223,7 @@ class SSMax(Member):
 
 
 class HardAlibi(Member):
-  """Head h < M sees the h + 1 nearest keys."""
+  """Head h < M sees the h + 1 nearest keys of the past."""
 
   def __init__(self, limited):
     super().__init__()
@@ -232,8 +231,8 @@ class HardAlibi(Member):
 
   def hides(self, scene):
     heads = np.arange(scene.mask.shape[0])
-    reach = np.where(heads < self.limited, heads, math.inf)[:, None, None]
-    return scene.distance()[None] <= reach
+    limited, distance = (heads < self.limited)[:, None, None], scene.distance()[None]
+    return ~limited | (distance >= 0) & (distance <= heads[:, None, None])
 
 
 class Sink(Member):

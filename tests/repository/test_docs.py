@@ -94,7 +94,7 @@ def test_every_class_is_in_the_table_with_its_hooks():
   ("| `bias` | the denominator", "| `bias`, `qk` | the denominator", "FIRE: ['bias', 'qk']"),
   ("yes: `Fire`", "no", "Fire: no row says yes"),
   ("yes: `Fire`", "yes: `Flame`", "FIRE: shipped yes: `Flame`"),
-  ("tests: `Sink`", "tests: `SwinTable`", "learned sinks (gpt-oss): ['weights']"),
+  ("tests: `Sink`", "tests: `ReRope`", "learned sinks (gpt-oss): ['weights']"),
   ("via `MRotary`", "via `Alibi`", "interleaved M-RoPE (Qwen3-VL): ['qk']"),
 ])
 def test_wrong_rows_are_found(old, new, fault):
@@ -256,7 +256,7 @@ def ten_lines():
 def with_every_hook() -> testing.Case:
   key = jax.random.key(0)
   return testing.Case(px.chain(
-    px.Sinusoidal(16), px.Rotary(8), px.VORotary(8), px.Pope.init(key, 4, 8), kinds.HardAlibi(4, 3),
+    px.Sinusoidal(16), px.Rotary(8), px.VORotary(8), px.Pope.init(key, 4, 8), px.HardAlibi(4, 3),
     px.Alibi(4), px.Fox.init(key, 16, 4), px.SSMax.init(key, 4), px.Shaw.init(key, 8, keys=False),
     kinds.Sink(np.zeros(4, np.float32))))
 

@@ -86,7 +86,7 @@ def test_every_method_has_an_oracle():
 
 FILE = '''# Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Kerple's logarithmic bias, planted by a test."""
+"""An invented bias that fades with the square root of the distance, planted by a test."""
 
 import jax
 import jax.numpy as jnp
@@ -94,15 +94,15 @@ import jax.numpy as jnp
 from posenc_jax.base import Encoding, encoding, parameter
 
 
-def kerple_bias(distance, weight):
-  """-weight_h log(1 + |d|)."""
-  far = jnp.log1p(jnp.abs(distance).astype(jnp.float32))
+def root_decay_bias(distance, weight):
+  """-weight_h (sqrt(1 + |d|) - 1)."""
+  far = jnp.sqrt(1 + jnp.abs(distance).astype(jnp.float32)) - 1
   return -weight.reshape(weight.shape + (1,) * far.ndim) * far[None]
 
 
 @encoding
-class Kerple(Encoding):
-  """Adds ``kerple_bias``."""
+class RootDecay(Encoding):
+  """Adds ``root_decay_bias``."""
 
   weight: jax.Array = parameter()
 
@@ -114,21 +114,21 @@ class Kerple(Encoding):
     return cls(jax.random.uniform(key, (num_heads,), minval=0.5))
 
   def distance_bias(self, distance):
-    return kerple_bias(distance, self.weight)
+    return root_decay_bias(distance, self.weight)
 '''
 
 ORACLE = '''
 import math
 
 
-def kerple_bias(d, weight):
-  return [-w * math.log1p(abs(d)) for w in weight]
+def root_decay_bias(d, weight):
+  return [-w * (math.sqrt(1 + abs(d)) - 1) for w in weight]
 '''
 
 ROW = '''  Method(
-    "KERPLE, log (2022)", "biases.kerple", "Kerple", "scores",
-    {"kerple_bias": ("distance, weight", "bias ``[N, ...]``")},
-    builds={"kerple": lambda s, key: px.Kerple.init(key, s.heads)}, arxiv="2205.09921"),
+    "root decay, invented", "biases.root_decay", "RootDecay", "scores",
+    {"root_decay_bias": ("distance, weight", "bias ``[N, ...]``")},
+    builds={"root-decay": lambda s, key: px.RootDecay.init(key, s.heads)}, arxiv="0000.00000"),
 )
 '''
 
@@ -138,20 +138,20 @@ import posenc_jax as px
 from experiments import encodings
 from posenc_jax import functions, testing
 from tests.encodings.test_contract import CASES
-from tests.oracles.kerple import kerple_bias
+from tests.oracles.root_decay import root_decay_bias
 from tests.repository import test_docs, test_readme
 
-assert isinstance(CASES["kerple"]().encoding, px.Kerple) and "Kerple" in px.__all__
-assert "kerple" in encodings.ENCODINGS and "``kerple_bias``" in functions.__doc__
-assert "| KERPLE, log (2022) | `Kerple` | `kerple_bias` | scores |" in test_readme.README
+assert isinstance(CASES["root-decay"]().encoding, px.RootDecay) and "RootDecay" in px.__all__
+assert "root-decay" in encodings.ENCODINGS and "``root_decay_bias``" in functions.__doc__
+assert "| root decay, invented | `RootDecay` | `root_decay_bias` | scores |" in test_readme.README
 page = test_docs.DESIGN_PAGE
-row = "| KERPLE, log (2022) | `distance_bias` | acts on scores | 2205.09921 | yes: `Kerple` |"
+row = "| root decay, invented | `distance_bias` | acts on scores | 0000.00000 | yes: `RootDecay` |"
 assert row in page
 assert test_docs.hook_faults(page, test_docs.exported()) == []
 assert test_docs.form_faults(page) == []
-ours = functions.kerple_bias(np.int32(3), np.float32([1, 2]))
-np.testing.assert_allclose(ours, kerple_bias(3, [1, 2]), rtol=1e-6)
-testing.check_encoding(CASES["kerple"](), only=("rows", "decode"))
+ours = functions.root_decay_bias(np.int32(3), np.float32([1, 2]))
+np.testing.assert_allclose(ours, root_decay_bias(3, [1, 2]), rtol=1e-6)
+testing.check_encoding(CASES["root-decay"](), only=("rows", "decode"))
 '''
 
 
@@ -159,8 +159,8 @@ testing.check_encoding(CASES["kerple"](), only=("rows", "decode"))
 def test_a_new_method_is_three_edits(tmp_path):
   copy_tree(ROOT, repository_files(), tmp_path)
   rows = tmp_path / "posenc_jax/methods/biases.py"
-  (tmp_path / "posenc_jax/encodings/biases/kerple.py").write_text(FILE, encoding="utf-8")
-  (tmp_path / "tests/oracles/kerple.py").write_text(ORACLE, encoding="utf-8")
+  (tmp_path / "posenc_jax/encodings/biases/root_decay.py").write_text(FILE, encoding="utf-8")
+  (tmp_path / "tests/oracles/root_decay.py").write_text(ORACLE, encoding="utf-8")
   rows.write_text(rows.read_text(encoding="utf-8").removesuffix(")\n") + ROW, encoding="utf-8")
   environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
   for command in (["-m", "tests.support.follow"], ["-c", SCRIPT],

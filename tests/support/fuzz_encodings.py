@@ -171,7 +171,8 @@ def ss_max(rng, z):
 
 
 def hard_alibi(rng, z):
-  return Drawn(kinds.HardAlibi(z.n, 2), lambda e, a, b: [(om.HardAlibi(2), a, b)], "int")
+  few = min(2, z.n)
+  return Drawn(px.HardAlibi(z.n, few), lambda e, a, b: [(om.HardAlibi(few), a, b)], "int")
 
 
 def sink(rng, z):

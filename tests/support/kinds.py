@@ -4,7 +4,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 import posenc_jax as px
 
@@ -40,22 +39,6 @@ class StickBreaking(px.Encoding):
     stays = jnp.where(own, jax.nn.log_sigmoid(-scores), 0)
     after = jax.lax.cumsum(stays, axis=scores.ndim - 1, reverse=True) - stays
     return jnp.where(own, jnp.exp(jax.nn.log_sigmoid(scores) + after), 0)
-
-
-@px.encoding
-class HardAlibi(px.Encoding):
-  """Head h < M sees the h + 1 nearest keys, other heads all of them (hook ``visible``)."""
-
-  num_heads: int = px.static()
-  limited: int = px.static()
-
-  relative = True
-
-  def visible(self, tile):
-    reach = np.where(np.arange(self.num_heads) < self.limited, np.arange(self.num_heads), 2**30)
-    distance = tile.distance()[..., None, :, :]
-    reach = jnp.asarray(reach, jnp.int32).reshape((1,) * (distance.ndim - 3) + (-1, 1, 1))
-    return distance <= reach
 
 
 @px.encoding
@@ -122,37 +105,6 @@ class ReRope(px.Encoding):
         "...tnh,...snh,...tsh->...nts", b, c, sin)
     plain = jnp.einsum("...tnh,...snh->...nts", tile.q.astype(wide), k)
     return scores + ((same + cross - plain) * jnp.asarray(tile.scale, wide)).astype(scores.dtype)
-
-
-@px.encoding
-class Alibi2D(px.Encoding):
-  """-slope_h times the Euclidean distance on a grid (``position_axes`` = 2)."""
-
-  slopes: jax.Array
-
-  position_axes = 2
-  relative = True
-
-  def distance_bias(self, distance):
-    squares = jnp.sum(jnp.square(distance.astype(jnp.float32)), axis=-1)
-    far = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), 0)
-    slopes = jnp.asarray(self.slopes, jnp.float32)
-    return -slopes.reshape(slopes.shape + (1,) * far.ndim) * far[None]
-
-
-@px.encoding
-class SwinTable(px.Encoding):
-  """A learned number for each offset of rows and columns in a window."""
-
-  table: jax.Array = px.parameter()  # [N, 2 height - 1, 2 width - 1]
-
-  position_axes = 2
-  relative = True
-
-  def distance_bias(self, distance):
-    height, width = ((n + 1) // 2 for n in self.table.shape[-2:])
-    rows, columns = distance[..., 0] + (height - 1), distance[..., 1] + (width - 1)
-    return self.table.at[:, rows, columns].get(mode="promise_in_bounds")
 
 
 def bipe(num_heads: int):

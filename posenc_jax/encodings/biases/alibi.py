@@ -5,7 +5,9 @@
 Press et al. 2021, "Train Short, Test Long", arXiv 2108.12409, section 3.
 Differs from the paper: distances come from positions, so a decode step, packed documents and
 padded rows get the same bias as a full forward; slopes are a leaf, so they can be swept, and
-learned after ``px.learn(e, "slopes")``.
+learned after ``px.learn(e, "slopes")``. BLOOM and Falcon add slope * n, n the key's position, which
+is the same under a causal mask and a softmax only; Falcon also divides it by sqrt(H), so its slopes
+are ``alibi_slopes(N) / sqrt(H)``.
 """
 
 from typing import Any
@@ -14,24 +16,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _align, _errors, _numerics
+from posenc_jax import _align, _errors
 from posenc_jax.base import Encoding, encoding
 from posenc_jax.encodings import _checks
+from posenc_jax.encodings.biases import _slopes
 
 
-def alibi_slopes(num_heads: int) -> np.ndarray:
+def alibi_slopes(num_heads: int, scheme: str = "official") -> np.ndarray:
   """2^(-8h/N), h = 1..N; for other than powers of two, the published interleaved rule.
 
   Args:
     num_heads: N, at least 1.
+    scheme: "official", or "geometric" for 2^(-8h/N) whatever N is. They agree at powers of two.
 
   Returns:
-    float32 NumPy ``[N]``: for N not a power of two, the slopes of the power of two below, then
-    every other slope of the power of two above.
+    float32 NumPy ``[N]``: officially, for N not a power of two, the slopes of the power of two
+    below, then every other slope of the power of two above.
 
   Raises:
     TypeError: num_heads is not an int, or traced.
-    ValueError: num_heads < 1.
+    ValueError: num_heads < 1, an unknown scheme.
 
   Example:
     >>> alibi_slopes(4).tolist()
@@ -41,10 +45,8 @@ def alibi_slopes(num_heads: int) -> np.ndarray:
     Press et al. 2021, arXiv 2108.12409, section 3 and the authors' released code.
   """
   num_heads = _checks.size("num_heads", num_heads, "Pass the query heads N")
-  below = 2 ** (num_heads.bit_length() - 1)
-  geometric = [2.0 ** (-8.0 * h / below) for h in range(1, below + 1)]
-  above = [2.0 ** (-8.0 * h / (2 * below)) for h in range(1, 2 * below + 1)]
-  return np.asarray(geometric + above[0::2][:num_heads - below], np.float32)
+  _errors.check_choice("scheme", scheme, tuple(_slopes.SCHEMES))
+  return np.asarray(_slopes.SCHEMES[scheme](num_heads), np.float32)
 
 
 def alibi_bias(distance: Any, slopes: Any) -> jax.Array:
@@ -65,16 +67,9 @@ def alibi_bias(distance: Any, slopes: Any) -> jax.Array:
     >>> alibi_bias(jnp.array([0, 2]), jnp.array([0.5])).tolist()
     [[-0.0, -1.0]]
   """
-  slopes = _wide(slopes)
+  slopes = _slopes.wide(slopes)
   far = jnp.abs(_align.numbers(distance, "distance", real=True)).astype(slopes.dtype)
   return -slopes.reshape(slopes.shape + (1,) * far.ndim) * far[None]
-
-
-def _wide(slopes):
-  """Slopes in float32 or float64: bfloat16 cannot hold the distances they multiply."""
-  slopes = _checks.floats("slopes", slopes, "[N]", "px.alibi_slopes(N) has the paper's")
-  slopes = jnp.asarray(slopes)
-  return slopes.astype(_numerics.wide(slopes))
 
 
 @encoding
@@ -87,10 +82,12 @@ class Alibi(Encoding):
   Args:
     num_heads: N, sets the paper's slopes; or
     slopes: ``[N]``, any slopes: a hyperparameter; ``px.learn(e, "slopes")`` makes them learned.
+    scheme: how slopes follow from num_heads, "official" (the default) or "geometric".
 
   Raises:
     TypeError: num_heads is not an int, slopes are not floats.
-    ValueError: num_heads < 1; both or neither given; slopes without an axis.
+    ValueError: num_heads < 1; both or neither given; a scheme beside slopes; slopes without an
+      axis.
 
   Example:
     >>> Alibi(2).distance_bias(jnp.array([1, 0])).tolist()
@@ -101,23 +98,16 @@ class Alibi(Encoding):
 
   relative = True
 
-  def __init__(self, num_heads: int | None = None, *, slopes: Any = None):
-    if (num_heads is None) == (slopes is None):
-      raise _errors.value_error("num_heads, slopes", (num_heads, slopes), "exactly one of them",
-                                "Give the number of heads or the slopes")
-    if slopes is None:
-      slopes = alibi_slopes(num_heads)  # type: ignore[arg-type]
-    else:
-      slopes = _checks.floats("slopes", slopes, "[N]", "Alibi(N) has the paper's slopes",
-                              stacked=True)
-    self.set_fields(slopes=slopes)
+  def __init__(self, num_heads: int | None = None, *, slopes: Any = None,
+               scheme: str | None = None):
+    self.set_fields(slopes=_slopes.chosen("Alibi", alibi_slopes, num_heads, slopes, scheme))
 
   def distance_bias(self, distance):
     return alibi_bias(distance, self.slopes)
 
   def bias_columns(self, q_positions, k_positions):
     del q_positions  # -m (i - j) = m (j - o) - m (i - o), and m (i - o) is constant along row i.
-    slopes = _wide(self.slopes)
+    slopes = _slopes.wide(self.slopes)
     lead = (1,) * (k_positions.ndim - 1)
     # The origin o is the last key: float32 holds j - o exactly up to 2^24, but not j itself.
     origin = k_positions.max(axis=-1, keepdims=True) if k_positions.shape[-1] else 0
