@@ -18,8 +18,9 @@ Encodings, by what they change:
 
   inputs     ``Sinusoidal``, ``Learned``
   positions  ``Randomized``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
-  biases     ``Alibi``, ``T5Bias``, ``Fire``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryOnRead``, ``SelfExtend``,
+             ``ReRope``, ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
+  biases     ``LocalWindow``, ``LocalChunks``, ``Alibi``, ``T5Bias``, ``Fire``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
   softmax    ``LogNTemperature``, ``SSMax``
 
@@ -76,6 +77,8 @@ from posenc_jax.combinators import along, on_dims, on_heads, share_heads
 from posenc_jax.encodings.biases.alibi import Alibi, alibi_bias, alibi_slopes
 from posenc_jax.encodings.biases.deberta import deberta_bucket
 from posenc_jax.encodings.biases.fire import Fire, fire_bias
+from posenc_jax.encodings.biases.local_chunks import LocalChunks
+from posenc_jax.encodings.biases.local_window import LocalWindow
 from posenc_jax.encodings.biases.t5 import T5Bias, t5_bias, t5_bucket
 from posenc_jax.encodings.content.cope import Cope, cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import Dape, dape_scores
@@ -97,7 +100,13 @@ from posenc_jax.encodings.rotations.m_rotary import (
     mrotary_positions,
     mrotate,
 )
+from posenc_jax.encodings.rotations.on_read import RotaryOnRead
 from posenc_jax.encodings.rotations.pope import Pope, polar_expand, polar_magnitudes
+from posenc_jax.encodings.rotations.remaps.dual_chunk import DualChunk
+from posenc_jax.encodings.rotations.remaps.rerope import ReRope
+from posenc_jax.encodings.rotations.remaps.self_extend import SelfExtend
+from posenc_jax.encodings.rotations.remaps.shifted import ShiftedRotary
+from posenc_jax.encodings.rotations.remaps.streaming import StreamingRotary
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
 from posenc_jax.encodings.softmax.temperature import (
@@ -121,10 +130,11 @@ __all__ += [  # python -m tests.support.follow
   "Sinusoidal", "sinusoidal", "tutorial_growing_angle", "tutorial_doubled_exponent",
   "tutorial_one_frequency", "Learned", "lookup", "Randomized", "randomized_positions", "Rotary",
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
-  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "Alibi",
-  "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
-  "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values", "TransformerXL",
-  "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox", "log_forget_gates",
-  "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature", "log_n_temperature",
-  "SSMax", "ssmax_scores",
+  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "RotaryOnRead",
+  "SelfExtend", "ReRope", "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow",
+  "LocalChunks", "Alibi", "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias",
+  "deberta_bucket", "Fire", "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values",
+  "TransformerXL", "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox",
+  "log_forget_gates", "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature",
+  "log_n_temperature", "SSMax", "ssmax_scores",
 ]
