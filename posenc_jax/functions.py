@@ -108,14 +108,14 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_growing_angle,
     tutorial_one_frequency,
 )
-from posenc_jax.encodings.positions.randomized import randomized_positions
-from posenc_jax.encodings.rotations.by_layer import (
+from posenc_jax.encodings.layers.patterns import (
     irope_layers,
     layer_pattern,
     nope_layers,
     rnope_swa_layers,
     two_base_layers,
 )
+from posenc_jax.encodings.positions.randomized import randomized_positions
 from posenc_jax.encodings.rotations.m_rotary import mrotary_axes, mrotary_positions, mrotate
 from posenc_jax.encodings.rotations.pope import polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.remaps.dual_chunk import dual_chunk_positions

@@ -83,7 +83,7 @@ METHODS: tuple[Method, ...] = (
     builds={"local-chunks": Maker(LocalChunks, {}, {
       "chunk": lambda s: _least(s.train_length // 2)})}),
   Method(
-    "lists by layer: SmolLM3, RNoPE-SWA, iRoPE, Gemma 3", "rotations.by_layer", "", "each layer",
+    "lists by layer: SmolLM3, RNoPE-SWA, iRoPE, Gemma 3", "layers.patterns", "", "each layer",
     more={
       "layer_pattern": ("layers, encodings", "one entry a layer"),
       "nope_layers": ("layers, encoding", "none on every n-th"),

@@ -13,7 +13,7 @@ import jax
 
 from posenc_jax import _kinds, phases
 from posenc_jax.base import Encoding, encoding, static
-from posenc_jax.encodings import _checks
+from posenc_jax.encodings import _bases, _checks
 from posenc_jax.encodings.rotations.rotary import Rotary, rotate
 
 
@@ -64,8 +64,11 @@ class RotaryOnRead(Encoding):
     return _kinds.learn(self, "frequencies") if turned._kinds else self
 
   def _repr_fields(self):
-    own = {name: getattr(self, name) for name in self._static_fields if name != "pairing"}
-    return Rotary._repr_fields(self) | {name: x for name, x in own.items() if x is not None}
+    plain = {"attention_scaling": _bases.is_one(self.attention_scaling),
+             "pairing": self.pairing == "half"}
+    own = {name: getattr(self, name) for name in ("attention_scaling", *self._static_fields)}
+    return _bases.shown(self.frequencies) | {
+        name: x for name, x in own.items() if not plain.get(name, x is None)}
 
   def _turn(self, x, positions, *, scaling=None):
     return rotate(x, positions, self.frequencies, pairing=self.pairing, scaling=scaling)

@@ -41,5 +41,5 @@ def replaced(tile: Tile, *others: tuple) -> jax.Array:
 
 def numbers(q_positions: Any, k_positions: Any) -> tuple[jax.Array, jax.Array]:
   """Both as int32 or float32 arrays."""
-  return tuple(jnp.asarray(_align.numbers(at, name, real=True)) for name, at in
-               (("q_positions", q_positions), ("k_positions", k_positions)))
+  return (jnp.asarray(_align.numbers(q_positions, "q_positions", real=True)),
+          jnp.asarray(_align.numbers(k_positions, "k_positions", real=True)))
