@@ -118,7 +118,7 @@ METHODS: tuple[Method, ...] = (
     "NTK by parts (2023)", "rotations.scaling.by_parts", "", "frequencies",
     more={"by_parts_frequencies": _HOST},
     builds={"rotary-by-parts": Maker(_by_parts, _DIM, _FACTOR | _ORIGINAL)},
-    catalogue="NTK by parts", arxiv="2309.00071"),
+    catalogue="NTK by parts", arxiv="2309.00071", goldens=_GOLDEN),
   Method(
     "YaRN, both ramps (2023)", "rotations.scaling.yarn", "", "frequencies", more={
       "yarn_frequencies": _HOST,

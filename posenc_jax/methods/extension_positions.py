@@ -18,6 +18,7 @@ from posenc_jax.methods.maker import Maker
 from posenc_jax.methods.row import Method
 from posenc_jax.testing import Case
 
+_GOLDEN = "published rule, turned by transformers 5.23"
 _DIM = {"dim": "head_dim"}
 _BASE = {"base": lambda s: s.base}
 
@@ -39,7 +40,8 @@ METHODS: tuple[Method, ...] = (
     more={"self_extend_positions": _FUNCTIONS},
     builds={"self-extend": Maker(SelfExtend, _DIM, _BASE | {
       "window": lambda s: 2 * _least(s.train_length // 4), "group": lambda s: 2})},
-    catalogue="Self-Extend", arxiv="2401.01325", directions="causal"),
+    catalogue="Self-Extend", arxiv="2401.01325", directions="causal",
+    goldens=_GOLDEN),
   Method(
     "ReRoPE and leaky ReRoPE (2023)", "rotations.remaps.rerope", "ReRope", "q, k, scores",
     more={"rerope_distance": ("distance, window, slope", "distance")},
@@ -47,14 +49,15 @@ METHODS: tuple[Method, ...] = (
       "rerope": Maker(ReRope, _DIM, _BASE | {"window": lambda s: _least(s.train_length // 2)}),
       "leaky-rerope": Maker(ReRope, _DIM, _BASE | {
         "window": lambda s: _least(s.train_length // 2), "slope": lambda s: 1 / 16})},
-    catalogue="ReRoPE, leaky ReRoPE", directions="causal"),
+    catalogue="ReRoPE, leaky ReRoPE", directions="causal", goldens=_GOLDEN),
   Method(
     "dual chunk attention (2024)", "rotations.remaps.dual_chunk", "DualChunk", "q, k, scores",
     more={"dual_chunk_positions": _FUNCTIONS},
     builds={"dual-chunk": Maker(DualChunk, _DIM, _BASE | {
       "chunk": lambda s: _least(3 * s.train_length // 4),
       "local": lambda s: s.train_length // 8})},
-    catalogue="dual chunk attention", arxiv="2402.17463", directions="causal"),
+    catalogue="dual chunk attention", arxiv="2402.17463", directions="causal",
+    goldens=_GOLDEN),
   Method(
     "STRING, shifted (2024)", "rotations.remaps.shifted", "ShiftedRotary", "q, k, scores",
     more={"shifted_distance": ("distance, sizes", "distance")},
@@ -63,7 +66,8 @@ METHODS: tuple[Method, ...] = (
       "local": lambda s: _least(s.train_length // 16)})},
     cases={"shifted-rotary": lambda key: Case(ShiftedRotary(8, offset=3, local=1)),
            "shifted-rotary-released": _shifted_two_branches},
-    catalogue="STRING, shifted", arxiv="2410.18745", directions="causal"),
+    catalogue="STRING, shifted", arxiv="2410.18745", directions="causal",
+    goldens=_GOLDEN),
   Method(
     "StreamingLLM, on a whole cache (2023)", "rotations.remaps.streaming", "StreamingRotary",
     "q, k, who is seen", more={"streaming_positions": _FUNCTIONS},
