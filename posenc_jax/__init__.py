@@ -24,6 +24,9 @@ Encodings, by what they change:
              ``DynamicPosition``, ``Toeplitz``, ``DistanceTable``, ``DebertaBias``, ``Alibi2D``,
              ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``, ``DynamicGrid``
   softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryOnRead``, ``SelfExtend``,
+             ``ReRope``, ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
+  biases     ``LocalWindow``, ``LocalChunks``, ``Alibi``, ``T5Bias``, ``Fire``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
 
 Parts of encodings:
@@ -100,6 +103,8 @@ from posenc_jax.encodings.biases.kerple import (
 from posenc_jax.encodings.biases.kerple_product import KerpleProduct
 from posenc_jax.encodings.biases.littlebird import LittleBird
 from posenc_jax.encodings.biases.sandwich import Sandwich, sandwich_bias
+from posenc_jax.encodings.biases.local_chunks import LocalChunks
+from posenc_jax.encodings.biases.local_window import LocalWindow
 from posenc_jax.encodings.biases.t5 import T5Bias, t5_bias, t5_bucket
 from posenc_jax.encodings.biases.toeplitz import Toeplitz
 from posenc_jax.encodings.content.cope import Cope, cope_bias, cope_positions
@@ -122,7 +127,13 @@ from posenc_jax.encodings.rotations.m_rotary import (
     mrotary_positions,
     mrotate,
 )
+from posenc_jax.encodings.rotations.on_read import RotaryOnRead
 from posenc_jax.encodings.rotations.pope import Pope, polar_expand, polar_magnitudes
+from posenc_jax.encodings.rotations.remaps.dual_chunk import DualChunk
+from posenc_jax.encodings.rotations.remaps.rerope import ReRope
+from posenc_jax.encodings.rotations.remaps.self_extend import SelfExtend
+from posenc_jax.encodings.rotations.remaps.shifted import ShiftedRotary
+from posenc_jax.encodings.rotations.remaps.streaming import StreamingRotary
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
 from posenc_jax.encodings.softmax.cosine_scores import CosineScores
@@ -156,4 +167,11 @@ __all__ += [  # python -m tests.support.follow
   "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
   "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
   "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
+  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "RotaryOnRead",
+  "SelfExtend", "ReRope", "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow",
+  "LocalChunks", "Alibi", "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias",
+  "deberta_bucket", "Fire", "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values",
+  "TransformerXL", "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox",
+  "log_forget_gates", "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature",
+  "log_n_temperature", "SSMax", "ssmax_scores",
 ]

@@ -20,20 +20,42 @@ function                     what goes in                                    wha
 ``rotary_frequencies``       dim, base                                       frequencies
 ``rotate``                   q or k, its positions, frequencies              q or k
 ``rotate_by``                q or k, cosines, sines                          q or k
-``ntk_base``                 base, factor, dim                               base
-``dynamic_ntk_base``         base, factor, dim, lengths                      base
-``yarn_frequencies``         dim, factor, length                             radians, float64
-``yarn_attention_scaling``   factor                                          a number
-``llama3_frequencies``       dim, factors, length                            radians, float64
-``longrope_frequencies``     dim, factors                                    radians, float64
-``longrope_attention_scaling``  factor, length                               a number
-``proportional_frequencies``  dim, proportion                                radians, float64
 ``unrotate``                 outputs, query positions, frequencies           outputs
 ``mrotary_axes``             sections                                        an axis for each pair
 ``mrotary_positions``        sizes of texts and grids                        positions ``[T, P]``
 ``mrotate``                  q or k, its positions, frequencies, axes        q or k
 ``polar_magnitudes``         q or k                                          magnitudes
 ``polar_expand``             magnitudes, their positions, frequencies        q or k, ``[..., 2H]``
+``linear_frequencies``       dim, factor                                     radians, float64
+``ntk_base``                 base, factor, dim                               base
+``dynamic_ntk_base``         base, factor, dim, lengths                      base
+``dynamic_ntk_rotary``       dim, lengths                                    an encoding
+``by_parts_frequencies``     dim, factor, length                             radians, float64
+``yarn_frequencies``         dim, factor, length                             radians, float64
+``yarn_attention_scaling``   factor                                          a number
+``yarn_rotary``              dim, factor, length                             an encoding
+``dynamic_yarn_factor``      lengths                                         a number
+``dynamic_yarn_rotary``      dim, lengths                                    an encoding
+``longrope_frequencies``     dim, factors                                    radians, float64
+``longrope_attention_scaling``  factor, length                               a number
+``longrope_rotary``          dim, factors, lengths                           an encoding
+``longrope_search``          a loss of factors, dim, seed                    factors
+``llama3_frequencies``       dim, factors, length                            radians, float64
+``mrrope_frequencies``       dim, factor, length                             radians, float64
+``resonance_frequencies``    frequencies                                     radians, float64
+``proportional_frequencies``  dim, proportion                                radians, float64
+``self_extend_positions``    positions of both sides, sizes                  positions, who is far
+``rerope_distance``          distance, window, slope                         distance
+``dual_chunk_positions``     positions of both sides, sizes                  positions, who is far
+``shifted_distance``         distance, sizes                                 distance
+``streaming_positions``      positions of both sides, sizes                  positions, who is far
+``local_window_visible``     distance, window                                who is seen
+``local_chunks_visible``     positions of both sides, chunk                  who is seen
+``layer_pattern``            layers, encodings                               one entry a layer
+``nope_layers``              layers, encoding                                none on every n-th
+``rnope_swa_layers``         layers, encoding, window                        the others in a window
+``irope_layers``             layers, encoding, chunk                         the others in chunks
+``two_base_layers``          layers, dim, window, bases                      two bases
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets
@@ -105,6 +127,8 @@ from posenc_jax.encodings.biases.kerple import kerple_log_bias, kerple_power_bia
 from posenc_jax.encodings.biases.kerple_product import kerple_weight
 from posenc_jax.encodings.biases.littlebird import littlebird_bias
 from posenc_jax.encodings.biases.sandwich import sandwich_bias
+from posenc_jax.encodings.biases.local_chunks import local_chunks_visible
+from posenc_jax.encodings.biases.local_window import local_window_visible
 from posenc_jax.encodings.biases.t5 import t5_bias, t5_bucket, t5_thresholds
 from posenc_jax.encodings.biases.toeplitz import toeplitz_bias
 from posenc_jax.encodings.content.cope import cope_bias, cope_positions
@@ -120,20 +144,45 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_growing_angle,
     tutorial_one_frequency,
 )
+from posenc_jax.encodings.layers.patterns import (
+    irope_layers,
+    layer_pattern,
+    nope_layers,
+    rnope_swa_layers,
+    two_base_layers,
+)
 from posenc_jax.encodings.positions.randomized import randomized_positions
 from posenc_jax.encodings.rotations.m_rotary import mrotary_axes, mrotary_positions, mrotate
 from posenc_jax.encodings.rotations.pope import polar_expand, polar_magnitudes
-from posenc_jax.encodings.rotations.rope_scaling import (
-    dynamic_ntk_base,
-    llama3_frequencies,
+from posenc_jax.encodings.rotations.remaps.dual_chunk import dual_chunk_positions
+from posenc_jax.encodings.rotations.remaps.rerope import rerope_distance
+from posenc_jax.encodings.rotations.remaps.self_extend import self_extend_positions
+from posenc_jax.encodings.rotations.remaps.shifted import shifted_distance
+from posenc_jax.encodings.rotations.remaps.streaming import streaming_positions
+from posenc_jax.encodings.rotations.rotary import rotary_frequencies, rotate, rotate_by
+from posenc_jax.encodings.rotations.scaling.by_parts import by_parts_frequencies
+from posenc_jax.encodings.rotations.scaling.dynamic_ntk import dynamic_ntk_base, dynamic_ntk_rotary
+from posenc_jax.encodings.rotations.scaling.dynamic_yarn import (
+    dynamic_yarn_factor,
+    dynamic_yarn_rotary,
+)
+from posenc_jax.encodings.rotations.scaling.linear import linear_frequencies
+from posenc_jax.encodings.rotations.scaling.llama3 import llama3_frequencies
+from posenc_jax.encodings.rotations.scaling.longrope import (
     longrope_attention_scaling,
     longrope_frequencies,
-    ntk_base,
-    proportional_frequencies,
+    longrope_rotary,
+)
+from posenc_jax.encodings.rotations.scaling.longrope_search import longrope_search
+from posenc_jax.encodings.rotations.scaling.mrrope import mrrope_frequencies
+from posenc_jax.encodings.rotations.scaling.ntk import ntk_base
+from posenc_jax.encodings.rotations.scaling.proportional import proportional_frequencies
+from posenc_jax.encodings.rotations.scaling.resonance import resonance_frequencies
+from posenc_jax.encodings.rotations.scaling.yarn import (
     yarn_attention_scaling,
     yarn_frequencies,
+    yarn_rotary,
 )
-from posenc_jax.encodings.rotations.rotary import rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.vo_rotary import unrotate
 from posenc_jax.encodings.softmax.cosine_scores import unit_vectors
 from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
@@ -153,4 +202,18 @@ __all__ = [
   "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
   "tutorial_one_frequency", "unit_vectors", "unrotate", "yarn_attention_scaling",
   "yarn_frequencies",
+  "alibi_bias", "alibi_slopes", "by_parts_frequencies", "cope_bias", "cope_positions",
+  "dape_scores", "deberta_bucket", "deberta_thresholds", "dual_chunk_positions", "dynamic_ntk_base",
+  "dynamic_ntk_rotary", "dynamic_yarn_factor", "dynamic_yarn_rotary", "fire_bias", "forget_bias",
+  "forget_positions", "irope_layers", "layer_pattern", "linear_frequencies", "llama3_frequencies",
+  "local_chunks_visible", "local_window_visible", "log_forget_gates", "log_n_temperature",
+  "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary", "longrope_search",
+  "lookup", "mrotary_axes", "mrotary_positions", "mrotate", "mrrope_frequencies", "nope_layers",
+  "ntk_base", "polar_expand", "polar_magnitudes", "proportional_frequencies",
+  "randomized_positions", "rerope_distance", "resonance_frequencies", "rnope_swa_layers",
+  "rotary_frequencies", "rotate", "rotate_by", "self_extend_positions", "shaw_bias", "shaw_index",
+  "shaw_values", "shifted_distance", "sinusoidal", "sinusoidal_frequencies", "ssmax_scores",
+  "streaming_positions", "t5_bias", "t5_bucket", "t5_thresholds", "transformer_xl_bias",
+  "tutorial_doubled_exponent", "tutorial_growing_angle", "tutorial_one_frequency",
+  "two_base_layers", "unrotate", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
 ]

@@ -8,8 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from posenc_jax import _errors
-from posenc_jax.encodings.rotations import rope_scaling
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies
+from posenc_jax.encodings.rotations.scaling.dynamic_ntk import dynamic_ntk_base
+from posenc_jax.encodings.rotations.scaling.linear import linear_frequencies
+from posenc_jax.encodings.rotations.scaling.llama3 import llama3_frequencies
+from posenc_jax.encodings.rotations.scaling.longrope import (
+    longrope_attention_scaling,
+    longrope_frequencies,
+)
+from posenc_jax.encodings.rotations.scaling.ntk import ntk_base
+from posenc_jax.encodings.rotations.scaling.proportional import proportional_frequencies
+from posenc_jax.encodings.rotations.scaling.yarn import yarn_attention_scaling, yarn_frequencies
 
 # Model types whose released weights pair neighbouring dims; the library's common code pairs halves.
 _INTERLEAVED = ("codegen", "cohere", "cohere2", "ernie4_5", "glm", "glm4", "gptj", "llama4_text")
@@ -61,11 +70,13 @@ def _frequencies(kind, rope, config, dim, base, fraction, length):
   if kind == "default":
     return plain, 1.0
   if kind == "proportional":
-    kept = rope_scaling.proportional_frequencies(dim, fraction, base=base)
+    kept = proportional_frequencies(dim, fraction, base=base)
     return kept / float(rope.get("factor") or 1.0), 1.0
+  if kind == "dynamic" and rope.get("alpha"):  # Hunyuan: static, whatever its name
+    grown = ntk_base(base, float(rope["alpha"]), dim)
+    return rotary_frequencies(dim, base=grown).radians, 1.0
   if kind == "linear":
-    _errors.check_positive("factor", _need(rope, "factor"), "Positions are divided by it")
-    return plain / float(rope["factor"]), 1.0
+    return linear_frequencies(dim, float(_need(rope, "factor")), base=base), 1.0
   original = (rope.get("original_max_position_embeddings")
               or config.get("original_max_position_embeddings")
               or _need(config, "max_position_embeddings"))
@@ -74,21 +85,20 @@ def _frequencies(kind, rope, config, dim, base, fraction, length):
     factor = _need(config, "max_position_embeddings") / original
   factor = float(factor if factor is not None else _need(rope, "factor"))
   if kind == "dynamic":
-    grown = rope_scaling.dynamic_ntk_base(base, factor, dim, length=length or 0, original=original)
+    grown = dynamic_ntk_base(base, factor, dim, length=length or 0, original=original)
     return rotary_frequencies(dim, base=grown).radians, 1.0
   if kind == "llama3":
     bands = {n: _need(rope, n) for n in ("low_freq_factor", "high_freq_factor")}
-    return rope_scaling.llama3_frequencies(dim, factor=factor, original=original, base=base,
-                                           **bands), 1.0
+    return llama3_frequencies(dim, factor=factor, original=original, base=base, **bands), 1.0
   given = rope.get("attention_factor")
   if kind == "longrope":
     far = length is not None and length > original
     factors = _need(rope, "long_factor" if far else "short_factor")
-    default = rope_scaling.longrope_attention_scaling(factor, original)
-    frequencies = rope_scaling.longrope_frequencies(dim, factors, base=base)
+    default = longrope_attention_scaling(factor, original)
+    frequencies = longrope_frequencies(dim, factors, base=base)
   else:
     default = _yarn_scaling(factor, rope.get("mscale"), rope.get("mscale_all_dim"))
-    frequencies = rope_scaling.yarn_frequencies(
+    frequencies = yarn_frequencies(
         dim, factor=factor, original=original, base=base, beta_fast=rope.get("beta_fast") or 32.0,
         beta_slow=rope.get("beta_slow") or 1.0, truncate=rope.get("truncate", True))
   return frequencies, float(given) if given is not None else default
@@ -96,9 +106,8 @@ def _frequencies(kind, rope, config, dim, base, fraction, length):
 
 def _yarn_scaling(factor, mscale, mscale_all_dim):
   if mscale and mscale_all_dim:
-    return (rope_scaling.yarn_attention_scaling(factor, mscale)
-            / rope_scaling.yarn_attention_scaling(factor, mscale_all_dim))
-  return rope_scaling.yarn_attention_scaling(factor)
+    return yarn_attention_scaling(factor, mscale, mscale_all_dim)
+  return yarn_attention_scaling(factor)
 
 
 def _rope_settings(config):

@@ -38,17 +38,6 @@ METHODS = (
       "rotate_by": ("q or k, cosines, sines", "q or k")},
     builds={"rotary": Maker(px.Rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})}),
   Method(
-    "longer contexts: NTK, YaRN, Llama 3, LongRoPE, proportional", "rotations.rope_scaling", "",
-    "frequencies", more={
-      "ntk_base": ("base, factor, dim", "base"),
-      "dynamic_ntk_base": ("base, factor, dim, lengths", "base"),
-      "yarn_frequencies": ("dim, factor, length", "radians, float64"),
-      "yarn_attention_scaling": ("factor", "a number"),
-      "llama3_frequencies": ("dim, factors, length", "radians, float64"),
-      "longrope_frequencies": ("dim, factors", "radians, float64"),
-      "longrope_attention_scaling": ("factor, length", "a number"),
-      "proportional_frequencies": ("dim, proportion", "radians, float64")}),
-  Method(
     "VO-RoPE", "rotations.vo_rotary", "VORotary", "values, output",
     {"unrotate": ("outputs, query positions, frequencies", "outputs")},
     builds={"vo-rotary": Maker(_vo_rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})},

@@ -46,6 +46,11 @@ VARIANTS = {
   "sinusoidal-halves", "rotary-learned", "t5-bidirectional", "shaw-keys", "shaw-values",
   "rotary-and-vo-rotary", "m-rotary-interleaved", "alibi-log-n", "cope-unscaled-per-head",
   "rotary-and-fox", "dape",
+  # Rotary, or RotaryOnRead, of other frequencies.
+  "rotary-linear", "rotary-ntk", "rotary-ntk-alpha", "rotary-dynamic-ntk", "rotary-by-parts",
+  "rotary-yarn", "rotary-dynamic-yarn", "rotary-longrope", "rotary-llama3", "rotary-mrrope",
+  "rotary-abf", "rotary-resonance", "rotary-proportional", "leaky-rerope",
+  "shifted-rotary-released",
 }
 
 

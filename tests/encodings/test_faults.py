@@ -11,7 +11,7 @@ import pytest
 from jax.sharding import Mesh, PartitionSpec
 
 import posenc_jax as px
-from posenc_jax.encodings.rotations import rope_scaling
+from posenc_jax import functions
 from tests import oracles
 
 KEY = jax.random.key(0)
@@ -120,7 +120,7 @@ def test_yarn_beyond_a_turn_of_the_slowest_pair():
     theta = base ** (-2 * i / dim)
     keep = 1 - min(max((i - low) / (high - low), 0), 1)
     wanted.append(theta / factor * (1 - keep) + theta * keep)
-  got = rope_scaling.yarn_frequencies(dim, factor=factor, original=original, base=base)
+  got = functions.yarn_frequencies(dim, factor=factor, original=original, base=base)
   np.testing.assert_allclose(got, wanted, rtol=1e-12)
   assert 6.3e-5 < got[-1] < 6.5e-5
 

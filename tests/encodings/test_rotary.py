@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
-from posenc_jax.encodings.rotations import rope_scaling
+from posenc_jax import functions
 from tests import oracles
 from tests.goldens import load
 
@@ -128,14 +128,14 @@ YARN = {"dim": 64, "factor": 4.0, "original": 2048}
    r"positions: got shape \(3,\), wanted .* with T = 2"),
   (lambda: px.rotate(jnp.ones((2, 1, 4)), jnp.ones((1, 2), jnp.int32), px.rotary_frequencies(4)),
    r"positions: got shape \(1, 2\), wanted .* at most 0 batch axes"),
-  (lambda: rope_scaling.yarn_frequencies(**YARN, beta_fast=1.0, beta_slow=32.0),
+  (lambda: functions.yarn_frequencies(**YARN, beta_fast=1.0, beta_slow=32.0),
    r"beta_fast, beta_slow: got \(1.0, 32.0\)"),
-  (lambda: rope_scaling.yarn_frequencies(64, factor=0.0, original=8), r"factor: got 0.0"),
-  (lambda: rope_scaling.longrope_frequencies(8, [1.0]), r"factors: got 1 numbers, wanted 4"),
-  (lambda: rope_scaling.longrope_frequencies(4, [1.0, -1.0]), r"factors: got .*positive"),
-  (lambda: rope_scaling.ntk_base(1e4, 2.0, 2), r"dim: got 2, wanted more than 2"),
-  (lambda: rope_scaling.proportional_frequencies(8, 1.5), r"proportion: got 1.5"),
-  (lambda: rope_scaling.llama3_frequencies(8, factor=8.0, low_freq_factor=4.0,
+  (lambda: functions.yarn_frequencies(64, factor=0.0, original=8), r"factor: got 0.0"),
+  (lambda: functions.longrope_frequencies(8, [1.0]), r"factors: got 1 numbers, wanted 4"),
+  (lambda: functions.longrope_frequencies(4, [1.0, -1.0]), r"factors: got .*positive"),
+  (lambda: functions.ntk_base(1e4, 2.0, 2), r"dim: got 2, wanted more than 2"),
+  (lambda: functions.proportional_frequencies(8, 1.5), r"proportion: got 1.5"),
+  (lambda: functions.llama3_frequencies(8, factor=8.0, low_freq_factor=4.0,
                                            high_freq_factor=1.0, original=8192),
    r"high_freq_factor: got 1.0"),
   (lambda: px.from_hf({"head_dim": 8, "rope_scaling": {"rope_type": "yarm"}}),

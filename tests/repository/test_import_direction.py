@@ -156,6 +156,7 @@ ROOMS = {
   "posenc_jax.encodings": {
     "landing": 0,
     **dict.fromkeys(["inputs", "rotations", "biases", "content", "softmax", "positions"], 1),
+    "layers": 2,
   },
 }
 # Modules that every room of their package may import, whatever its level.
