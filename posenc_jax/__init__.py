@@ -18,15 +18,14 @@ Encodings, by what they change:
 
   inputs     ``Sinusoidal``, ``Learned``
   positions  ``Randomized``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
-  biases     ``Alibi``, ``T5Bias``, ``Fire``, ``AlibiOffset``, ``AlibiSplit``, ``LittleBird``,
-             ``HardAlibi``, ``KerpleLog``, ``KerplePower``, ``KerpleProduct``, ``Sandwich``,
-             ``DynamicPosition``, ``Toeplitz``, ``DistanceTable``, ``DebertaBias``, ``Alibi2D``,
-             ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``, ``DynamicGrid``
-  softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
   rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryOnRead``, ``SelfExtend``,
              ``ReRope``, ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
-  biases     ``LocalWindow``, ``LocalChunks``, ``Alibi``, ``T5Bias``, ``Fire``
+  biases     ``LocalWindow``, ``LocalChunks``, ``Alibi``, ``T5Bias``, ``Fire``, ``AlibiOffset``,
+             ``AlibiSplit``, ``LittleBird``, ``HardAlibi``, ``KerpleLog``, ``KerplePower``,
+             ``KerpleProduct``, ``Sandwich``, ``DynamicPosition``, ``Toeplitz``, ``DistanceTable``,
+             ``DebertaBias``, ``Alibi2D``, ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``,
+             ``DynamicGrid``
+  softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
 
 Parts of encodings:
@@ -102,9 +101,9 @@ from posenc_jax.encodings.biases.kerple import (
 )
 from posenc_jax.encodings.biases.kerple_product import KerpleProduct
 from posenc_jax.encodings.biases.littlebird import LittleBird
-from posenc_jax.encodings.biases.sandwich import Sandwich, sandwich_bias
 from posenc_jax.encodings.biases.local_chunks import LocalChunks
 from posenc_jax.encodings.biases.local_window import LocalWindow
+from posenc_jax.encodings.biases.sandwich import Sandwich, sandwich_bias
 from posenc_jax.encodings.biases.t5 import T5Bias, t5_bias, t5_bucket
 from posenc_jax.encodings.biases.toeplitz import Toeplitz
 from posenc_jax.encodings.content.cope import Cope, cope_bias, cope_positions
@@ -158,20 +157,14 @@ __all__ += [  # python -m tests.support.follow
   "Sinusoidal", "sinusoidal", "tutorial_growing_angle", "tutorial_doubled_exponent",
   "tutorial_one_frequency", "Learned", "lookup", "Randomized", "randomized_positions", "Rotary",
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
-  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "Alibi",
-  "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
-  "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi", "KerpleLog",
-  "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
+  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "RotaryOnRead",
+  "SelfExtend", "ReRope", "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow",
+  "LocalChunks", "Alibi", "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias",
+  "deberta_bucket", "Fire", "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi",
+  "KerpleLog", "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
   "sandwich_bias", "DynamicPosition", "Toeplitz", "DistanceTable", "DebertaBias", "Alibi2D",
   "SwinTable", "BeitTable", "LevitTable", "LogCPB", "CosineScores", "DynamicGrid", "Shaw",
   "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
   "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
   "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
-  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "RotaryOnRead",
-  "SelfExtend", "ReRope", "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow",
-  "LocalChunks", "Alibi", "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias",
-  "deberta_bucket", "Fire", "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values",
-  "TransformerXL", "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox",
-  "log_forget_gates", "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature",
-  "log_n_temperature", "SSMax", "ssmax_scores",
 ]

@@ -126,9 +126,9 @@ from posenc_jax.encodings.biases.hard_alibi import hard_alibi_visible
 from posenc_jax.encodings.biases.kerple import kerple_log_bias, kerple_power_bias
 from posenc_jax.encodings.biases.kerple_product import kerple_weight
 from posenc_jax.encodings.biases.littlebird import littlebird_bias
-from posenc_jax.encodings.biases.sandwich import sandwich_bias
 from posenc_jax.encodings.biases.local_chunks import local_chunks_visible
 from posenc_jax.encodings.biases.local_window import local_window_visible
+from posenc_jax.encodings.biases.sandwich import sandwich_bias
 from posenc_jax.encodings.biases.t5 import t5_bias, t5_bucket, t5_thresholds
 from posenc_jax.encodings.biases.toeplitz import toeplitz_bias
 from posenc_jax.encodings.content.cope import cope_bias, cope_positions
@@ -189,31 +189,21 @@ from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_sc
 
 __all__ = [
   "alibi_2d_bias", "alibi_bias", "alibi_offset_bias", "alibi_slopes", "alibi_split_visible",
-  "beit_bias", "cope_bias", "cope_positions", "dape_scores", "deberta_bias", "deberta_bucket",
-  "deberta_thresholds", "distance_table_bias", "dynamic_grid_bias", "dynamic_ntk_base",
-  "dynamic_position_bias", "fire_bias", "forget_bias", "forget_positions", "hard_alibi_visible",
-  "kerple_log_bias", "kerple_power_bias", "kerple_weight", "levit_bias", "littlebird_bias",
-  "llama3_frequencies", "log_cpb_bias", "log_forget_gates", "log_n_temperature",
-  "longrope_attention_scaling", "longrope_frequencies", "lookup", "mrotary_axes",
-  "mrotary_positions", "mrotate", "ntk_base", "polar_expand", "polar_magnitudes",
-  "proportional_frequencies", "randomized_positions", "rotary_frequencies", "rotate", "rotate_by",
-  "sandwich_bias", "shaw_bias", "shaw_index", "shaw_values", "sinusoidal", "sinusoidal_frequencies",
-  "ssmax_scores", "swin_bias", "t5_bias", "t5_bucket", "t5_thresholds", "toeplitz_bias",
-  "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "unit_vectors", "unrotate", "yarn_attention_scaling",
-  "yarn_frequencies",
-  "alibi_bias", "alibi_slopes", "by_parts_frequencies", "cope_bias", "cope_positions",
-  "dape_scores", "deberta_bucket", "deberta_thresholds", "dual_chunk_positions", "dynamic_ntk_base",
-  "dynamic_ntk_rotary", "dynamic_yarn_factor", "dynamic_yarn_rotary", "fire_bias", "forget_bias",
-  "forget_positions", "irope_layers", "layer_pattern", "linear_frequencies", "llama3_frequencies",
-  "local_chunks_visible", "local_window_visible", "log_forget_gates", "log_n_temperature",
-  "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary", "longrope_search",
-  "lookup", "mrotary_axes", "mrotary_positions", "mrotate", "mrrope_frequencies", "nope_layers",
-  "ntk_base", "polar_expand", "polar_magnitudes", "proportional_frequencies",
+  "beit_bias", "by_parts_frequencies", "cope_bias", "cope_positions", "dape_scores", "deberta_bias",
+  "deberta_bucket", "deberta_thresholds", "distance_table_bias", "dual_chunk_positions",
+  "dynamic_grid_bias", "dynamic_ntk_base", "dynamic_ntk_rotary", "dynamic_position_bias",
+  "dynamic_yarn_factor", "dynamic_yarn_rotary", "fire_bias", "forget_bias", "forget_positions",
+  "hard_alibi_visible", "irope_layers", "kerple_log_bias", "kerple_power_bias", "kerple_weight",
+  "layer_pattern", "levit_bias", "linear_frequencies", "littlebird_bias", "llama3_frequencies",
+  "local_chunks_visible", "local_window_visible", "log_cpb_bias", "log_forget_gates",
+  "log_n_temperature", "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary",
+  "longrope_search", "lookup", "mrotary_axes", "mrotary_positions", "mrotate", "mrrope_frequencies",
+  "nope_layers", "ntk_base", "polar_expand", "polar_magnitudes", "proportional_frequencies",
   "randomized_positions", "rerope_distance", "resonance_frequencies", "rnope_swa_layers",
-  "rotary_frequencies", "rotate", "rotate_by", "self_extend_positions", "shaw_bias", "shaw_index",
-  "shaw_values", "shifted_distance", "sinusoidal", "sinusoidal_frequencies", "ssmax_scores",
-  "streaming_positions", "t5_bias", "t5_bucket", "t5_thresholds", "transformer_xl_bias",
-  "tutorial_doubled_exponent", "tutorial_growing_angle", "tutorial_one_frequency",
-  "two_base_layers", "unrotate", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
+  "rotary_frequencies", "rotate", "rotate_by", "sandwich_bias", "self_extend_positions",
+  "shaw_bias", "shaw_index", "shaw_values", "shifted_distance", "sinusoidal",
+  "sinusoidal_frequencies", "ssmax_scores", "streaming_positions", "swin_bias", "t5_bias",
+  "t5_bucket", "t5_thresholds", "toeplitz_bias", "transformer_xl_bias", "tutorial_doubled_exponent",
+  "tutorial_growing_angle", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
+  "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
 ]
