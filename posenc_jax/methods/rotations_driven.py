@@ -38,7 +38,7 @@ METHODS = (
            "selective-rotary-gated": lambda key: Case(
       SelectiveRotary.init(key, 16, 8, rank=4, gated=True))},
     catalogue="Selective RoPE", arxiv="2511.17388", directions="causal",
-    goldens="public code of timurcarstensen/selective-rope"),
+    goldens="re-derived from timurcarstensen/selective-rope"),
   Method(
     "RePo (2025)", "rotations.driven.repo", "RePo", "q, k",
     {"content_positions": ("a layer's input, weights", "``[..., T, K]``")},
@@ -51,7 +51,7 @@ METHODS = (
     builds={"grape-contextual": Maker(GrapeContextual.init, _SIZES, {"base": lambda s: s.base})},
     cases={"grape-contextual": lambda key: Case(_grape(key))},
     catalogue="GRAPE-M, contextual", arxiv="2512.07805",
-    goldens="public code of model-architectures/GRAPE"),
+    goldens="re-derived from model-architectures/GRAPE"),
   Method(
     "Wall attention (2026)", "content.wall", "Wall", "scores",
     {"wall_bias": ("q, k, their sums of log gates", "bias ``[..., N, T, S]``")},

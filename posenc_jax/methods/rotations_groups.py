@@ -103,7 +103,7 @@ METHODS = (
     builds={"liere": Maker(Liere.init, _HEADS, fixed={"axes": 1})},
     cases={"liere": lambda key: Case(Liere.init(key, 8, block=4, num_heads=2, scale=1.0),
                                      make_positions=small_axes, far=False)},
-    catalogue="LieRE", arxiv="2406.10322", goldens="public code of StanfordMIMI/LieRE"),
+    catalogue="LieRE", arxiv="2406.10322", goldens="re-derived from StanfordMIMI/LieRE"),
   Method(
     "STRING, circulant (2025)", "rotations.groups.string_circulant", "StringCirculant", "q, k", {
       "circulant_rotation": (_ANGLES + "columns", "q or k")},
@@ -127,14 +127,14 @@ METHODS = (
                                        make_positions=two_axes),
            "comrope-ap": lambda key: Case(ComRope.init(key, 8, block=4, kind="ap"),
                                           make_positions=two_axes)},
-    catalogue="ComRoPE", arxiv="2506.03737", goldens="public code of Longin-Yu/ComRoPE"),
+    catalogue="ComRoPE", arxiv="2506.03737", goldens="re-derived from Longin-Yu/ComRoPE"),
   Method(
     "GRAPE-M, learned frequencies (2025)", "rotations.groups.grape_m", "GrapeM", "q, k",
     {"grape_frequencies": ("logarithms", "frequencies")},
     more={"log_frequencies": ("dim, base, scale", "their start")},
     builds={"grape-m": Maker(GrapeM.init, {"head_dim": "head_dim"}, {"base": lambda s: s.base})},
     catalogue="GRAPE-M, fixed", arxiv="2512.07805",
-    goldens="public code of model-architectures/GRAPE"),
+    goldens="re-derived from model-architectures/GRAPE"),
   Method(
     "GRAPE, rank-2 generator (2025)", "rotations.groups.grape_plane", "GrapePlane", "q, k",
     {"plane_rotation": (_ANGLES + "a, b", "q or k")},
@@ -168,7 +168,7 @@ METHODS = (
       "camera_transform": (_ANGLES + "frequencies, part", "like it")},
     cases={"prope": lambda key: Case(Prope(8), make_positions=cameras, far=False)},
     catalogue="PRoPE, GTA (cameras)", arxiv="2507.10496",
-    goldens="public code of the authors, as Sisyphe-lee/PRoPE_Recammaster holds it"),
+    goldens="re-derived from the published code"),
   Method(
     "ESM3's geometric attention (2024)", "rotations.groups.geometric", "Geometric",
     "q, k, values, scores, output", {

@@ -3,8 +3,8 @@
 """GRAPE-M, contextual: tokens advance the phase by as much as a gate says (``layer``, ``qk``).
 
 Zhang et al. 2025, "Group Representational Position Encoding", arXiv 2512.07805: each token has
-w = softplus(x W + b), and token m is turned by theta_i sum_(t < m) w_t, its own w left out; frequencies,
-sign and norms are those of ``GrapeM``.
+w = softplus(x W + b), and token m is turned by theta_i sum_(t < m) w_t, its own w left out;
+frequencies, sign and norms are those of ``GrapeM``.
 Differs from the paper: ``compat="released-code"`` takes w = sigmoid((x W + b) / 16), which is 0.39
 rather than 0.001 at first.
 """

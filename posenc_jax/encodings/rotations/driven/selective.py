@@ -89,8 +89,8 @@ class SelectiveRotary(Encoding):
                pairing: str = "half"):
     _errors.check_choice("pairing", pairing, PAIRINGS)
     mend = "Build them with SelectiveRotary.init(key, d_model, head_dim)"
-    floats = lambda n, x, letters, **sizes: _checks.floats(n, x, letters, mend, stacked=True,
-                                                           sizes=sizes)
+    floats = lambda name, x, letters, **sizes: _checks.floats(name, x, letters, mend,
+                                                              sizes=sizes, stacked=True)
     width, rank = floats("down", down, "[D, r]").shape[-2:]
     heads, pairs = floats("up", up, "[r, K, n]", r=rank).shape[-2:]
     floats("kernel", kernel, "[taps, K, n]", K=heads, n=pairs)

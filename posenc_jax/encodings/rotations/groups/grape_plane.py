@@ -53,7 +53,7 @@ def plane_rotation(x: jax.Array, positions: Any, a: jax.Array, b: jax.Array) -> 
   a, b = a.astype(dtype), b.astype(dtype)
   dot = lambda u, v: jnp.sum(u * v, axis=-1)
   # A plane that has collapsed does not turn, and has no direction for a gradient.
-  s2 = jnp.maximum(dot(a, a) * dot(b, b) - dot(a, b) ** 2, np.array(1e-24, dtype))
+  s2 = jnp.maximum(dot(a, a) * dot(b, b) - dot(a, b) ** 2, np.array(1e-12, dtype))
   s = jnp.sqrt(s2)
   cos, sin = _blocks.unit(at, s[None], dtype)
   y = _blocks.key_groups(x.astype(dtype), a.shape[0], "a, b")
