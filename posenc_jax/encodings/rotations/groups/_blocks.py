@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _align, _errors, _numerics, phases
+from posenc_jax.encodings import _checks
 
 
 def axes_of(count: int) -> int:
@@ -79,15 +80,21 @@ def check_width(x: Any, width: int, argument: str) -> None:
                               "Build it with head_dim of the heads, or wrap it: px.on_dims")
 
 
-def divided(head_dim: int, block: int, mend: str) -> int:
-  """How many blocks a head has.
+def block_size(head_dim: Any, block: int | None, most: int, least: int = 2) -> int:
+  """Checks that blocks divide a head; None is the widest of at most ``most`` dims that do.
 
   Raises:
+    TypeError: no ints.
     ValueError: the block does not divide the head.
   """
+  head_dim = _checks.size("head_dim", head_dim, "Pass the head dim H", least=least)
+  if block is None:
+    return next((b for b in range(most, least - 1, -1) if head_dim % b == 0), head_dim)
+  block = _checks.size("block", block, "None takes the widest that fits", least=least)
   if head_dim % block:
-    raise _errors.value_error("block", block, f"a divisor of head_dim {head_dim}", mend)
-  return head_dim // block
+    raise _errors.value_error("block", block, f"a divisor of head_dim {head_dim}",
+                              "None takes the widest that fits")
+  return block
 
 
 def root_mean_square(x: jax.Array, gain: Any, eps: float) -> jax.Array:

@@ -102,13 +102,12 @@ class ComRope(Encoding):
                                 "Make the blocks smaller, or choose kind='ld'")
 
   @classmethod
-  def init(cls, key, head_dim: int, *, axes: int = 2, block: int = 8, num_heads: int = 1,
-           kind: str = "ld", stddev: float = 1.0) -> "ComRope":
+  def init(cls, key, head_dim: int, *, axes: int = 2, block: int | None = None,
+           num_heads: int = 1, kind: str = "ld", stddev: float = 1.0) -> "ComRope":
     """Draws generators from N(0, stddev^2) and rates from N(0, 1), as the authors' code does."""
     _errors.check_choice("kind", kind, KINDS)
-    mend = "The authors take 2 to 8"
-    groups = _blocks.divided(_checks.size("head_dim", head_dim, "Pass the head dim H"),
-                             _checks.size("block", block, mend, least=2), mend)
+    block = _blocks.block_size(head_dim, block, 8)
+    groups = head_dim // block
     heads = _checks.size("num_heads", num_heads, "1 shares the generators")
     one, two = jax.random.split(_checks.key(key))
     generators = stddev * jax.random.normal(one, (heads, groups, block, block), jnp.float32)

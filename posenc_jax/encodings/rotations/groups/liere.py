@@ -90,14 +90,13 @@ class Liere(Encoding):
                                 "Build them with Liere.init(key, head_dim)")
 
   @classmethod
-  def init(cls, key, head_dim: int, *, axes: int = 2, block: int = 8, num_heads: int = 1,
-           scale: float = 2 * math.pi) -> "Liere":
-    """Draws the raw generators from U(0, scale), as the authors' code does."""
-    mend = "A block of 2 is RoPE with learned directions; the paper's largest is the head"
-    groups = _blocks.divided(_checks.size("head_dim", head_dim, "Pass the head dim H"),
-                             _checks.size("block", block, mend, least=2), mend)
+  def init(cls, key, head_dim: int, *, axes: int = 2, block: int | None = None,
+           num_heads: int = 1, scale: float = 2 * math.pi) -> "Liere":
+    """Draws the raw generators from U(0, scale), as the authors do; block None is 8 or less."""
+    block = _blocks.block_size(head_dim, block, 8)
     shape = (_checks.size("axes", axes, "A grid has 2"),
-             _checks.size("num_heads", num_heads, "1 shares the generators"), groups, block, block)
+             _checks.size("num_heads", num_heads, "1 shares the generators"),
+             head_dim // block, block, block)
     return cls(jax.random.uniform(_checks.key(key), shape, jnp.float32, 0.0, scale))
 
   def qk(self, q, k, q_positions, k_positions):

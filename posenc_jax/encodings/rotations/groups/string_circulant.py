@@ -93,14 +93,13 @@ class StringCirculant(Encoding):
                    "Build them with StringCirculant.init(key, head_dim)", stacked=True)
 
   @classmethod
-  def init(cls, key, head_dim: int, *, axes: int = 2, block: int = 16, num_heads: int = 1,
-           stddev: float = 1.0) -> "StringCirculant":
-    """Draws the columns from N(0, stddev^2)."""
-    mend = "The paper takes 4 to 64"
-    groups = _blocks.divided(_checks.size("head_dim", head_dim, "Pass the head dim H"),
-                             _checks.size("block", block, mend, least=3), mend)
+  def init(cls, key, head_dim: int, *, axes: int = 2, block: int | None = None,
+           num_heads: int = 1, stddev: float = 1.0) -> "StringCirculant":
+    """Draws the columns from N(0, stddev^2); block None is 16 or less."""
+    block = _blocks.block_size(head_dim, block, 16, least=3)
     shape = (_checks.size("axes", axes, "A grid has 2"),
-             _checks.size("num_heads", num_heads, "1 shares the columns"), groups, block)
+             _checks.size("num_heads", num_heads, "1 shares the columns"),
+             head_dim // block, block)
     return cls(stddev * jax.random.normal(_checks.key(key), shape, jnp.float32))
 
   def qk(self, q, k, q_positions, k_positions):
