@@ -27,6 +27,13 @@ Encodings, by what they change:
              ``DynamicGrid``
   softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryValues``, ``Liere``,
+             ``StringCirculant``, ``StringCayley``, ``ComRope``, ``GrapeM``, ``GrapePlane``,
+             ``HDRotary``, ``TreePaths``, ``Prope``, ``Geometric``, ``CARope``, ``SelectiveRotary``,
+             ``RePo``, ``GrapeContextual``
+  content    ``Wall``, ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
+  biases     ``Alibi``, ``T5Bias``, ``Fire``
+  softmax    ``LogNTemperature``, ``SSMax``
 
 Parts of encodings:
 
@@ -111,6 +118,7 @@ from posenc_jax.encodings.content.dape import Dape, dape_scores
 from posenc_jax.encodings.content.fox import Fox, forget_bias, forget_positions, log_forget_gates
 from posenc_jax.encodings.content.shaw import Shaw, shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import TransformerXL, transformer_xl_bias
+from posenc_jax.encodings.content.wall import Wall, wall_bias
 from posenc_jax.encodings.inputs.learned import Learned, lookup
 from posenc_jax.encodings.inputs.sinusoidal import (
     Sinusoidal,
@@ -120,6 +128,28 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_one_frequency,
 )
 from posenc_jax.encodings.positions.randomized import Randomized, randomized_positions
+from posenc_jax.encodings.rotations.driven.carope import CARope, carope_steps
+from posenc_jax.encodings.rotations.driven.grape_contextual import GrapeContextual, grape_gates
+from posenc_jax.encodings.rotations.driven.repo import RePo, content_positions
+from posenc_jax.encodings.rotations.driven.selective import SelectiveRotary
+from posenc_jax.encodings.rotations.groups.algebraic import TreePaths, path_rotation, tree_paths
+from posenc_jax.encodings.rotations.groups.comrope import ComRope, comrope
+from posenc_jax.encodings.rotations.groups.geometric import (
+    Geometric,
+    frame_positions,
+    frame_vectors,
+)
+from posenc_jax.encodings.rotations.groups.grape_m import GrapeM, grape_frequencies
+from posenc_jax.encodings.rotations.groups.grape_plane import GrapePlane, plane_rotation
+from posenc_jax.encodings.rotations.groups.hd_rotary import HDRotary, hd_rotate
+from posenc_jax.encodings.rotations.groups.liere import Liere, liere_rotations
+from posenc_jax.encodings.rotations.groups.moebius import moebius_rotary
+from posenc_jax.encodings.rotations.groups.prope import Prope, camera_positions, camera_transform
+from posenc_jax.encodings.rotations.groups.string_cayley import StringCayley, cayley
+from posenc_jax.encodings.rotations.groups.string_circulant import (
+    StringCirculant,
+    circulant_rotation,
+)
 from posenc_jax.encodings.rotations.m_rotary import (
     MRotary,
     mrotary_axes,
@@ -134,6 +164,8 @@ from posenc_jax.encodings.rotations.remaps.self_extend import SelfExtend
 from posenc_jax.encodings.rotations.remaps.shifted import ShiftedRotary
 from posenc_jax.encodings.rotations.remaps.streaming import StreamingRotary
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies, rotate, rotate_by
+from posenc_jax.encodings.rotations.rotary_values import RotaryValues
+from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
 from posenc_jax.encodings.softmax.cosine_scores import CosineScores
 from posenc_jax.encodings.softmax.temperature import (
@@ -167,4 +199,15 @@ __all__ += [  # python -m tests.support.follow
   "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
   "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
   "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
+  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "trailing_rotary",
+  "RotaryValues", "Liere", "liere_rotations", "StringCirculant", "circulant_rotation",
+  "StringCayley", "cayley", "ComRope", "comrope", "GrapeM", "grape_frequencies", "GrapePlane",
+  "plane_rotation", "moebius_rotary", "HDRotary", "hd_rotate", "TreePaths", "tree_paths",
+  "path_rotation", "Prope", "camera_positions", "camera_transform", "Geometric", "frame_positions",
+  "frame_vectors", "CARope", "carope_steps", "SelectiveRotary", "RePo", "content_positions",
+  "GrapeContextual", "grape_gates", "Wall", "wall_bias", "Alibi", "alibi_slopes", "alibi_bias",
+  "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire", "fire_bias", "Shaw", "shaw_index",
+  "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope", "cope_positions",
+  "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias", "Dape", "dape_scores",
+  "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
 ]

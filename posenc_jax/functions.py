@@ -56,6 +56,28 @@ function                     what goes in                                    wha
 ``rnope_swa_layers``         layers, encoding, window                        the others in a window
 ``irope_layers``             layers, encoding, chunk                         the others in chunks
 ``two_base_layers``          layers, dim, window, bases                      two bases
+``trailing_rotary``          dims of heads, dims that turn                   an encoding
+``liere_rotations``          positions, generators                           rotations
+``circulant_rotation``       q or k, its positions, columns                  q or k
+``cayley``                   a matrix                                        orthogonal
+``comrope``                  q or k, its positions, generators, rates        q or k
+``grape_frequencies``        logarithms                                      frequencies
+``log_frequencies``          dim, base, scale                                their start
+``plane_rotation``           q or k, its positions, a, b                     q or k
+``moebius_rotary``           heads and their dims, period                    an encoding
+``moebius_frequencies``      dim, period                                     frequencies
+``hd_rotate``                q or k, its positions, frequencies              q or k
+``tree_paths``               numbers of nodes                                ``[..., T, P]``
+``path_rotation``            q or k, paths, generators                       q or k
+``camera_positions``         cameras, patches                                ``[C h w, 18]``
+``camera_transform``         q or k, its positions, frequencies, part        like it
+``frame_positions``          rotations, translations                         ``[..., T, 13]``
+``frame_vectors``            vectors, positions                              vectors
+``carope_steps``             a layer's input, weights                        radians
+``sliced_norm``              a layer's input, slices                         like it
+``content_positions``        a layer's input, weights                        ``[..., T, K]``
+``grape_gates``              a layer's input, weights                        steps
+``wall_bias``                q, k, their sums of log gates                   bias ``[..., N, T, S]``
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets
@@ -136,6 +158,7 @@ from posenc_jax.encodings.content.dape import dape_scores
 from posenc_jax.encodings.content.fox import forget_bias, forget_positions, log_forget_gates
 from posenc_jax.encodings.content.shaw import shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import transformer_xl_bias
+from posenc_jax.encodings.content.wall import wall_bias
 from posenc_jax.encodings.inputs.learned import lookup
 from posenc_jax.encodings.inputs.sinusoidal import (
     sinusoidal,
@@ -152,6 +175,21 @@ from posenc_jax.encodings.layers.patterns import (
     two_base_layers,
 )
 from posenc_jax.encodings.positions.randomized import randomized_positions
+from posenc_jax.encodings.rotations.driven.carope import carope_steps
+from posenc_jax.encodings.rotations.driven.grape_contextual import grape_gates
+from posenc_jax.encodings.rotations.driven.repo import content_positions
+from posenc_jax.encodings.rotations.driven.selective import sliced_norm
+from posenc_jax.encodings.rotations.groups.algebraic import path_rotation, tree_paths
+from posenc_jax.encodings.rotations.groups.comrope import comrope
+from posenc_jax.encodings.rotations.groups.geometric import frame_positions, frame_vectors
+from posenc_jax.encodings.rotations.groups.grape_m import grape_frequencies, log_frequencies
+from posenc_jax.encodings.rotations.groups.grape_plane import plane_rotation
+from posenc_jax.encodings.rotations.groups.hd_rotary import hd_rotate
+from posenc_jax.encodings.rotations.groups.liere import liere_rotations
+from posenc_jax.encodings.rotations.groups.moebius import moebius_frequencies, moebius_rotary
+from posenc_jax.encodings.rotations.groups.prope import camera_positions, camera_transform
+from posenc_jax.encodings.rotations.groups.string_cayley import cayley
+from posenc_jax.encodings.rotations.groups.string_circulant import circulant_rotation
 from posenc_jax.encodings.rotations.m_rotary import mrotary_axes, mrotary_positions, mrotate
 from posenc_jax.encodings.rotations.pope import polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.remaps.dual_chunk import dual_chunk_positions
@@ -183,6 +221,8 @@ from posenc_jax.encodings.rotations.scaling.yarn import (
     yarn_frequencies,
     yarn_rotary,
 )
+from posenc_jax.encodings.rotations.rotary import rotary_frequencies, rotate, rotate_by
+from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.encodings.rotations.vo_rotary import unrotate
 from posenc_jax.encodings.softmax.cosine_scores import unit_vectors
 from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
@@ -206,4 +246,17 @@ __all__ = [
   "t5_bucket", "t5_thresholds", "toeplitz_bias", "transformer_xl_bias", "tutorial_doubled_exponent",
   "tutorial_growing_angle", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
   "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
+  "alibi_bias", "alibi_slopes", "camera_positions", "camera_transform", "carope_steps", "cayley",
+  "circulant_rotation", "comrope", "content_positions", "cope_bias", "cope_positions",
+  "dape_scores", "deberta_bucket", "deberta_thresholds", "dynamic_ntk_base", "fire_bias",
+  "forget_bias", "forget_positions", "frame_positions", "frame_vectors", "grape_frequencies",
+  "grape_gates", "hd_rotate", "liere_rotations", "llama3_frequencies", "log_forget_gates",
+  "log_frequencies", "log_n_temperature", "longrope_attention_scaling", "longrope_frequencies",
+  "lookup", "moebius_frequencies", "moebius_rotary", "mrotary_axes", "mrotary_positions", "mrotate",
+  "ntk_base", "path_rotation", "plane_rotation", "polar_expand", "polar_magnitudes",
+  "proportional_frequencies", "randomized_positions", "rotary_frequencies", "rotate", "rotate_by",
+  "shaw_bias", "shaw_index", "shaw_values", "sinusoidal", "sinusoidal_frequencies", "sliced_norm",
+  "ssmax_scores", "t5_bias", "t5_bucket", "t5_thresholds", "trailing_rotary", "transformer_xl_bias",
+  "tree_paths", "tutorial_doubled_exponent", "tutorial_growing_angle", "tutorial_one_frequency",
+  "unrotate", "wall_bias", "yarn_attention_scaling", "yarn_frequencies",
 ]

@@ -8,15 +8,13 @@ float32 loses 1e-3 of the difference of neighbours after 4 thousand tokens and 0
 the pair keeps it to float32 rounding at any length, so packed documents need no restart.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _align, _errors, _numerics
 from posenc_jax.base import Encoding, encoding, parameter
-from posenc_jax.encodings import _checks
+from posenc_jax.encodings import _checks, _sums
 
 
 def log_forget_gates(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
@@ -93,31 +91,15 @@ def forget_positions(log_gates: jax.Array, *, carry: jax.Array | None = None,
     segments = jnp.asarray(_align.align_array(segments, len(batch), length, 0, "segments",
                                               real=False))
     gates = jnp.where(segments[..., None] < 0, 0, gates)
-  total = _sum_pairs(gates, axis=len(batch))
+  total = _sums.sum_pairs(gates, axis=len(batch))
   if carry is not None:
     before = _checks.floats("carry", carry, "[..., 2, N]",
                             "Pass c[..., -1, :, :] of the last chunk")
     if before.shape != (*batch, 2, heads):
       raise _errors.value_error("carry", f"shape {before.shape}", f"{(*batch, 2, heads)}",
                                 "Pass what the previous chunk of the same sequences returned")
-    total = _add_pairs((before[..., None, 0, :], before[..., None, 1, :]), total)
+    total = _sums.add_pairs((before[..., None, 0, :], before[..., None, 1, :]), total)
   return jnp.stack(total, axis=-2)
-
-
-# Compiled as one: outside of jit, a scan of pairs would otherwise be hundreds of small programs.
-@functools.partial(jax.jit, static_argnames="axis")
-def _sum_pairs(gates, axis):
-  """Cumulated sums of gates along an axis, as pairs."""
-  return jax.lax.associative_scan(_add_pairs, (gates, jnp.zeros_like(gates)), axis=axis)
-
-
-def _add_pairs(a, b):
-  """(a0 + a1) + (b0 + b1), rounded to a pair of about twice the precision of one float."""
-  s = a[0] + b[0]
-  t = s - a[0]
-  error = (a[0] - (s - t)) + (b[0] - t) + (a[1] + b[1])
-  high = s + error
-  return high, error - (high - s)
 
 
 def forget_bias(q_positions: jax.Array, k_positions: jax.Array) -> jax.Array:
