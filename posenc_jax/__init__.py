@@ -18,22 +18,18 @@ Encodings, by what they change:
 
   inputs     ``Sinusoidal``, ``Learned``
   positions  ``Randomized``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryOnRead``, ``SelfExtend``,
-             ``ReRope``, ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryValues``, ``Liere``,
+             ``StringCirculant``, ``StringCayley``, ``ComRope``, ``GrapeM``, ``GrapePlane``,
+             ``HDRotary``, ``TreePaths``, ``Prope``, ``Geometric``, ``CARope``, ``SelectiveRotary``,
+             ``RePo``, ``GrapeContextual``, ``RotaryOnRead``, ``SelfExtend``, ``ReRope``,
+             ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
+  content    ``Wall``, ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
   biases     ``LocalWindow``, ``LocalChunks``, ``Alibi``, ``T5Bias``, ``Fire``, ``AlibiOffset``,
              ``AlibiSplit``, ``LittleBird``, ``HardAlibi``, ``KerpleLog``, ``KerplePower``,
              ``KerpleProduct``, ``Sandwich``, ``DynamicPosition``, ``Toeplitz``, ``DistanceTable``,
              ``DebertaBias``, ``Alibi2D``, ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``,
              ``DynamicGrid``
   softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
-  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryValues``, ``Liere``,
-             ``StringCirculant``, ``StringCayley``, ``ComRope``, ``GrapeM``, ``GrapePlane``,
-             ``HDRotary``, ``TreePaths``, ``Prope``, ``Geometric``, ``CARope``, ``SelectiveRotary``,
-             ``RePo``, ``GrapeContextual``
-  content    ``Wall``, ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
-  biases     ``Alibi``, ``T5Bias``, ``Fire``
-  softmax    ``LogNTemperature``, ``SSMax``
 
 Parts of encodings:
 
@@ -189,25 +185,20 @@ __all__ += [  # python -m tests.support.follow
   "Sinusoidal", "sinusoidal", "tutorial_growing_angle", "tutorial_doubled_exponent",
   "tutorial_one_frequency", "Learned", "lookup", "Randomized", "randomized_positions", "Rotary",
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
-  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "RotaryOnRead",
-  "SelfExtend", "ReRope", "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow",
-  "LocalChunks", "Alibi", "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias",
-  "deberta_bucket", "Fire", "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi",
-  "KerpleLog", "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
-  "sandwich_bias", "DynamicPosition", "Toeplitz", "DistanceTable", "DebertaBias", "Alibi2D",
-  "SwinTable", "BeitTable", "LevitTable", "LogCPB", "CosineScores", "DynamicGrid", "Shaw",
-  "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
-  "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
-  "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
   "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "trailing_rotary",
   "RotaryValues", "Liere", "liere_rotations", "StringCirculant", "circulant_rotation",
   "StringCayley", "cayley", "ComRope", "comrope", "GrapeM", "grape_frequencies", "GrapePlane",
   "plane_rotation", "moebius_rotary", "HDRotary", "hd_rotate", "TreePaths", "tree_paths",
   "path_rotation", "Prope", "camera_positions", "camera_transform", "Geometric", "frame_positions",
   "frame_vectors", "CARope", "carope_steps", "SelectiveRotary", "RePo", "content_positions",
-  "GrapeContextual", "grape_gates", "Wall", "wall_bias", "Alibi", "alibi_slopes", "alibi_bias",
-  "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire", "fire_bias", "Shaw", "shaw_index",
-  "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope", "cope_positions",
-  "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias", "Dape", "dape_scores",
-  "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
+  "GrapeContextual", "grape_gates", "Wall", "wall_bias", "RotaryOnRead", "SelfExtend", "ReRope",
+  "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow", "LocalChunks", "Alibi",
+  "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
+  "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi", "KerpleLog",
+  "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
+  "sandwich_bias", "DynamicPosition", "Toeplitz", "DistanceTable", "DebertaBias", "Alibi2D",
+  "SwinTable", "BeitTable", "LevitTable", "LogCPB", "CosineScores", "DynamicGrid", "Shaw",
+  "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
+  "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
+  "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
 ]

@@ -26,6 +26,28 @@ function                     what goes in                                    wha
 ``mrotate``                  q or k, its positions, frequencies, axes        q or k
 ``polar_magnitudes``         q or k                                          magnitudes
 ``polar_expand``             magnitudes, their positions, frequencies        q or k, ``[..., 2H]``
+``trailing_rotary``          dims of heads, dims that turn                   an encoding
+``liere_rotations``          positions, generators                           rotations
+``circulant_rotation``       q or k, its positions, columns                  q or k
+``cayley``                   a matrix                                        orthogonal
+``comrope``                  q or k, its positions, generators, rates        q or k
+``grape_frequencies``        logarithms                                      frequencies
+``log_frequencies``          dim, base, scale                                their start
+``plane_rotation``           q or k, its positions, a, b                     q or k
+``moebius_rotary``           heads and their dims, period                    an encoding
+``moebius_frequencies``      dim, period                                     frequencies
+``hd_rotate``                q or k, its positions, frequencies              q or k
+``tree_paths``               numbers of nodes                                ``[..., T, P]``
+``path_rotation``            q or k, paths, generators                       q or k
+``camera_positions``         cameras, patches                                ``[C h w, 18]``
+``camera_transform``         q or k, its positions, frequencies, part        like it
+``frame_positions``          rotations, translations                         ``[..., T, 13]``
+``frame_vectors``            vectors, positions                              vectors
+``carope_steps``             a layer's input, weights                        radians
+``sliced_norm``              a layer's input, slices                         like it
+``content_positions``        a layer's input, weights                        ``[..., T, K]``
+``grape_gates``              a layer's input, weights                        steps
+``wall_bias``                q, k, their sums of log gates                   bias ``[..., N, T, S]``
 ``linear_frequencies``       dim, factor                                     radians, float64
 ``ntk_base``                 base, factor, dim                               base
 ``dynamic_ntk_base``         base, factor, dim, lengths                      base
@@ -56,28 +78,6 @@ function                     what goes in                                    wha
 ``rnope_swa_layers``         layers, encoding, window                        the others in a window
 ``irope_layers``             layers, encoding, chunk                         the others in chunks
 ``two_base_layers``          layers, dim, window, bases                      two bases
-``trailing_rotary``          dims of heads, dims that turn                   an encoding
-``liere_rotations``          positions, generators                           rotations
-``circulant_rotation``       q or k, its positions, columns                  q or k
-``cayley``                   a matrix                                        orthogonal
-``comrope``                  q or k, its positions, generators, rates        q or k
-``grape_frequencies``        logarithms                                      frequencies
-``log_frequencies``          dim, base, scale                                their start
-``plane_rotation``           q or k, its positions, a, b                     q or k
-``moebius_rotary``           heads and their dims, period                    an encoding
-``moebius_frequencies``      dim, period                                     frequencies
-``hd_rotate``                q or k, its positions, frequencies              q or k
-``tree_paths``               numbers of nodes                                ``[..., T, P]``
-``path_rotation``            q or k, paths, generators                       q or k
-``camera_positions``         cameras, patches                                ``[C h w, 18]``
-``camera_transform``         q or k, its positions, frequencies, part        like it
-``frame_positions``          rotations, translations                         ``[..., T, 13]``
-``frame_vectors``            vectors, positions                              vectors
-``carope_steps``             a layer's input, weights                        radians
-``sliced_norm``              a layer's input, slices                         like it
-``content_positions``        a layer's input, weights                        ``[..., T, K]``
-``grape_gates``              a layer's input, weights                        steps
-``wall_bias``                q, k, their sums of log gates                   bias ``[..., N, T, S]``
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets
@@ -221,7 +221,6 @@ from posenc_jax.encodings.rotations.scaling.yarn import (
     yarn_frequencies,
     yarn_rotary,
 )
-from posenc_jax.encodings.rotations.rotary import rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.encodings.rotations.vo_rotary import unrotate
 from posenc_jax.encodings.softmax.cosine_scores import unit_vectors
@@ -229,34 +228,25 @@ from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_sc
 
 __all__ = [
   "alibi_2d_bias", "alibi_bias", "alibi_offset_bias", "alibi_slopes", "alibi_split_visible",
-  "beit_bias", "by_parts_frequencies", "cope_bias", "cope_positions", "dape_scores", "deberta_bias",
-  "deberta_bucket", "deberta_thresholds", "distance_table_bias", "dual_chunk_positions",
-  "dynamic_grid_bias", "dynamic_ntk_base", "dynamic_ntk_rotary", "dynamic_position_bias",
-  "dynamic_yarn_factor", "dynamic_yarn_rotary", "fire_bias", "forget_bias", "forget_positions",
-  "hard_alibi_visible", "irope_layers", "kerple_log_bias", "kerple_power_bias", "kerple_weight",
-  "layer_pattern", "levit_bias", "linear_frequencies", "littlebird_bias", "llama3_frequencies",
-  "local_chunks_visible", "local_window_visible", "log_cpb_bias", "log_forget_gates",
-  "log_n_temperature", "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary",
-  "longrope_search", "lookup", "mrotary_axes", "mrotary_positions", "mrotate", "mrrope_frequencies",
-  "nope_layers", "ntk_base", "polar_expand", "polar_magnitudes", "proportional_frequencies",
-  "randomized_positions", "rerope_distance", "resonance_frequencies", "rnope_swa_layers",
-  "rotary_frequencies", "rotate", "rotate_by", "sandwich_bias", "self_extend_positions",
-  "shaw_bias", "shaw_index", "shaw_values", "shifted_distance", "sinusoidal",
-  "sinusoidal_frequencies", "ssmax_scores", "streaming_positions", "swin_bias", "t5_bias",
-  "t5_bucket", "t5_thresholds", "toeplitz_bias", "transformer_xl_bias", "tutorial_doubled_exponent",
-  "tutorial_growing_angle", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
-  "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
-  "alibi_bias", "alibi_slopes", "camera_positions", "camera_transform", "carope_steps", "cayley",
-  "circulant_rotation", "comrope", "content_positions", "cope_bias", "cope_positions",
-  "dape_scores", "deberta_bucket", "deberta_thresholds", "dynamic_ntk_base", "fire_bias",
-  "forget_bias", "forget_positions", "frame_positions", "frame_vectors", "grape_frequencies",
-  "grape_gates", "hd_rotate", "liere_rotations", "llama3_frequencies", "log_forget_gates",
-  "log_frequencies", "log_n_temperature", "longrope_attention_scaling", "longrope_frequencies",
+  "beit_bias", "by_parts_frequencies", "camera_positions", "camera_transform", "carope_steps",
+  "cayley", "circulant_rotation", "comrope", "content_positions", "cope_bias", "cope_positions",
+  "dape_scores", "deberta_bias", "deberta_bucket", "deberta_thresholds", "distance_table_bias",
+  "dual_chunk_positions", "dynamic_grid_bias", "dynamic_ntk_base", "dynamic_ntk_rotary",
+  "dynamic_position_bias", "dynamic_yarn_factor", "dynamic_yarn_rotary", "fire_bias", "forget_bias",
+  "forget_positions", "frame_positions", "frame_vectors", "grape_frequencies", "grape_gates",
+  "hard_alibi_visible", "hd_rotate", "irope_layers", "kerple_log_bias", "kerple_power_bias",
+  "kerple_weight", "layer_pattern", "levit_bias", "liere_rotations", "linear_frequencies",
+  "littlebird_bias", "llama3_frequencies", "local_chunks_visible", "local_window_visible",
+  "log_cpb_bias", "log_forget_gates", "log_frequencies", "log_n_temperature",
+  "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary", "longrope_search",
   "lookup", "moebius_frequencies", "moebius_rotary", "mrotary_axes", "mrotary_positions", "mrotate",
-  "ntk_base", "path_rotation", "plane_rotation", "polar_expand", "polar_magnitudes",
-  "proportional_frequencies", "randomized_positions", "rotary_frequencies", "rotate", "rotate_by",
-  "shaw_bias", "shaw_index", "shaw_values", "sinusoidal", "sinusoidal_frequencies", "sliced_norm",
-  "ssmax_scores", "t5_bias", "t5_bucket", "t5_thresholds", "trailing_rotary", "transformer_xl_bias",
-  "tree_paths", "tutorial_doubled_exponent", "tutorial_growing_angle", "tutorial_one_frequency",
-  "unrotate", "wall_bias", "yarn_attention_scaling", "yarn_frequencies",
+  "mrrope_frequencies", "nope_layers", "ntk_base", "path_rotation", "plane_rotation",
+  "polar_expand", "polar_magnitudes", "proportional_frequencies", "randomized_positions",
+  "rerope_distance", "resonance_frequencies", "rnope_swa_layers", "rotary_frequencies", "rotate",
+  "rotate_by", "sandwich_bias", "self_extend_positions", "shaw_bias", "shaw_index", "shaw_values",
+  "shifted_distance", "sinusoidal", "sinusoidal_frequencies", "sliced_norm", "ssmax_scores",
+  "streaming_positions", "swin_bias", "t5_bias", "t5_bucket", "t5_thresholds", "toeplitz_bias",
+  "trailing_rotary", "transformer_xl_bias", "tree_paths", "tutorial_doubled_exponent",
+  "tutorial_growing_angle", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
+  "wall_bias", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
 ]

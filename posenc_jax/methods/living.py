@@ -8,6 +8,7 @@ cannot say what the code does not do.
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -153,18 +154,23 @@ def behaviour(e: px.Encoding) -> tuple[str, ...]:
 def _paths(case: Case, wide: px.Encoding | None) -> tuple[str, ...]:
   """The implementations that serve causal attention of 512 tokens, and forms of the bias."""
   e = case.encoding if wide is None else wide
-  heads, head_dim = (case.heads, case.head_dim) if wide is None else (_WIDE.heads, _WIDE.head_dim)
+  sizes = ((case.heads, case.kv_heads, case.head_dim) if wide is None else
+           (_WIDE.heads, _WIDE.heads, _WIDE.head_dim))
   if e.layer_axes is not None or any(part.layer_axes is not None for part, *_ in e.parts()):
     return ("reference", "rows")
-  explained = {platform: _explained(e, case, heads, head_dim, platform) for platform in PATHS}
+  explained = {platform: _explained(e, case, sizes, platform) for platform in PATHS}
   return tuple(name for platform, names in PATHS.items() for name in names
                if explained[platform].obstacles[name] is None)
 
 
-def _explained(e: px.Encoding, case: Case, heads: int, head_dim: int, platform: str):
-  x = jax.ShapeDtypeStruct((1, 512, heads, head_dim), jnp.bfloat16)
+def _explained(e: px.Encoding, case: Case, sizes: tuple[int, int, int], platform: str):
+  heads, kv_heads, head_dim = sizes
+  q = jax.ShapeDtypeStruct((1, 512, heads, head_dim), jnp.bfloat16)
+  k = jax.ShapeDtypeStruct((1, 512, kv_heads, head_dim), jnp.bfloat16)
   order = np.arange(512, dtype=np.int32)
-  positions = jax.tree.map(np.asarray, case.make_positions(jnp.asarray(order)))
-  return px.explain(x, x, x, e, q_positions=positions, k_positions=positions, q_order=order,
+  positions: Any = order
+  if e.position_axes:
+    positions = jax.tree.map(np.asarray, case.make_positions(jnp.asarray(order)))
+  return px.explain(q, k, k, e, q_positions=positions, k_positions=positions, q_order=order,
                     k_order=order, causal=case.causal, platform=platform,
                     applied=tuple(hook for hook in ALL_HOOKS if hook not in px.PREPARED))

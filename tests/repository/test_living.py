@@ -11,7 +11,6 @@ import pytest
 import posenc_jax as px
 from posenc_jax import __main__ as command
 from posenc_jax.methods import METHODS, living
-from tests.support import kinds
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def test_kernels_that_take_no_bias_are_not_named(rows):
 def test_what_an_encoding_learns_and_asks_of_a_cache_follows_from_it():
   learned = px.learn(px.Alibi(4), "slopes")
   assert living._parameters(learned) == ("slopes",)
-  assert living.behaviour(kinds.HardAlibi(4, 2)) == ("mask",)
+  assert living.behaviour(px.HardAlibi(4, 2)) == ("mask",)
   assert living.behaviour(px.chain(px.Rotary(8), px.Alibi(2))) == ("written", "relative")
   assert living.behaviour(px.MRotary((2, 1, 1))) == ("grid", "written")
 
