@@ -50,7 +50,7 @@ def complex_order(x: jax.Array, positions: Any) -> jax.Array:
   return jnp.concatenate([r * cos, r * sin], axis=-1).astype(x.dtype)
 
 
-def complex_order_frequencies(vocabulary: int, channels: int, *,
+def complex_frequencies(vocabulary: int, channels: int, *,
                               base: float = 10_000.0) -> np.ndarray:
   """Where the released code starts the frequencies: the word's index times base^(-2c/C).
 
@@ -63,7 +63,7 @@ def complex_order_frequencies(vocabulary: int, channels: int, *,
     float32 ``[V, C]``, for the second half of a table of embeddings.
 
   Example:
-    >>> complex_order_frequencies(2, 2, base=4.0).tolist()
+    >>> complex_frequencies(2, 2, base=4.0).tolist()
     [[0.0, 0.0], [1.0, 0.25]]
 
   References:

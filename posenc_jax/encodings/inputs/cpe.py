@@ -23,9 +23,9 @@ from posenc_jax.encodings.inputs import _add
 _MEND = "Build it with Cpe.init(key, d_model)"
 
 
-def conditional(x: jax.Array, positions: Any, kernel: jax.Array, bias: jax.Array, *,
+def conditional(x: jax.Array, positions: Any, kernel: jax.Array, offset: jax.Array, *,
                 segments: Any = None) -> jax.Array:
-  """x + conv(x) + bias, each channel with its own kernel, zeros outside of the grid.
+  """x + conv(x) + offset, each channel with its own kernel, zeros outside of the grid.
 
   Args:
     x: ``[..., T, D]``.
@@ -33,7 +33,7 @@ def conditional(x: jax.Array, positions: Any, kernel: jax.Array, bias: jax.Array
       on the grid: nobody reads it and it stays as it is. Of two tokens in one place the later one
       is read.
     kernel: ``[a, b, D]``, a and b odd; entry (i, j) reads row + i - a // 2, column + j - b // 2.
-    bias: ``[D]``.
+    offset: ``[D]``.
     segments: None, or int ``[..., T]``: a token reads its own segment, and none below 0.
 
   Returns:
@@ -52,7 +52,7 @@ def conditional(x: jax.Array, positions: Any, kernel: jax.Array, bias: jax.Array
   """
   kernel = jnp.asarray(_checks.floats("kernel", kernel, "[a, b, D]", _MEND,
                                       sizes={"D": x.shape[-1]}))
-  bias = jnp.asarray(_checks.floats("bias", bias, "[D]", _MEND, sizes={"D": x.shape[-1]}))
+  offset = jnp.asarray(_checks.floats("offset", offset, "[D]", _MEND, sizes={"D": x.shape[-1]}))
   at = _add.aligned(x, positions, 2, real=False)
   on_grid = jnp.all(at >= 0, axis=-1)
   read = on_grid[..., None, :]
@@ -60,13 +60,13 @@ def conditional(x: jax.Array, positions: Any, kernel: jax.Array, bias: jax.Array
     segments = _add.aligned(x, segments, real=False)
     read = read & (segments[..., :, None] == segments[..., None, :]) & (segments >= 0)[..., None, :]
   dtype = _numerics.wide(x)
-  wide, out = x.astype(dtype), bias.astype(dtype).reshape((1,) * (x.ndim - 1) + (-1,))
-  offset = at[..., None, :, :] - at[..., :, None, :]  # of the key from the query, [..., T, T, 2]
+  wide, out = x.astype(dtype), offset.astype(dtype).reshape((1,) * (x.ndim - 1) + (-1,))
+  far = at[..., None, :, :] - at[..., :, None, :]  # of the key from the query, [..., T, T, 2]
   a, b, _ = kernel.shape
   for i, j in itertools.product(range(a), range(b)):
-    there = jnp.array([i - a // 2, j - b // 2], jnp.int32).reshape((1,) * (offset.ndim - 1) + (2,))
+    there = jnp.array([i - a // 2, j - b // 2], jnp.int32).reshape((1,) * (far.ndim - 1) + (2,))
     tap = kernel[i, j].astype(dtype).reshape((1,) * (x.ndim - 1) + (-1,))
-    out = out + tap * _neighbour(wide, read & jnp.all(offset == there, axis=-1))
+    out = out + tap * _neighbour(wide, read & jnp.all(far == there, axis=-1))
   return x + jnp.where(on_grid[..., None], out, 0).astype(x.dtype)
 
 
@@ -84,7 +84,7 @@ class Cpe(Encoding):
   """Adds a depthwise convolution over the tokens' grid; for attention in both directions.
 
   Args:
-    kernel: ``[a, b, D]``, bias: ``[D]``, parameters; see ``conditional``.
+    kernel: ``[a, b, D]``, offset: ``[D]``, parameters; see ``conditional``.
 
   Raises:
     TypeError: what should be float arrays is not.
@@ -98,16 +98,16 @@ class Cpe(Encoding):
   """
 
   kernel: jax.Array = parameter()
-  bias: jax.Array = parameter(None)  # None, so that a missing one gets the message below
+  offset: jax.Array = parameter(None)  # None, so that a missing one gets the message below
 
   position_axes = 2
 
   def __post_init__(self):
     _checks.floats("kernel", self.kernel, "[a, b, D]", _MEND, stacked=True)
-    _checks.floats("bias", self.bias, "[D]", _MEND, stacked=True)
-    k, b = self.kernel.shape, self.bias.shape
+    _checks.floats("offset", self.offset, "[D]", _MEND, stacked=True)
+    k, b = self.kernel.shape, self.offset.shape
     if k[-1] != b[-1] or k[-3] % 2 == 0 or k[-2] % 2 == 0:
-      raise _errors.value_error("kernel, bias", f"shapes {k} and {b}",
+      raise _errors.value_error("kernel, offset", f"shapes {k} and {b}",
                                 "[a, b, D] and [D], a and b odd", _MEND)
 
   @classmethod
@@ -120,4 +120,4 @@ class Cpe(Encoding):
     return cls(draw(a, size, size, d_model), draw(b, d_model))
 
   def layer(self, x, positions, *, carry=None, segments=None):
-    return conditional(x, positions, self.kernel, self.bias, segments=segments), positions, carry
+    return conditional(x, positions, self.kernel, self.offset, segments=segments), positions, carry

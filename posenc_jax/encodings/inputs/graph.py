@@ -38,7 +38,7 @@ def laplacian_positions(adjacency: Any, size: int) -> np.ndarray:
 
   Example:
     >>> abs(laplacian_positions([[0, 1], [1, 0]], 1)).round(4).tolist()
-    [[0.7070999741554260], [0.7070999741554260]]
+    [[0.707099974155426], [0.707099974155426]]
 
   References:
     Dwivedi and Bresson 2020, arXiv 2012.09699, equation 1.

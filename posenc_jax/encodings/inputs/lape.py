@@ -23,12 +23,12 @@ from posenc_jax.encodings.inputs.learned import lookup
 _MEND = "Build it with Lape.init(key, layer, length, d_model)"
 
 
-def lape(rows: jax.Array, gain: jax.Array, bias: jax.Array, *, eps: float = 1e-6) -> jax.Array:
+def lape(rows: jax.Array, gain: jax.Array, offset: jax.Array, *, eps: float = 1e-6) -> jax.Array:
   """PE_l = LN_l(.. LN_1(PE_0)): the norms of layers 1 to l, one after the other.
 
   Args:
     rows: PE_0 of the tokens, ``[..., D]``.
-    gain, bias: ``[l, D]``, of the norms.
+    gain, offset: ``[l, D]``, of the norms.
     eps: of the norms.
 
   Returns:
@@ -45,20 +45,20 @@ def lape(rows: jax.Array, gain: jax.Array, bias: jax.Array, *, eps: float = 1e-6
     Yu et al. 2022, arXiv 2212.05262, section 3.3 and released code.
   """
   rows = _checks.floats("rows", rows, "[..., D]", "Take rows of the table")
-  for name, a in (("gain", gain), ("bias", bias)):
+  for name, a in (("gain", gain), ("offset", offset)):
     _checks.floats(name, a, "[l, D]", _MEND, sizes={"D": rows.shape[-1]})
-  for g, b in zip(gain, bias, strict=True):
+  for g, b in zip(gain, offset, strict=True):
     rows = _norm.layer_norm(rows, g, b, eps)
   return rows
 
 
-def lape_layers(table: jax.Array, gain: jax.Array, bias: jax.Array, *,
+def lape_layers(table: jax.Array, gain: jax.Array, offset: jax.Array, *,
                 eps: float = 1e-6) -> "tuple[Lape, ...]":
   """The encodings of layers 1 to L from one set of parameters, which is what shares them.
 
   Args:
     table: PE_0, ``[length, D]``.
-    gain, bias: ``[L, D]``: layer l reads the first l of them.
+    gain, offset: ``[L, D]``: layer l reads the first l of them.
     eps: of the norms.
 
   Returns:
@@ -68,7 +68,7 @@ def lape_layers(table: jax.Array, gain: jax.Array, bias: jax.Array, *,
     >>> len(lape_layers(jnp.ones((4, 2)), jnp.ones((3, 2)), jnp.zeros((3, 2))))
     3
   """
-  return tuple(Lape(table, gain[:i + 1], bias[:i + 1], eps) for i in range(len(gain)))
+  return tuple(Lape(table, gain[:i + 1], offset[:i + 1], eps) for i in range(len(gain)))
 
 
 @encoding
@@ -79,7 +79,7 @@ class Lape(Encoding):
 
   Args:
     table: PE_0, ``[length, D]``, a parameter.
-    gain, bias: ``[l, D]``, parameters: the norms of layers 1 to l.
+    gain, offset: ``[l, D]``, parameters: the norms of layers 1 to l.
     eps: static.
 
   Raises:
@@ -94,21 +94,21 @@ class Lape(Encoding):
 
   table: jax.Array = parameter()
   gain: jax.Array = parameter(None)  # None, so that a missing one gets the message below
-  bias: jax.Array = parameter(None)
+  offset: jax.Array = parameter(None)
   eps: float = static(default=1e-6)
 
   def __post_init__(self):
-    for name, shape in (("table", "[length, D]"), ("gain", "[l, D]"), ("bias", "[l, D]")):
+    for name, shape in (("table", "[length, D]"), ("gain", "[l, D]"), ("offset", "[l, D]")):
       _checks.floats(name, getattr(self, name), shape, _MEND, stacked=True)
-    t, g, b = self.table.shape, self.gain.shape, self.bias.shape
+    t, g, b = self.table.shape, self.gain.shape, self.offset.shape
     if g[-2:] != b[-2:] or g[-1] != t[-1]:
-      raise _errors.value_error("table, gain, bias", f"shapes {t}, {g}, {b}",
+      raise _errors.value_error("table, gain, offset", f"shapes {t}, {g}, {b}",
                                 "[length, D], [l, D], [l, D]", _MEND)
 
   @classmethod
   def init(cls, key, layer: int, length: int, d_model: int, *, stddev: float = 0.02,
            eps: float = 1e-6) -> "Lape":
-    """Draws the table from N(0, stddev^2) cut at 2 stddev; norms of ``layer`` layers start at 1, 0."""
+    """Draws the table from N(0, stddev^2) cut at 2 stddev; the norms start at 1 and 0."""
     layer, length, d_model = (_checks.size(n, v, "Layers are counted from 1") for n, v in (
         ("layer", layer), ("length", length), ("d_model", d_model)))
     table = jax.random.truncated_normal(_checks.key(key), -2.0, 2.0, (length, d_model), jnp.float32)
@@ -120,5 +120,5 @@ class Lape(Encoding):
     _add.check_width(x, self.table.shape[-1], "Lape")
     dtype: Any = _numerics.wide(x, self.table)
     rows = lookup(jnp.asarray(self.table), _add.aligned(x, positions, real=False)).astype(dtype)
-    pe = lape(rows, jnp.asarray(self.gain), jnp.asarray(self.bias), eps=self.eps)
+    pe = lape(rows, jnp.asarray(self.gain), jnp.asarray(self.offset), eps=self.eps)
     return x + pe.astype(x.dtype), positions, carry
