@@ -23,13 +23,13 @@ function                     what goes in                                    wha
 ``cape_matrix``              d_model                                         matrix ``[D / 2, 2]``
 ``learnable_fourier``        positions ``[..., G M]``, weights               ``[..., D]``
 ``time2vec``                 positions, frequency, phase                     ``[..., k + 1]``
-``complex_order``            embeddings ``[r, w]``, positions                ``[r cos wp, r sin wp]``
-``complex_order_frequencies``  words, channels                               ``[V, C]``
+``complex_order``            embeddings, positions                           embeddings
+``complex_frequencies``      words, channels                                 ``[V, C]``
 ``conditional``              x, positions ``[..., T, 2]``, kernel            x
 ``lape``                     rows of a table, norms                          ``[..., D]``
 ``lape_layers``              a table, norms of L layers                      L encodings
-``abacus_positions``         digits, bool                                    places in their numbers
-``decimal_digits``           positions, count                                digits ``[..., n]``, which count
+``abacus_positions``         digits, bool                                    places in numbers
+``decimal_digits``           positions, count                                digits ``[..., n]``
 ``laplacian_positions``      adjacency, size                                 positions ``[T, k]``
 ``random_walk_positions``    adjacency, size                                 positions ``[T, k]``
 ``randomized_positions``     positions, key                                  positions
@@ -40,7 +40,7 @@ function                     what goes in                                    wha
 ``continuous_grid``          positions, length                               positions
 ``skipwise_positions``       positions, key                                  positions
 ``coupled_positions``        digits, which way they are written              ids
-``bipe_positions``           separators, bool                                positions ``[..., T, 2]``
+``bipe_positions``           separators, bool                                ids ``[..., T, 2]``
 ``bipe``                     key, sizes                                      an encoding
 ``bipe_alibi``               key, sizes                                      an encoding
 ``streaming_positions``      what slots hold, tokens seen                    ids, -1 where evicted
@@ -106,7 +106,7 @@ from posenc_jax.encodings.content.fox import forget_bias, forget_positions, log_
 from posenc_jax.encodings.content.shaw import shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import transformer_xl_bias
 from posenc_jax.encodings.inputs.abacus import abacus_positions
-from posenc_jax.encodings.inputs.complex_order import complex_order, complex_order_frequencies
+from posenc_jax.encodings.inputs.complex_order import complex_frequencies, complex_order
 from posenc_jax.encodings.inputs.cpe import conditional
 from posenc_jax.encodings.inputs.fourier import cape_matrix, fourier_features
 from posenc_jax.encodings.inputs.graph import laplacian_positions, random_walk_positions
@@ -151,7 +151,7 @@ from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_sc
 
 __all__ = [
   "abacus_positions", "alibi_bias", "alibi_slopes", "bipe", "bipe_alibi", "bipe_positions",
-  "cape_matrix", "cape_positions", "complex_order", "complex_order_frequencies", "conditional",
+  "cape_matrix", "cape_positions", "complex_frequencies", "complex_order", "conditional",
   "continuous_grid", "continuous_positions", "cope_bias", "cope_positions", "coupled_positions",
   "dape_scores", "deberta_bucket", "deberta_thresholds", "decimal_digits", "drope", "drope_rotates",
   "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions", "fourier_features",
