@@ -3,9 +3,8 @@
 """Sinusoids of two, three or more axes, added to the embeddings of a grid (hook ``inputs``).
 
 Each axis has a table of its own columns, as in Vaswani et al. 2017, arXiv 1706.03762, section 3.5.
-There is no one paper: Chen et al. 2021, "MoCo v3", arXiv 2104.02057, big_vision, timm and the
-package positional-encodings differ in the order of axes, in the layout and in the divisor, which
-are arguments here.
+There is no one paper: big_vision, timm, transformers' ViT-MAE and the package positional-encodings
+differ in the order of axes, in the layout and in the divisor, which are arguments here.
 """
 
 import math
@@ -41,8 +40,8 @@ def grid_sinusoidal(positions: Any, d_model: int, *, base: Any = 10_000.0,
       of a grid whose positions are (row, column) have (1, 0).
 
   Returns:
-    float32 ``[..., D]``. big_vision is layout "halves", divisor "last", order (1, 0); MoCo v3 and
-    MAE "halves", "dim", (1, 0); timm "sines" or "halves", "dim"; positional-encodings
+    float32 ``[..., D]``. big_vision is layout "halves", divisor "last", order (1, 0); ViT-MAE
+    in transformers "halves", "dim"; timm "sines" or "halves", "dim"; positional-encodings
     "interleaved", "dim".
 
   Raises:

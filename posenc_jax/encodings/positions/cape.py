@@ -36,7 +36,7 @@ def cape_positions(positions: Any, key: jax.Array, *, shift: Any = 5.0, jitter: 
     axes: P, or 0.
 
   Returns:
-    float32 (float64 of float64 positions), the shape of positions.
+    float32 (float64 if an argument is), the shape of positions.
 
   Raises:
     TypeError: positions that are no such numbers, no PRNG key.
@@ -50,11 +50,13 @@ def cape_positions(positions: Any, key: jax.Array, *, shift: Any = 5.0, jitter: 
     Likhomanenko et al. 2021, arXiv 2106.03143, section 3.1.
   """
   positions = _rows.with_rows(positions, axes)
-  dtype = _numerics.wide(positions)
-  d, e, s = (jnp.asarray(_checks.factor(name, x, _VMAP)).astype(dtype) for name, x in
-             (("shift", shift), ("jitter", jitter), ("stretch", stretch)))
+  given = [jnp.asarray(_checks.factor(name, x, _VMAP)) for name, x in
+           (("shift", shift), ("jitter", jitter), ("stretch", stretch))]
+  dtype = _numerics.wide(positions, *given)
+  d, e, s = (x.astype(dtype) for x in given)
   tail = positions.shape[positions.ndim - (1 if axes else 0):]
-  uniform = lambda k, shape: jax.random.uniform(k, shape, dtype, -1.0, 1.0)
+  # Drawn in float32 whatever is computed, so that a key means the same numbers.
+  uniform = lambda k, shape: jax.random.uniform(k, shape, jnp.float32, -1.0, 1.0).astype(dtype)
 
   def move(row_key, p):
     once, often = jax.random.split(row_key)
