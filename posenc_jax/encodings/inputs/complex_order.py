@@ -27,7 +27,7 @@ def complex_order(x: jax.Array, positions: Any) -> jax.Array:
     positions: p, ``[..., T]`` int32 or float32.
 
   Returns:
-    Like x. Angles are those of x's frequencies; 16-bit embeddings round those.
+    Like x. The error of an angle is 1e-7 of the angle; 16-bit embeddings round the frequencies.
 
   Raises:
     TypeError: x that is no float array.

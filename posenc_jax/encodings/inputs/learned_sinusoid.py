@@ -46,8 +46,8 @@ def learned_sinusoidal(d_model: int, *, base: Any = 10_000.0, scale: Any = 1.0,
     layout, divisor: as in ``sinusoidal``.
 
   Returns:
-    ``Sinusoidal``, whose ``frequencies`` are a float32 parameter ``[ceil(D / 2)]``. Angles are
-    those of the float32 frequencies, without a further error at far positions.
+    ``Sinusoidal``, whose ``frequencies`` are a float32 parameter ``[ceil(D / 2)]``: the error of
+    an angle is 1e-7 of the angle.
 
   Example:
     >>> learned_sinusoidal(4)
