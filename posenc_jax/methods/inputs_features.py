@@ -53,7 +53,7 @@ METHODS = (
       "grid-sinusoidal-3d": lambda key: Case(
         px.GridSinusoidal(16, axes=3, layout="interleaved"), make_positions=three_axes)},
     catalogue="sinusoids in 2-D and 3-D",
-    goldens="positional-encodings 6.0.4, timm 1.0.31"),
+    goldens="positional-encodings 6.0.4, timm 1.0.31, transformers 5.23.0: ViT-MAE"),
   Method(
     "Fourier features (2020)", "inputs.fourier", "FourierFeatures", "embeddings", {
       "fourier_features": ("positions ``[..., P]``, matrix", "``[..., 2F]``"),

@@ -179,8 +179,9 @@ def test_streaming_attention_is_that_of_a_short_text():
                     mask=(at >= 0)[None, None], applied=px.PREPARED)
     kept = abacus.streaming_cache(count, 2, 3)
     assert held.tolist() == kept
-    turn = lambda i: oracles.rotate(raw[i][kept], range(len(kept)), oracles.rotary_frequencies(4))
-    wanted = oracles.attention(turn(0)[-1:], turn(1), raw[2][kept])
+    q, k = (oracles.rotate(raw[i][kept], range(len(kept)), oracles.rotary_frequencies(4))
+            for i in (0, 1))
+    wanted = oracles.attention(q[-1:], k, raw[2][kept])
     np.testing.assert_allclose(out, wanted, rtol=0, atol=2e-6)
 
 

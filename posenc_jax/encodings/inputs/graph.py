@@ -145,7 +145,9 @@ class LaplacianNodes(Encoding):
     if key is None:
       return positions
     positions = _rows.with_rows(positions, self.position_axes)
-    flip = lambda k, p: p * jax.random.rademacher(k, p.shape[-1:], p.dtype)[None]
+    # Drawn as int32, so that a key means the same signs in every precision.
+    sign = lambda k: 2 * jax.random.randint(k, (self.position_axes,), 0, 2, jnp.int32) - 1
+    flip = lambda k, p: p * sign(k).astype(p.dtype)[None]
     return _rows.each(flip, _rows.keys(key, positions.shape[:-2]), positions)
 
   def inputs(self, x, positions):
