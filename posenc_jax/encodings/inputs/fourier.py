@@ -51,7 +51,7 @@ def fourier_features(positions: Any, matrix: jax.Array) -> jax.Array:
   return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
 
-def cape_matrix(d_model: int) -> np.ndarray:
+def cape_matrix(d_model: int) -> Any:
   """The matrix of CAPE's sinusoid in 2-D, for positions (x, y) in [-1, 1].
 
   Phases are pi rho_i (x cos(i) + y sin(i)), rho_i = 10^(i / (D/2 - 1)), i = 0 .. D/2 - 1, the
