@@ -30,6 +30,14 @@ Encodings, by what they change:
              ``DebertaBias``, ``Alibi2D``, ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``,
              ``DynamicGrid``
   softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
+  inputs     ``Sinusoidal``, ``Learned``, ``GridSinusoidal``, ``FourierFeatures``,
+             ``LearnableFourier``, ``Time2Vec``, ``ComplexOrder``, ``Cpe``, ``Lape``, ``Abacus``,
+             ``SeqPE``, ``LaplacianNodes``, ``WalkNodes``
+  positions  ``Randomized``, ``Shifted``, ``Cape``, ``Continuous``, ``Skipwise``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
+  biases     ``Alibi``, ``T5Bias``, ``Fire``
+  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
+  softmax    ``LogNTemperature``, ``SSMax``
 
 Parts of encodings:
 
@@ -115,7 +123,22 @@ from posenc_jax.encodings.content.fox import Fox, forget_bias, forget_positions,
 from posenc_jax.encodings.content.shaw import Shaw, shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import TransformerXL, transformer_xl_bias
 from posenc_jax.encodings.content.wall import Wall, wall_bias
+from posenc_jax.encodings.inputs.abacus import Abacus, abacus_positions
+from posenc_jax.encodings.inputs.complex_order import ComplexOrder, complex_order
+from posenc_jax.encodings.inputs.cpe import Cpe, conditional
+from posenc_jax.encodings.inputs.fourier import FourierFeatures, cape_matrix, fourier_features
+from posenc_jax.encodings.inputs.graph import (
+    LaplacianNodes,
+    WalkNodes,
+    laplacian_positions,
+    random_walk_positions,
+)
+from posenc_jax.encodings.inputs.grid_sinusoidal import GridSinusoidal, grid_sinusoidal
+from posenc_jax.encodings.inputs.lape import Lape, lape, lape_layers
+from posenc_jax.encodings.inputs.learnable_fourier import LearnableFourier, learnable_fourier
 from posenc_jax.encodings.inputs.learned import Learned, lookup
+from posenc_jax.encodings.inputs.learned_sinusoid import learned_sinusoidal, scaled_sinusoidal
+from posenc_jax.encodings.inputs.seqpe import SeqPE
 from posenc_jax.encodings.inputs.sinusoidal import (
     Sinusoidal,
     sinusoidal,
@@ -123,6 +146,16 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_growing_angle,
     tutorial_one_frequency,
 )
+from posenc_jax.encodings.inputs.time2vec import Time2Vec, time2vec
+from posenc_jax.encodings.positions.bipe import bipe_positions
+from posenc_jax.encodings.positions.cape import Cape, cape_positions
+from posenc_jax.encodings.positions.continuous import (
+    Continuous,
+    continuous_grid,
+    continuous_positions,
+)
+from posenc_jax.encodings.positions.coupling import coupled_positions
+from posenc_jax.encodings.positions.drope import drope_rotates
 from posenc_jax.encodings.positions.randomized import Randomized, randomized_positions
 from posenc_jax.encodings.rotations.driven.carope import CARope, carope_steps
 from posenc_jax.encodings.rotations.driven.grape_contextual import GrapeContextual, grape_gates
@@ -146,6 +179,9 @@ from posenc_jax.encodings.rotations.groups.string_circulant import (
     StringCirculant,
     circulant_rotation,
 )
+from posenc_jax.encodings.positions.shape import Shifted, random_starts, shifted_positions
+from posenc_jax.encodings.positions.skipwise import Skipwise, skipwise_positions
+from posenc_jax.encodings.positions.slots import streaming_slots
 from posenc_jax.encodings.rotations.m_rotary import (
     MRotary,
     mrotary_axes,
@@ -183,7 +219,14 @@ __all__ = [
 # The imports from encodings and these names follow from posenc_jax/methods, by a script.
 __all__ += [  # python -m tests.support.follow
   "Sinusoidal", "sinusoidal", "tutorial_growing_angle", "tutorial_doubled_exponent",
-  "tutorial_one_frequency", "Learned", "lookup", "Randomized", "randomized_positions", "Rotary",
+  "tutorial_one_frequency", "Learned", "lookup", "scaled_sinusoidal", "learned_sinusoidal",
+  "GridSinusoidal", "grid_sinusoidal", "FourierFeatures", "fourier_features", "cape_matrix",
+  "LearnableFourier", "learnable_fourier", "Time2Vec", "time2vec", "ComplexOrder", "complex_order",
+  "Cpe", "conditional", "Lape", "lape", "lape_layers", "Abacus", "abacus_positions", "SeqPE",
+  "LaplacianNodes", "laplacian_positions", "WalkNodes", "random_walk_positions", "Randomized",
+  "randomized_positions", "Shifted", "shifted_positions", "random_starts", "Cape", "cape_positions",
+  "Continuous", "continuous_positions", "continuous_grid", "Skipwise", "skipwise_positions",
+  "coupled_positions", "bipe_positions", "streaming_positions", "drope_rotates", "Rotary",
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
   "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "trailing_rotary",
   "RotaryValues", "Liere", "liere_rotations", "StringCirculant", "circulant_rotation",

@@ -16,7 +16,36 @@ function                     what goes in                                    wha
 ``tutorial_doubled_exponent``  a length                                      ``[T, d_model]``
 ``tutorial_one_frequency``   embeddings                                      embeddings
 ``lookup``                   table, positions                                ``[..., D]``
+``scaled_sinusoidal``        d_model                                         an encoding
+``learned_sinusoidal``       d_model                                         an encoding
+``grid_sinusoidal``          positions ``[..., P]``, d_model                 ``[..., d_model]``
+``fourier_features``         positions ``[..., P]``, matrix                  ``[..., 2F]``
+``cape_matrix``              d_model                                         matrix ``[D / 2, 2]``
+``learnable_fourier``        positions ``[..., G M]``, weights               ``[..., D]``
+``time2vec``                 positions, frequency, phase                     ``[..., k + 1]``
+``complex_order``            embeddings, positions                           embeddings
+``complex_frequencies``      words, channels                                 ``[V, C]``
+``conditional``              x, positions ``[..., T, 2]``, kernel            x
+``lape``                     rows of a table, norms                          ``[..., D]``
+``lape_layers``              a table, norms of L layers                      L encodings
+``abacus_positions``         digits, bool                                    places in numbers
+``decimal_digits``           positions, count                                digits ``[..., n]``
+``laplacian_positions``      adjacency, size                                 positions ``[T, k]``
+``random_walk_positions``    adjacency, size                                 positions ``[T, k]``
 ``randomized_positions``     positions, key                                  positions
+``shifted_positions``        positions, key                                  positions
+``random_starts``            rows of a table, length                         encoding
+``cape_positions``           positions, key                                  positions
+``continuous_positions``     positions, key                                  positions
+``continuous_grid``          positions, length                               positions
+``skipwise_positions``       positions, key                                  positions
+``coupled_positions``        digits, which way they are written              ids
+``bipe_positions``           separators, bool                                ids ``[..., T, 2]``
+``bipe``                     key, sizes                                      an encoding
+``bipe_alibi``               key, sizes                                      an encoding
+``streaming_positions``      what slots hold, tokens seen                    ids, -1 where evicted
+``drope_rotates``            step, steps                                     whether to rotate
+``drope``                    a rotary encoding, whether                      a rotary encoding
 ``rotary_frequencies``       dim, base                                       frequencies
 ``rotate``                   q or k, its positions, frequencies              q or k
 ``rotate_by``                q or k, cosines, sines                          q or k
@@ -159,7 +188,17 @@ from posenc_jax.encodings.content.fox import forget_bias, forget_positions, log_
 from posenc_jax.encodings.content.shaw import shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import transformer_xl_bias
 from posenc_jax.encodings.content.wall import wall_bias
+from posenc_jax.encodings.inputs.abacus import abacus_positions
+from posenc_jax.encodings.inputs.complex_order import complex_frequencies, complex_order
+from posenc_jax.encodings.inputs.cpe import conditional
+from posenc_jax.encodings.inputs.fourier import cape_matrix, fourier_features
+from posenc_jax.encodings.inputs.graph import laplacian_positions, random_walk_positions
+from posenc_jax.encodings.inputs.grid_sinusoidal import grid_sinusoidal
+from posenc_jax.encodings.inputs.lape import lape, lape_layers
+from posenc_jax.encodings.inputs.learnable_fourier import learnable_fourier
 from posenc_jax.encodings.inputs.learned import lookup
+from posenc_jax.encodings.inputs.learned_sinusoid import learned_sinusoidal, scaled_sinusoidal
+from posenc_jax.encodings.inputs.seqpe import decimal_digits
 from posenc_jax.encodings.inputs.sinusoidal import (
     sinusoidal,
     sinusoidal_frequencies,
@@ -190,6 +229,16 @@ from posenc_jax.encodings.rotations.groups.moebius import moebius_frequencies, m
 from posenc_jax.encodings.rotations.groups.prope import camera_positions, camera_transform
 from posenc_jax.encodings.rotations.groups.string_cayley import cayley
 from posenc_jax.encodings.rotations.groups.string_circulant import circulant_rotation
+from posenc_jax.encodings.inputs.time2vec import time2vec
+from posenc_jax.encodings.positions.bipe import bipe, bipe_alibi, bipe_positions
+from posenc_jax.encodings.positions.cape import cape_positions
+from posenc_jax.encodings.positions.continuous import continuous_grid, continuous_positions
+from posenc_jax.encodings.positions.coupling import coupled_positions
+from posenc_jax.encodings.positions.drope import drope, drope_rotates
+from posenc_jax.encodings.positions.randomized import randomized_positions
+from posenc_jax.encodings.positions.shape import random_starts, shifted_positions
+from posenc_jax.encodings.positions.skipwise import skipwise_positions
+from posenc_jax.encodings.positions.slots import streaming_slots
 from posenc_jax.encodings.rotations.m_rotary import mrotary_axes, mrotary_positions, mrotate
 from posenc_jax.encodings.rotations.pope import polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.remaps.dual_chunk import dual_chunk_positions
@@ -249,4 +298,19 @@ __all__ = [
   "trailing_rotary", "transformer_xl_bias", "tree_paths", "tutorial_doubled_exponent",
   "tutorial_growing_angle", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
   "wall_bias", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
+  "abacus_positions", "alibi_bias", "alibi_slopes", "bipe", "bipe_alibi", "bipe_positions",
+  "cape_matrix", "cape_positions", "complex_frequencies", "complex_order", "conditional",
+  "continuous_grid", "continuous_positions", "cope_bias", "cope_positions", "coupled_positions",
+  "dape_scores", "deberta_bucket", "deberta_thresholds", "decimal_digits", "drope", "drope_rotates",
+  "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions", "fourier_features",
+  "grid_sinusoidal", "lape", "lape_layers", "laplacian_positions", "learnable_fourier",
+  "learned_sinusoidal", "llama3_frequencies", "log_forget_gates", "log_n_temperature",
+  "longrope_attention_scaling", "longrope_frequencies", "lookup", "mrotary_axes",
+  "mrotary_positions", "mrotate", "ntk_base", "polar_expand", "polar_magnitudes",
+  "proportional_frequencies", "random_starts", "random_walk_positions", "randomized_positions",
+  "rotary_frequencies", "rotate", "rotate_by", "scaled_sinusoidal", "shaw_bias", "shaw_index",
+  "shaw_values", "shifted_positions", "sinusoidal", "sinusoidal_frequencies", "skipwise_positions",
+  "ssmax_scores", "streaming_positions", "t5_bias", "t5_bucket", "t5_thresholds", "time2vec",
+  "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
+  "tutorial_one_frequency", "unrotate", "yarn_attention_scaling", "yarn_frequencies",
 ]

@@ -12,7 +12,8 @@ METHODS = (
     "sinusoidal (Vaswani 2017), both layouts and divisors", "inputs.sinusoidal", "Sinusoidal",
     "embeddings", {"sinusoidal": ("positions", "``[..., d_model]``")},
     {"sinusoidal_frequencies": ("d_model, base", "frequencies")},
-    {"sinusoidal": Maker(px.Sinusoidal, {"d_model": "d_model"}, {"base": lambda s: s.base})}),
+    {"sinusoidal": Maker(px.Sinusoidal, {"d_model": "d_model"}, {"base": lambda s: s.base})},
+    arxiv="1706.03762", goldens="transformers 5.23.0: XLM, Marian, M2M100"),
   Method(
     "three formulas from tutorials, as they stand, with what each costs", "inputs.sinusoidal", "",
     "embeddings", {
@@ -25,5 +26,6 @@ METHODS = (
     # As large as a token's embedding: from 0.02, as in BERT, short runs hardly learn the table.
     builds={"learned": Maker(px.Learned.init, {"length": "length", "d_model": "d_model"},
                              {"stddev": lambda s: 0.5})},
-    cases={"learned": lambda key: Case(px.Learned.init(key, 8, 16), far=False)}),
+    cases={"learned": lambda key: Case(px.Learned.init(key, 8, 16), far=False)},
+    arxiv="1705.03122", goldens="transformers 5.23.0: RoBERTa, OPT"),
 )
