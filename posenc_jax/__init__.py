@@ -20,8 +20,11 @@ Encodings, by what they change:
   positions  ``Randomized``
   rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
   biases     ``Alibi``, ``T5Bias``, ``Fire``
-  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
-  softmax    ``LogNTemperature``, ``SSMax``
+  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``, ``MusicTransformer``,
+             ``Disentangled``, ``Tupe``, ``Inkling``, ``GrapeA``, ``GrapePath``, ``PathAttention``
+  softmax    ``LogNTemperature``, ``SSMax``, ``SteppedTemperature``, ``AffineTemperature``,
+             ``ConstantTemperature``, ``Sink``, ``SoftmaxOne``, ``DrivenSink``, ``StickBreaking``,
+             ``MetaTokens``, ``Chunks``
 
 Parts of encodings:
 
@@ -79,9 +82,16 @@ from posenc_jax.encodings.biases.fire import Fire, fire_bias
 from posenc_jax.encodings.biases.t5 import T5Bias, t5_bias, t5_bucket
 from posenc_jax.encodings.content.cope import Cope, cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import Dape, dape_scores
+from posenc_jax.encodings.content.disentangled import Disentangled, disentangled_bias
 from posenc_jax.encodings.content.fox import Fox, forget_bias, forget_positions, log_forget_gates
+from posenc_jax.encodings.content.grape_additive import GrapeA, grape_bias
+from posenc_jax.encodings.content.grape_path import GrapePath, grape_path_bias, grape_path_positions
+from posenc_jax.encodings.content.inkling import Inkling, inkling_bias, inkling_positions
+from posenc_jax.encodings.content.music_transformer import MusicTransformer, music_transformer_bias
+from posenc_jax.encodings.content.path_attention import PathAttention, path_products
 from posenc_jax.encodings.content.shaw import Shaw, shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import TransformerXL, transformer_xl_bias
+from posenc_jax.encodings.content.tupe import Tupe, tupe_projections
 from posenc_jax.encodings.inputs.learned import Learned, lookup
 from posenc_jax.encodings.inputs.sinusoidal import (
     Sinusoidal,
@@ -100,6 +110,15 @@ from posenc_jax.encodings.rotations.m_rotary import (
 from posenc_jax.encodings.rotations.pope import Pope, polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
+from posenc_jax.encodings.softmax.affine_temperature import AffineTemperature, affine_temperature
+from posenc_jax.encodings.softmax.chunks import Chunks, chunk_visible
+from posenc_jax.encodings.softmax.constant_temperature import ConstantTemperature
+from posenc_jax.encodings.softmax.driven_sink import DrivenSink, driven_sinks
+from posenc_jax.encodings.softmax.meta_tokens import MetaTokens, meta_visible
+from posenc_jax.encodings.softmax.sink import Sink, sink_weights
+from posenc_jax.encodings.softmax.softmax_one import SoftmaxOne
+from posenc_jax.encodings.softmax.stepped_temperature import SteppedTemperature, stepped_temperature
+from posenc_jax.encodings.softmax.stick_breaking import StickBreaking, stick_breaking_weights
 from posenc_jax.encodings.softmax.temperature import (
     LogNTemperature,
     SSMax,
@@ -125,6 +144,12 @@ __all__ += [  # python -m tests.support.follow
   "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
   "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values", "TransformerXL",
   "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox", "log_forget_gates",
-  "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature", "log_n_temperature",
-  "SSMax", "ssmax_scores",
+  "forget_positions", "forget_bias", "Dape", "dape_scores", "MusicTransformer",
+  "music_transformer_bias", "Disentangled", "disentangled_bias", "Tupe", "tupe_projections",
+  "Inkling", "inkling_positions", "inkling_bias", "GrapeA", "grape_bias", "GrapePath",
+  "grape_path_positions", "grape_path_bias", "PathAttention", "path_products", "LogNTemperature",
+  "log_n_temperature", "SSMax", "ssmax_scores", "SteppedTemperature", "stepped_temperature",
+  "AffineTemperature", "affine_temperature", "ConstantTemperature", "Sink", "sink_weights",
+  "SoftmaxOne", "DrivenSink", "driven_sinks", "StickBreaking", "stick_breaking_weights",
+  "MetaTokens", "meta_visible", "Chunks", "chunk_visible",
 ]
