@@ -9,6 +9,8 @@ keys are final; the paper's decoder rewrites them. Hidden keys do not act. For t
 forgets, chain ``Fox`` behind it.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,7 +52,13 @@ def path_products(q: jax.Array, k: jax.Array, w: jax.Array, beta: jax.Array,
     Yang et al. 2025, arXiv 2505.16381, section 3; the triangular form of products of such maps is
     the WY representation of Bischof and Van Loan.
   """
-  mask, dtype = _checks.mask(mask), _numerics.wide(q)
+  return _products(q, k, w, beta, _checks.mask(mask), block=block)
+
+
+# Compiled as one: outside of jit, the two loops would otherwise be many small programs.
+@functools.partial(jax.jit, static_argnames="block")
+def _products(q, k, w, beta, mask, block):
+  dtype = _numerics.wide(q)
   heads_first = lambda x: jnp.moveaxis(jnp.asarray(x).astype(dtype), -3, -2)  # [..., N, T, H]
   q, k, w = heads_first(q), heads_first(k), heads_first(w)
   beta = jnp.swapaxes(beta.astype(dtype), -1, -2)
@@ -62,7 +70,8 @@ def path_products(q: jax.Array, k: jax.Array, w: jax.Array, beta: jax.Array,
   cut = lambda x, axis: jnp.moveaxis(x.reshape(
       *x.shape[:axis % x.ndim], count, block, *x.shape[axis % x.ndim + 1:]), axis % x.ndim, 0)
   blocks = [cut(pad(x, a), a) for x, a in ((k, -2), (w, -2), (beta, -1), (seen, -1))]
-  _, out = jax.lax.scan(_walk, q, tuple(blocks), reverse=True)
+  # Nothing but u at the border of each block is kept for the backward pass.
+  _, out = jax.lax.scan(jax.checkpoint(_walk), q, tuple(blocks), reverse=True)
   out = jnp.moveaxis(out, 0, -2)
   return out.reshape(*out.shape[:-2], count * block)[..., :length]
 
@@ -70,20 +79,22 @@ def path_products(q: jax.Array, k: jax.Array, w: jax.Array, beta: jax.Array,
 def _walk(u, parts):
   """Products of u with the keys of one block, and u behind the block."""
   k, w, beta, seen = parts
-  size = k.shape[-2]
   d = jnp.einsum("...th,...ch->...tc", u, w) * beta[..., None, :]
   between = jnp.einsum("...sh,...ch->...sc", w, w) * beta[..., None, :]
-  steps: list = [None] * size  # of key c: what it takes from each query, 0 where hidden
-  for c in reversed(range(size)):
-    step = d[..., c]
-    if c + 1 < size:
-      later = jnp.stack(steps[c + 1:], axis=-1)
-      step = step - jnp.einsum("...ts,...s->...t", later, between[..., c + 1:, c])
-    steps[c] = step * seen[..., c]
-  x = jnp.stack(steps, axis=-1)
-  met = jnp.einsum("...sh,...ch->...sc", w, k) * np.tril(np.ones((size, size), x.dtype), -1)
+  # x of key c, what it takes from each query, is 0 where hidden and follows from those after c.
+  columns = [jnp.moveaxis(a, -1, 0) for a in (d, between, seen)]
+  own = np.eye(k.shape[-2], dtype=np.bool_)
+  x, _ = jax.lax.scan(_take, jnp.zeros_like(d), (*columns, own), reverse=True)
+  met = jnp.tril(jnp.einsum("...sh,...ch->...sc", w, k), -1)
   out = jnp.einsum("...th,...ch->...tc", u, k) - jnp.einsum("...ts,...sc->...tc", x, met)
   return u - jnp.einsum("...tc,...ch->...th", x, w), out
+
+
+def _take(x, parts):
+  """x with one more column; those before it are still zero."""
+  d, between, seen, own = parts
+  step = (d - jnp.einsum("...ts,...s->...t", x, between)) * seen
+  return jnp.where(own.reshape((1,) * (x.ndim - 1) + (-1,)), step[..., None], x), None
 
 
 @encoding

@@ -79,7 +79,7 @@ class AffineTemperature(Encoding):
   def qk(self, q, k, q_positions, k_positions):
     del k_positions
     if np.shape(self.s)[-1:] != (q.shape[-2],):
-      raise _errors.value_error("s", f"{np.shape(self.s)[-1:]} heads", f"the {q.shape[-2]} of q",
+      raise _errors.value_error("s", f"{np.shape(self.s)[-1]} heads", f"the {q.shape[-2]} of q",
                                 _MEND)
     factor = affine_temperature(_queries.positions_of(q, q_positions), self.s, self.b)
     return _queries.times(q, factor), k
