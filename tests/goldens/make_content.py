@@ -10,7 +10,6 @@ the package itself asks for a GPU's compiler.
 """
 
 import importlib.util
-import json
 import pathlib
 import types
 from importlib.metadata import distribution, version
@@ -132,9 +131,8 @@ def main():
   arrays = {}
   for make in (sinks, temperatures, deberta, inkling, path_and_fox):
     arrays |= {n: np.asarray(torch.as_tensor(a).detach()) for n, a in make().items()}
-  versions = {p: version(p) for p in ("torch", "transformers", "fla-core")}
-  np.savez_compressed(FOLDER / "content_and_softmax.npz", seed=SEED, versions=json.dumps(versions),
-                      **arrays)
+  versions = [f"{p} {version(p)}" for p in ("numpy", "torch", "transformers", "fla-core")]
+  np.savez_compressed(FOLDER / "content_and_softmax.npz", seed=SEED, versions=versions, **arrays)
 
 
 if __name__ == "__main__":
