@@ -24,8 +24,8 @@ _BIAS = "bias ``[..., N, T, S]``"
 def _tupe(key, untied):
   e = Tupe.init(key, 8, 6, 4, 8, num_buckets=8, max_distance=16, untied=untied, stddev=0.7)
   # A norm's gain of one and biases of zero would hide their places.
-  return e.replace(gain=1 + e.table[0], offset=0.3 * e.table[1], b_q=jnp.cos(e.w_q[0]),
-                   b_k=jnp.sin(e.w_k[1]))
+  e = e.replace(gain=1 + e.table[0], offset=0.3 * e.table[1], b_q=jnp.cos(e.w_q[0]))
+  return e.replace(b_k=jnp.sin(e.w_k[1])) if untied else e
 
 
 def _inkling(key, **settings):

@@ -110,9 +110,11 @@ def test_disentangled_golden(name, max_position):
 def test_tupe(qkv, cls, rng):
   e = px.Tupe.init(KEY, 12, 6, N, H, num_buckets=8, max_distance=16, untied=cls, stddev=0.7)
   e = e.replace(**{n: rng.standard_normal(np.shape(getattr(e, n))).astype(np.float32)
-                   for n in ("gain", "offset", "b_q", "b_k")})
+                   for n in ("gain", "offset", "b_q", "b_k")[:3 + cls]})
   fields = {n: np.asarray(getattr(e, n), np.float64) for n in (
-    "table", "gain", "offset", "w_q", "b_q", "w_k", "b_k", "buckets")}
+    "table", "gain", "offset", "w_q", "b_q", "w_k", "b_k", "buckets")
+    if getattr(e, n) is not None}
+  fields.setdefault("b_k", 0.0)
   want = tupe.tupe_attention(*wide(*qkv), AT, AT, fields, cls=cls, max_distance=16)
   close(run(e, qkv, causal=False), want, 4e-6)
   with pytest.raises(ValueError, match="positions: got row"):
@@ -226,6 +228,15 @@ def test_short_convolution_knows_documents_chunks_and_padding(rng):
   _, carry = convolve(y[:5], kernel, np.arange(5), segments=np.array([0, 0, 0, -1, -1]))
   rest, _ = convolve(y[5:], kernel, np.arange(3, 6), carry, segments=np.zeros(3, np.int32))
   close(rest, convolve(y[[0, 1, 2, 5, 6, 7]], kernel, np.arange(6))[0][3:])
+
+
+def test_batches(rng):
+  """Two sequences with shared positions are what each is alone."""
+  q, k, v = (rng.standard_normal((2, T, n, H)).astype(np.float32) for n in (N, K, K))
+  for e in (px.MusicTransformer.init(KEY, N, H, length=4), px.Disentangled.init(KEY, N, H, span=4),
+            px.Tupe.init(KEY, 12, 6, N, H, num_buckets=8, max_distance=16),
+            px.GrapeA.init(KEY, N, H, keys=True, queries=True)):
+    close(run(e, (q, k, v)), [run(e, (q[i], k[i], v[i])) for i in range(2)])
 
 
 X = jnp.ones((3, 2, 8))

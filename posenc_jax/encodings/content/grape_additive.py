@@ -72,14 +72,11 @@ def grape_bias(behind: Any, slopes: jax.Array, key_gates: jax.Array | None,
     [[[0.0, -1.5]]]
   """
   slopes = jnp.asarray(_checks.floats("slopes", slopes, "[N]", _MEND))
-  to_row = lambda x: jnp.swapaxes(x, -1, -2)  # [..., N, T]
-  total = jnp.zeros((1, 1, 1), slopes.dtype)
-  if key_gates is not None:
-    total = total + to_row(key_gates)[..., None, :].astype(slopes.dtype)
-  if query_gates is not None:
-    total = total + to_row(query_gates)[..., :, None].astype(slopes.dtype)
+  to_row = lambda x: jnp.swapaxes(x, -1, -2).astype(slopes.dtype)  # [..., N, T]
+  gates = [] if key_gates is None else [to_row(key_gates)[..., None, :]]
+  gates += [] if query_gates is None else [to_row(query_gates)[..., :, None]]
   far = jnp.maximum(jnp.asarray(behind), 0).astype(slopes.dtype)[..., None, :, :]
-  return -far * slopes.reshape((1,) * (far.ndim - 3) + (-1, 1, 1)) * total
+  return -far * slopes.reshape((1,) * (far.ndim - 3) + (-1, 1, 1)) * sum(gates[1:], gates[0])
 
 
 @encoding

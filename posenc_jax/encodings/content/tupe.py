@@ -30,13 +30,13 @@ _NAMES = {"table": "[L, D]", "gain": "[D]", "offset": "[D]", "w_q": "[D, N, H]",
 
 
 def tupe_projections(rows: jax.Array, gain: jax.Array, offset: jax.Array, weight: jax.Array,
-                     bias: jax.Array, *, eps: float = 1e-5) -> jax.Array:
+                     bias: jax.Array | None = None, *, eps: float = 1e-5) -> jax.Array:
   """LN(p) U + b of rows of the table.
 
   Args:
     rows: p, ``[..., D]``.
     gain, offset: ``[D]``, of the layer norm.
-    weight: U, ``[D, N, H]``. bias: b, ``[N, H]``.
+    weight: U, ``[D, N, H]``. bias: b, ``[N, H]``, or None for zeros.
     eps: of the layer norm.
 
   Returns:
@@ -49,14 +49,15 @@ def tupe_projections(rows: jax.Array, gain: jax.Array, offset: jax.Array, weight
     [[-1.0, 1.0]]
   """
   dtype = _numerics.wide(rows)
-  rows, gain, offset, weight, bias = (jnp.asarray(a).astype(dtype)
-                                      for a in (rows, gain, offset, weight, bias))
+  rows, gain, offset, weight = (jnp.asarray(a).astype(dtype) for a in (rows, gain, offset, weight))
   centred = rows - jnp.mean(rows, axis=-1, keepdims=True)
   normal = centred * jax.lax.rsqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + eps)
   last = (1,) * (rows.ndim - 1) + (-1,)
   normal = normal * gain.reshape(last) + offset.reshape(last)
   out = jnp.einsum("...d,dnh->...nh", normal, weight)
-  return out + bias.reshape((1,) * (rows.ndim - 1) + bias.shape)
+  if bias is None:
+    return out
+  return out + jnp.asarray(bias).astype(dtype).reshape((1,) * (rows.ndim - 1) + bias.shape)
 
 
 def untie_cls(x: jax.Array, q_positions: Any, k_positions: Any, from_cls: jax.Array,
@@ -87,7 +88,8 @@ class Tupe(Encoding):
 
   Args:
     table: p, ``[L, D]``; gain, offset: ``[D]``; w_q, w_k: ``[D, N, H]``; b_q, b_k: ``[N, H]``:
-      parameters. With ``cls`` position m has row m + 1, else row m.
+      parameters. With ``cls`` position m has row m + 1, else row m. b_k may be None: without ``cls``
+      it adds the same to a whole row, which no softmax sees.
     buckets: ``[num_buckets + 1, N]``, a parameter, or None for TUPE-A. The last row is for keys at
       position 0; without ``cls`` it is unused.
     cls: static, whether the token at position 0 is untied.
@@ -111,7 +113,7 @@ class Tupe(Encoding):
   w_q: jax.Array = parameter(None)
   b_q: jax.Array = parameter(None)
   w_k: jax.Array = parameter(None)
-  b_k: jax.Array = parameter(None)
+  b_k: jax.Array | None = parameter(None)
   buckets: jax.Array | None = parameter(default=None)
   cls: bool = static(default=True)
   max_distance: int = static(default=128)
@@ -119,6 +121,8 @@ class Tupe(Encoding):
   def __post_init__(self):
     sizes = {}
     for name, letters in _NAMES.items():
+      if name == "b_k" and self.b_k is None:
+        continue
       x = _checks.floats(name, getattr(self, name), letters, _MEND, sizes=sizes, stacked=True)
       names = letters.strip("[]").split(", ")
       sizes |= dict(zip(names, np.shape(x)[-len(names):], strict=True))
@@ -139,7 +143,8 @@ class Tupe(Encoding):
     shapes = ((length + untied, d), (d, n, h), (d, n, h), (num_buckets + 1, n))
     table, w_q, w_k, buckets = (jax.random.normal(k, s, jnp.float32) * stddev for k, s in zip(
         jax.random.split(_checks.key(key), 4), shapes, strict=True))
-    return cls(table, jnp.ones(d), jnp.zeros(d), w_q, jnp.zeros((n, h)), w_k, jnp.zeros((n, h)),
+    return cls(table, jnp.ones(d), jnp.zeros(d), w_q, jnp.zeros((n, h)), w_k,
+               jnp.zeros((n, h)) if untied else None,
                buckets if num_buckets else None, untied, max_distance)
 
   def _product(self, q_rows, k_rows, letters):
