@@ -88,8 +88,8 @@ class Tupe(Encoding):
 
   Args:
     table: p, ``[L, D]``; gain, offset: ``[D]``; w_q, w_k: ``[D, N, H]``; b_q, b_k: ``[N, H]``:
-      parameters. With ``cls`` position m has row m + 1, else row m. b_k may be None: without ``cls``
-      it adds the same to a whole row, which no softmax sees.
+      parameters. With ``cls`` position m has row m + 1, else row m. b_k may be None: without
+      ``cls`` it adds the same to a whole row, which no softmax sees.
     buckets: ``[num_buckets + 1, N]``, a parameter, or None for TUPE-A. The last row is for keys at
       position 0; without ``cls`` it is unused.
     cls: static, whether the token at position 0 is untied.
