@@ -100,7 +100,7 @@ class GrapeA(Encoding):
 
   key_direction: jax.Array | None = parameter(default=None)
   query_direction: jax.Array | None = parameter(default=None)
-  omega: jax.Array = parameter(None)  # None, so that a missing one gets the message below
+  omega: jax.Array = parameter(default=None)  # None, so that a missing one gets the message below
   slopes: Any = None
 
   relative = True

@@ -130,8 +130,8 @@ class GrapePath(Encoding):
     shape = (_checks.size("d_model", d_model, "Pass the model width D"),
              _checks.size("num_heads", num_heads, "Pass the query heads N"),
              _checks.size("dim", dim, "The released code has 8"))
-    stddev = 0.5 * shape[0] ** -0.5 if stddev is None else stddev
-    return cls(jax.random.normal(_checks.key(key), shape, jnp.float32) * stddev)
+    std = 0.5 * shape[0] ** -0.5 if stddev is None else stddev
+    return cls(jax.random.normal(_checks.key(key), shape, jnp.float32) * std)
 
   def align(self, positions, batch, length, argument="positions"):
     wanted, shape = (2, *np.shape(self.weight)[-2:]), np.shape(positions)

@@ -158,7 +158,10 @@ class Tupe(Encoding):
 
   def bias(self, tile):
     at = tile.q_positions, tile.k_positions
-    q_rows, k_rows = (lookup(self.table, x, offset=int(self.cls)) for x in at)
+    q_rows = lookup(self.table, at[0], offset=int(self.cls))
+    # Empty slots of a cache stand anywhere; keys that are seen are queries too, which are checked.
+    n = jnp.clip(jnp.asarray(at[1]), 0, np.shape(self.table)[-2] - 1 - self.cls) + int(self.cls)
+    k_rows = jnp.take(self.table, n, axis=0, mode="clip")
     x = self._product(q_rows, k_rows, "...tnh,...snh->...nts")
     if self.cls:
       first = self._product(self.table[:2], self.table[:2], "rnh,rnh->rn")

@@ -81,8 +81,9 @@ class DrivenSink(Encoding):
   def __post_init__(self):
     _checks.floats("weight", self.weight, "[D, N]", _MEND, stacked=True)
     shape = np.shape(self.weight)
-    if len(shape) < 2 or self.offset is not None and np.shape(self.offset)[-1:] != shape[-1:]:
-      raise _errors.value_error("weight, bias", f"shapes {shape} and {np.shape(self.offset)}",
+    offset = shape[-1:] if self.offset is None else np.shape(self.offset)
+    if len(shape) < 2 or offset[-1:] != shape[-1:]:
+      raise _errors.value_error("weight, bias", f"shapes {shape} and {offset}",
                                 "[D, N] and [N]", _MEND)
 
   @classmethod
