@@ -36,8 +36,11 @@ Encodings, by what they change:
   positions  ``Randomized``, ``Shifted``, ``Cape``, ``Continuous``, ``Skipwise``
   rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
   biases     ``Alibi``, ``T5Bias``, ``Fire``
-  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
-  softmax    ``LogNTemperature``, ``SSMax``
+  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``, ``MusicTransformer``,
+             ``Disentangled``, ``Tupe``, ``Inkling``, ``GrapeA``, ``GrapePath``, ``PathAttention``
+  softmax    ``LogNTemperature``, ``SSMax``, ``SteppedTemperature``, ``AffineTemperature``,
+             ``ConstantTemperature``, ``Sink``, ``SoftmaxOne``, ``DrivenSink``, ``StickBreaking``,
+             ``MetaTokens``, ``Chunks``
 
 Parts of encodings:
 
@@ -119,7 +122,13 @@ from posenc_jax.encodings.biases.t5 import T5Bias, t5_bias, t5_bucket
 from posenc_jax.encodings.biases.toeplitz import Toeplitz
 from posenc_jax.encodings.content.cope import Cope, cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import Dape, dape_scores
+from posenc_jax.encodings.content.disentangled import Disentangled, disentangled_bias
 from posenc_jax.encodings.content.fox import Fox, forget_bias, forget_positions, log_forget_gates
+from posenc_jax.encodings.content.grape_additive import GrapeA, grape_bias
+from posenc_jax.encodings.content.grape_path import GrapePath, grape_path_bias, grape_path_positions
+from posenc_jax.encodings.content.inkling import Inkling, inkling_bias, inkling_positions
+from posenc_jax.encodings.content.music_transformer import MusicTransformer, music_transformer_bias
+from posenc_jax.encodings.content.path_attention import PathAttention, path_products
 from posenc_jax.encodings.content.shaw import Shaw, shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import TransformerXL, transformer_xl_bias
 from posenc_jax.encodings.content.wall import Wall, wall_bias
@@ -136,6 +145,7 @@ from posenc_jax.encodings.inputs.graph import (
 from posenc_jax.encodings.inputs.grid_sinusoidal import GridSinusoidal, grid_sinusoidal
 from posenc_jax.encodings.inputs.lape import Lape, lape, lape_layers
 from posenc_jax.encodings.inputs.learnable_fourier import LearnableFourier, learnable_fourier
+from posenc_jax.encodings.content.tupe import Tupe, tupe_projections
 from posenc_jax.encodings.inputs.learned import Learned, lookup
 from posenc_jax.encodings.inputs.learned_sinusoid import learned_sinusoidal, scaled_sinusoidal
 from posenc_jax.encodings.inputs.seqpe import SeqPE
@@ -200,6 +210,15 @@ from posenc_jax.encodings.rotations.rotary_values import RotaryValues
 from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
 from posenc_jax.encodings.softmax.cosine_scores import CosineScores
+from posenc_jax.encodings.softmax.affine_temperature import AffineTemperature, affine_temperature
+from posenc_jax.encodings.softmax.chunks import Chunks, chunk_visible
+from posenc_jax.encodings.softmax.constant_temperature import ConstantTemperature
+from posenc_jax.encodings.softmax.driven_sink import DrivenSink, driven_sinks
+from posenc_jax.encodings.softmax.meta_tokens import MetaTokens, meta_visible
+from posenc_jax.encodings.softmax.sink import Sink, sink_weights
+from posenc_jax.encodings.softmax.softmax_one import SoftmaxOne
+from posenc_jax.encodings.softmax.stepped_temperature import SteppedTemperature, stepped_temperature
+from posenc_jax.encodings.softmax.stick_breaking import StickBreaking, stick_breaking_weights
 from posenc_jax.encodings.softmax.temperature import (
     LogNTemperature,
     SSMax,
@@ -244,4 +263,14 @@ __all__ += [  # python -m tests.support.follow
   "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
   "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
   "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
+  "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values", "TransformerXL",
+  "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox", "log_forget_gates",
+  "forget_positions", "forget_bias", "Dape", "dape_scores", "MusicTransformer",
+  "music_transformer_bias", "Disentangled", "disentangled_bias", "Tupe", "tupe_projections",
+  "Inkling", "inkling_positions", "inkling_bias", "GrapeA", "grape_bias", "GrapePath",
+  "grape_path_positions", "grape_path_bias", "PathAttention", "path_products", "LogNTemperature",
+  "log_n_temperature", "SSMax", "ssmax_scores", "SteppedTemperature", "stepped_temperature",
+  "AffineTemperature", "affine_temperature", "ConstantTemperature", "Sink", "sink_weights",
+  "SoftmaxOne", "DrivenSink", "driven_sinks", "StickBreaking", "stick_breaking_weights",
+  "MetaTokens", "meta_visible", "Chunks", "chunk_visible",
 ]

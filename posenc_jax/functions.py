@@ -144,8 +144,32 @@ function                     what goes in                                    wha
 ``forget_positions``         log gates                                       ``[..., T, 2, N]``
 ``forget_bias``              query and key positions, of forget_positions    bias ``[..., N, T, S]``
 ``dape_scores``              scores, bias, weights, mask                     scores
+``music_transformer_bias``   q, table, distances                             bias ``[..., N, T, S]``
+``skew``                     q . E, ``[..., T, T]``                          rows moved to keys
+``disentangled_bias``        q, k, tables, their rows                        bias ``[..., N, T, S]``
+``disentangled_index``       distances, span                                 rows of the tables
+``tupe_projections``         rows of the table, norm, weights                ``[..., N, H]``
+``untie_cls``                scores, positions, numbers                      scores
+``cable``                    weights of Cable                                a ``Fox``
+``cable_init``               a key, sizes                                    a ``Fox``
+``inkling_positions``        x, positions, weights                           ``[..., T, N R + 2]``
+``inkling_bias``             query and key positions, of inkling_positions   bias ``[..., N, T, S]``
+``grape_bias``               distances, slopes, gates                        bias ``[..., N, T, S]``
+``grape_gates``              q or k, directions                              gates
+``grape_path_positions``     x, positions, weights                           ``[..., T, 2, N, P]``
+``grape_path_bias``          query and key positions, slopes, mask           bias ``[..., N, T, S]``
+``path_products``            q, k, w, beta, mask                             in the place of q . k
 ``log_n_temperature``        query positions                                 factors of q
 ``ssmax_scores``             scores, mask, s                                 scores
+``stepped_temperature``      query positions                                 factors of q
+``affine_temperature``       query positions, s, b                           factors of q
+``drope_temperature``        a factor of length                              a number
+``yarn_temperature``         a factor of length                              a number
+``sink_weights``             scores, mask, sinks                             weights
+``driven_sinks``             a layer's input, weights                        sinks ``[..., T, N]``
+``stick_breaking_weights``   scores, mask                                    weights
+``meta_visible``             query and key positions, sizes                  bool ``[..., T, S]``
+``chunk_visible``            query and key positions, a length               bool ``[..., T, S]``
 ===========================  ==============================================  =====================
 
 A bias is added to the scores after their scaling. ``positions`` (where tokens stand) and ``phases``
@@ -182,9 +206,16 @@ from posenc_jax.encodings.biases.local_window import local_window_visible
 from posenc_jax.encodings.biases.sandwich import sandwich_bias
 from posenc_jax.encodings.biases.t5 import t5_bias, t5_bucket, t5_thresholds
 from posenc_jax.encodings.biases.toeplitz import toeplitz_bias
+from posenc_jax.encodings.content.cable import cable, cable_init
 from posenc_jax.encodings.content.cope import cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import dape_scores
+from posenc_jax.encodings.content.disentangled import disentangled_bias, disentangled_index
 from posenc_jax.encodings.content.fox import forget_bias, forget_positions, log_forget_gates
+from posenc_jax.encodings.content.grape_additive import grape_bias, grape_gates
+from posenc_jax.encodings.content.grape_path import grape_path_bias, grape_path_positions
+from posenc_jax.encodings.content.inkling import inkling_bias, inkling_positions
+from posenc_jax.encodings.content.music_transformer import music_transformer_bias, skew
+from posenc_jax.encodings.content.path_attention import path_products
 from posenc_jax.encodings.content.shaw import shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import transformer_xl_bias
 from posenc_jax.encodings.content.wall import wall_bias
@@ -196,6 +227,7 @@ from posenc_jax.encodings.inputs.graph import laplacian_positions, random_walk_p
 from posenc_jax.encodings.inputs.grid_sinusoidal import grid_sinusoidal
 from posenc_jax.encodings.inputs.lape import lape, lape_layers
 from posenc_jax.encodings.inputs.learnable_fourier import learnable_fourier
+from posenc_jax.encodings.content.tupe import tupe_projections, untie_cls
 from posenc_jax.encodings.inputs.learned import lookup
 from posenc_jax.encodings.inputs.learned_sinusoid import learned_sinusoidal, scaled_sinusoidal
 from posenc_jax.encodings.inputs.seqpe import decimal_digits
@@ -313,4 +345,29 @@ __all__ = [
   "ssmax_scores", "streaming_positions", "t5_bias", "t5_bucket", "t5_thresholds", "time2vec",
   "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
   "tutorial_one_frequency", "unrotate", "yarn_attention_scaling", "yarn_frequencies",
+from posenc_jax.encodings.softmax.affine_temperature import affine_temperature
+from posenc_jax.encodings.softmax.chunks import chunk_visible
+from posenc_jax.encodings.softmax.constant_temperature import drope_temperature, yarn_temperature
+from posenc_jax.encodings.softmax.driven_sink import driven_sinks
+from posenc_jax.encodings.softmax.meta_tokens import meta_visible
+from posenc_jax.encodings.softmax.sink import sink_weights
+from posenc_jax.encodings.softmax.stepped_temperature import stepped_temperature
+from posenc_jax.encodings.softmax.stick_breaking import stick_breaking_weights
+from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
+
+__all__ = [
+  "affine_temperature", "alibi_bias", "alibi_slopes", "cable", "cable_init", "chunk_visible",
+  "cope_bias", "cope_positions", "dape_scores", "deberta_bucket", "deberta_thresholds",
+  "disentangled_bias", "disentangled_index", "driven_sinks", "drope_temperature",
+  "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions", "grape_bias", "grape_gates",
+  "grape_path_bias", "grape_path_positions", "inkling_bias", "inkling_positions",
+  "llama3_frequencies", "log_forget_gates", "log_n_temperature", "longrope_attention_scaling",
+  "longrope_frequencies", "lookup", "meta_visible", "mrotary_axes", "mrotary_positions", "mrotate",
+  "music_transformer_bias", "ntk_base", "path_products", "polar_expand", "polar_magnitudes",
+  "proportional_frequencies", "randomized_positions", "rotary_frequencies", "rotate", "rotate_by",
+  "shaw_bias", "shaw_index", "shaw_values", "sink_weights", "sinusoidal", "sinusoidal_frequencies",
+  "skew", "ssmax_scores", "stepped_temperature", "stick_breaking_weights", "t5_bias", "t5_bucket",
+  "t5_thresholds", "transformer_xl_bias", "tupe_projections", "tutorial_doubled_exponent",
+  "tutorial_growing_angle", "tutorial_one_frequency", "unrotate", "untie_cls",
+  "yarn_attention_scaling", "yarn_frequencies", "yarn_temperature",
 ]

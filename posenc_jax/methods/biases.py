@@ -30,5 +30,5 @@ METHODS = (
     {"fire_bias": ("query and key positions, weights", "bias ``[..., N, T, S]``")},
     builds={"fire": Maker(px.Fire.init, {"num_heads": "heads"},
                           {"threshold": lambda s: s.train_length / 4})},
-    cases={"fire": lambda key: Case(px.Fire.init(key, 4, threshold=4.0))}),
+    cases={"fire": lambda key: Case(px.Fire.init(key, 4, threshold=4.0))}, arxiv="2310.04418"),
 )

@@ -12,11 +12,12 @@ METHODS = (
     "log-n temperature", "softmax.temperature", "LogNTemperature", "q",
     {"log_n_temperature": ("query positions", "factors of q")},
     builds={"log-n": Maker(px.LogNTemperature,
-                           defaults={"train_length": lambda s: s.train_length})}),
+                           defaults={"train_length": lambda s: s.train_length})},
+    directions="causal"),
   Method(
     "SSMax (2025)", "softmax.temperature", "SSMax", "scores",
     {"ssmax_scores": ("scores, mask, s", "scores")},
     builds={"ssmax": Maker(px.SSMax.init, {"num_heads": "heads"})},
     cases={"ssmax": lambda key: Case(
-      px.chain(px.Alibi(4), px.SSMax.init(key, 4, offset=True)))}),
+      px.chain(px.Alibi(4), px.SSMax.init(key, 4, offset=True)))}, arxiv="2501.19399"),
 )

@@ -204,7 +204,8 @@ def test_attention_agrees_with_torch(name):
 
 def test_goldens_say_what_made_them():
   for name in ("hf_rotary", "hf_t5", "hf_deberta", "alibi_slopes", "hf_relative",
-               "x_transformers_encodings", "torch_attention", "hf_rope_scaling"):
+               "x_transformers_encodings", "torch_attention", "hf_rope_scaling",
+               "content_and_softmax"):
     golden = goldens.load(name)
     made_by = " ".join(golden["versions"].tolist())
     assert "torch 2" in made_by and "transformers 5" in made_by and golden["seed"] > 0

@@ -94,7 +94,8 @@ def test_every_class_is_in_the_table_with_its_hooks():
   ("| `bias` | the denominator", "| `bias`, `qk` | the denominator", "FIRE: ['bias', 'qk']"),
   ("yes: `Fire`", "no", "Fire: no row says yes"),
   ("yes: `Fire`", "yes: `Flame`", "FIRE: shipped yes: `Flame`"),
-  ("tests: `Sink`", "tests: `ReRope`", "learned sinks (gpt-oss): ['weights']"),
+  ("tests: `ShortConvolution`", "tests: `ReRope`",
+   "short convolution on a layer's input: ['layer']"),
   ("via `MRotary`", "via `Alibi`", "interleaved M-RoPE (Qwen3-VL): ['qk']"),
 ])
 def test_wrong_rows_are_found(old, new, fault):

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from posenc_jax import _errors, _numerics
 from posenc_jax.base import Encoding, encoding, parameter
 from posenc_jax.encodings import _checks
+from posenc_jax.encodings.content import _tables
 from posenc_jax.positions import distance
 
 
@@ -76,7 +77,7 @@ def shaw_bias(q: jax.Array, key_table: jax.Array, index: jax.Array, *,
   dtype = _numerics.wide(q)
   scale = jnp.asarray(1 / math.sqrt(q.shape[-1]) if scale is None else scale).astype(dtype)
   dots = jnp.einsum("...tnh,rh->...ntr", q.astype(dtype), jnp.asarray(key_table).astype(dtype))
-  return _look_up(dots * scale, _with_heads(index, dots.ndim))
+  return _tables.look_up(dots * scale, _tables.with_heads(index, dots.ndim))
 
 
 def shaw_values(weights: jax.Array, value_table: jax.Array, index: jax.Array) -> jax.Array:
@@ -101,18 +102,9 @@ def shaw_values(weights: jax.Array, value_table: jax.Array, index: jax.Array) ->
   weights = _checks.floats("weights", weights, "[..., N, T, S]", "Pass the softmax's weights")
   value_table = _checks.floats("value_table", value_table, "[2k + 1, H]",
                                "Build it with Shaw.init(key, head_dim)")
-  index = _with_heads(index, weights.ndim)
+  index = _tables.with_heads(index, weights.ndim)
   total = _sum_rows(weights, index, value_table.shape[0])
   return jnp.einsum("...ntr,rh->...tnh", total, jnp.asarray(value_table).astype(weights.dtype))
-
-
-def _with_heads(index, rank):
-  """index ``[..., T, S]`` as ``[..., 1, T, S]`` of a rank."""
-  return index.reshape((1,) * (rank - index.ndim - 1) + index.shape[:-2] + (1,) + index.shape[-2:])
-
-
-def _look_up(x, index):
-  return jnp.take_along_axis(x, index, axis=-1, mode="clip")
 
 
 def _sum_rows(weights, index, rows):
@@ -128,7 +120,6 @@ def _sum_rows(weights, index, rows):
     total = jax.vmap(total, (0, None if index.shape[axis] == 1 else 0))
   batch = [n for n in index.shape[:-3] if n != 1]
   return total(weights, index.reshape(*batch, *index.shape[-2:]))
-
 
 
 @encoding
