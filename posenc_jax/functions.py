@@ -34,6 +34,19 @@ function                     what goes in                                    wha
 ``mrotate``                  q or k, its positions, frequencies, axes        q or k
 ``polar_magnitudes``         q or k                                          magnitudes
 ``polar_expand``             magnitudes, their positions, frequencies        q or k, ``[..., 2H]``
+``partial_rotary``           head_dim, fraction                              an encoding
+``trailing_rotary``          head_dim, dim                                   an encoding
+``proportional_rotary``      head_dim, proportion                            an encoding
+``lerope_rotate``            q or k, its positions, frequencies, alpha       q or k
+``learned_rotary``           dim, base                                       an encoding
+``xpos_scales``              dim, gamma                                      decays [dim // 2]
+``xpos_expand``              q, k, positions, decays                         q, k
+``hope_rotary``              dim, train_length                               an encoding
+``clipped_frequencies``      frequencies, count                              frequencies
+``clipped_rotary``           dim, train_length                               an encoding
+``fope_cos_sin``             positions, frequencies, matrices                cosines, sines
+``quarter_turn``             q, dim                                          q
+``helm_rotary``              head_dim                                        an encoding
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets
@@ -85,6 +98,18 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_one_frequency,
 )
 from posenc_jax.encodings.positions.randomized import randomized_positions
+from posenc_jax.encodings.rotations.frequencies.clipped import clipped_frequencies, clipped_rotary
+from posenc_jax.encodings.rotations.frequencies.fope import fope_cos_sin
+from posenc_jax.encodings.rotations.frequencies.helm import helm_rotary
+from posenc_jax.encodings.rotations.frequencies.hope import hope_rotary
+from posenc_jax.encodings.rotations.frequencies.lerope import learned_rotary, lerope_rotate
+from posenc_jax.encodings.rotations.frequencies.partial import (
+    partial_rotary,
+    proportional_rotary,
+    trailing_rotary,
+)
+from posenc_jax.encodings.rotations.frequencies.rope_pp import quarter_turn
+from posenc_jax.encodings.rotations.frequencies.xpos import xpos_expand, xpos_scales
 from posenc_jax.encodings.rotations.m_rotary import mrotary_axes, mrotary_positions, mrotate
 from posenc_jax.encodings.rotations.pope import polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.rope_scaling import (
@@ -102,13 +127,16 @@ from posenc_jax.encodings.rotations.vo_rotary import unrotate
 from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
 
 __all__ = [
-  "alibi_bias", "alibi_slopes", "cope_bias", "cope_positions", "dape_scores", "deberta_bucket",
-  "deberta_thresholds", "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions",
-  "llama3_frequencies", "log_forget_gates", "log_n_temperature", "longrope_attention_scaling",
-  "longrope_frequencies", "lookup", "mrotary_axes", "mrotary_positions", "mrotate", "ntk_base",
-  "polar_expand", "polar_magnitudes", "proportional_frequencies", "randomized_positions",
+  "alibi_bias", "alibi_slopes", "clipped_frequencies", "clipped_rotary", "cope_bias",
+  "cope_positions", "dape_scores", "deberta_bucket", "deberta_thresholds", "dynamic_ntk_base",
+  "fire_bias", "fope_cos_sin", "forget_bias", "forget_positions", "helm_rotary", "hope_rotary",
+  "learned_rotary", "lerope_rotate", "llama3_frequencies", "log_forget_gates", "log_n_temperature",
+  "longrope_attention_scaling", "longrope_frequencies", "lookup", "mrotary_axes",
+  "mrotary_positions", "mrotate", "ntk_base", "partial_rotary", "polar_expand", "polar_magnitudes",
+  "proportional_frequencies", "proportional_rotary", "quarter_turn", "randomized_positions",
   "rotary_frequencies", "rotate", "rotate_by", "shaw_bias", "shaw_index", "shaw_values",
   "sinusoidal", "sinusoidal_frequencies", "ssmax_scores", "t5_bias", "t5_bucket", "t5_thresholds",
-  "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "unrotate", "yarn_attention_scaling", "yarn_frequencies",
+  "trailing_rotary", "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
+  "tutorial_one_frequency", "unrotate", "xpos_expand", "xpos_scales", "yarn_attention_scaling",
+  "yarn_frequencies",
 ]
