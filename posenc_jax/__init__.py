@@ -19,7 +19,7 @@ Encodings, by what they change:
   inputs     ``Sinusoidal``, ``Learned``
   positions  ``Randomized``
   rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``LeRotary``, ``XPos``, ``Fope``,
-             ``RotaryPlusPlus``
+             ``RotaryPlusPlus``, ``AxesRotary``, ``MixedRotary``, ``DinoRotary``, ``VJepa2Rotary``
   biases     ``Alibi``, ``T5Bias``, ``Fire``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
   softmax    ``LogNTemperature``, ``SSMax``
@@ -92,6 +92,10 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_one_frequency,
 )
 from posenc_jax.encodings.positions.randomized import Randomized, randomized_positions
+from posenc_jax.encodings.rotations.axes.axes_rotary import AxesRotary
+from posenc_jax.encodings.rotations.axes.dinov3 import DinoRotary
+from posenc_jax.encodings.rotations.axes.mixed import MixedRotary
+from posenc_jax.encodings.rotations.axes.vjepa2 import VJepa2Rotary
 from posenc_jax.encodings.rotations.frequencies.fope import Fope
 from posenc_jax.encodings.rotations.frequencies.lerope import LeRotary
 from posenc_jax.encodings.rotations.frequencies.rope_pp import RotaryPlusPlus
@@ -127,9 +131,10 @@ __all__ += [  # python -m tests.support.follow
   "tutorial_one_frequency", "Learned", "lookup", "Randomized", "randomized_positions", "Rotary",
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
   "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "LeRotary", "XPos",
-  "Fope", "RotaryPlusPlus", "Alibi", "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias",
-  "deberta_bucket", "Fire", "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values",
-  "TransformerXL", "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox",
-  "log_forget_gates", "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature",
-  "log_n_temperature", "SSMax", "ssmax_scores",
+  "Fope", "RotaryPlusPlus", "AxesRotary", "MixedRotary", "DinoRotary", "VJepa2Rotary", "Alibi",
+  "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
+  "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values", "TransformerXL",
+  "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox", "log_forget_gates",
+  "forget_positions", "forget_bias", "Dape", "dape_scores", "LogNTemperature", "log_n_temperature",
+  "SSMax", "ssmax_scores",
 ]

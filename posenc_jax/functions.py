@@ -47,6 +47,34 @@ function                     what goes in                                    wha
 ``fope_cos_sin``             positions, frequencies, matrices                cosines, sines
 ``quarter_turn``             q, dim                                          q
 ``helm_rotary``              head_dim                                        an encoding
+``axial_rotary``             head_dim, axes                                  an encoding
+``pixtral_rotary``           head_dim                                        an encoding
+``mixed_rotate``             q or k, its positions, directions               q or k
+``golden_directions``        count, axes                                     unit vectors
+``golden_rotary``            num_heads, head_dim, axes                       an encoding
+``dinov3_positions``         height, width, prefix                           positions ``[T, 3]``
+``stretch_coordinates``      key, positions                                  positions
+``vjepa2_turn``              q or k, its positions, frequencies              q or k
+``diffusion_rotary``         model                                           an encoding
+``cosmos_rotary``            head_dim, scales                                an encoding
+``centred_positions``        sizes                                           positions ``[T, P]``
+``ltx_positions``            frames, height, width                           positions ``[T, 3]``
+``ltx_rotary``               num_heads, head_dim                             an encoding
+``mochi_positions``          frames, height, width                           positions ``[T, 3]``
+``mochi_rotary``             num_heads, head_dim                             an encoding
+``atom_rotary``              head_dim                                        an encoding
+``omni_positions``           sizes of texts and grids                        positions ``[T, 3]``
+``reset_positions``          sizes of texts and grids                        positions ``[T, 3]``
+``mh_rotary``                head_dim, sections                              an encoding
+``videorope_axes``           sections                                        an axis for each pair
+``videorope_positions``      sizes of texts and grids                        positions ``[T, 3]``
+``hope_video_rotary``        sections                                        an encoding
+``mm_rope_axes``             pairs                                           an axis for each pair
+``mm_rope_positions``        sizes of texts and grids                        positions ``[T, 3]``
+``circle_grid``              height, width                                   positions ``[T, 3]``
+``circle_positions``         sizes of texts and grids                        positions ``[T, 3]``
+``v2pe_positions``           sizes of texts and grids                        positions ``[T]``
+``tmrope_positions``         video, audio                                    positions, whether audio
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets
@@ -98,6 +126,30 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_one_frequency,
 )
 from posenc_jax.encodings.positions.randomized import randomized_positions
+from posenc_jax.encodings.rotations.axes.atoms import atom_rotary
+from posenc_jax.encodings.rotations.axes.axial import axial_rotary, pixtral_rotary
+from posenc_jax.encodings.rotations.axes.circle import circle_grid, circle_positions
+from posenc_jax.encodings.rotations.axes.diffusion import (
+    centred_positions,
+    cosmos_rotary,
+    diffusion_rotary,
+)
+from posenc_jax.encodings.rotations.axes.dinov3 import dinov3_positions, stretch_coordinates
+from posenc_jax.encodings.rotations.axes.golden import golden_directions, golden_rotary
+from posenc_jax.encodings.rotations.axes.heads import mh_rotary
+from posenc_jax.encodings.rotations.axes.ltx import ltx_positions, ltx_rotary
+from posenc_jax.encodings.rotations.axes.mixed import mixed_rotate
+from posenc_jax.encodings.rotations.axes.mm_rope import mm_rope_axes, mm_rope_positions
+from posenc_jax.encodings.rotations.axes.mochi import mochi_positions, mochi_rotary
+from posenc_jax.encodings.rotations.axes.reset import omni_positions, reset_positions
+from posenc_jax.encodings.rotations.axes.tmrope import tmrope_positions
+from posenc_jax.encodings.rotations.axes.v2pe import v2pe_positions
+from posenc_jax.encodings.rotations.axes.video import (
+    hope_video_rotary,
+    videorope_axes,
+    videorope_positions,
+)
+from posenc_jax.encodings.rotations.axes.vjepa2 import vjepa2_turn
 from posenc_jax.encodings.rotations.frequencies.clipped import clipped_frequencies, clipped_rotary
 from posenc_jax.encodings.rotations.frequencies.fope import fope_cos_sin
 from posenc_jax.encodings.rotations.frequencies.helm import helm_rotary
@@ -127,16 +179,21 @@ from posenc_jax.encodings.rotations.vo_rotary import unrotate
 from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
 
 __all__ = [
-  "alibi_bias", "alibi_slopes", "clipped_frequencies", "clipped_rotary", "cope_bias",
-  "cope_positions", "dape_scores", "deberta_bucket", "deberta_thresholds", "dynamic_ntk_base",
-  "fire_bias", "fope_cos_sin", "forget_bias", "forget_positions", "helm_rotary", "hope_rotary",
-  "learned_rotary", "lerope_rotate", "llama3_frequencies", "log_forget_gates", "log_n_temperature",
-  "longrope_attention_scaling", "longrope_frequencies", "lookup", "mrotary_axes",
-  "mrotary_positions", "mrotate", "ntk_base", "partial_rotary", "polar_expand", "polar_magnitudes",
+  "alibi_bias", "alibi_slopes", "atom_rotary", "axial_rotary", "centred_positions", "circle_grid",
+  "circle_positions", "clipped_frequencies", "clipped_rotary", "cope_bias", "cope_positions",
+  "cosmos_rotary", "dape_scores", "deberta_bucket", "deberta_thresholds", "diffusion_rotary",
+  "dinov3_positions", "dynamic_ntk_base", "fire_bias", "fope_cos_sin", "forget_bias",
+  "forget_positions", "golden_directions", "golden_rotary", "helm_rotary", "hope_rotary",
+  "hope_video_rotary", "learned_rotary", "lerope_rotate", "llama3_frequencies", "log_forget_gates",
+  "log_n_temperature", "longrope_attention_scaling", "longrope_frequencies", "lookup",
+  "ltx_positions", "ltx_rotary", "mh_rotary", "mixed_rotate", "mm_rope_axes", "mm_rope_positions",
+  "mochi_positions", "mochi_rotary", "mrotary_axes", "mrotary_positions", "mrotate", "ntk_base",
+  "omni_positions", "partial_rotary", "pixtral_rotary", "polar_expand", "polar_magnitudes",
   "proportional_frequencies", "proportional_rotary", "quarter_turn", "randomized_positions",
-  "rotary_frequencies", "rotate", "rotate_by", "shaw_bias", "shaw_index", "shaw_values",
-  "sinusoidal", "sinusoidal_frequencies", "ssmax_scores", "t5_bias", "t5_bucket", "t5_thresholds",
-  "trailing_rotary", "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "unrotate", "xpos_expand", "xpos_scales", "yarn_attention_scaling",
-  "yarn_frequencies",
+  "reset_positions", "rotary_frequencies", "rotate", "rotate_by", "shaw_bias", "shaw_index",
+  "shaw_values", "sinusoidal", "sinusoidal_frequencies", "ssmax_scores", "stretch_coordinates",
+  "t5_bias", "t5_bucket", "t5_thresholds", "tmrope_positions", "trailing_rotary",
+  "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
+  "tutorial_one_frequency", "unrotate", "v2pe_positions", "videorope_axes", "videorope_positions",
+  "vjepa2_turn", "xpos_expand", "xpos_scales", "yarn_attention_scaling", "yarn_frequencies",
 ]

@@ -46,8 +46,7 @@ METHODS = (
       "xpos_scales": ("dim, gamma", "decays [dim // 2]"),
       "xpos_expand": ("q, k, positions, decays", "q, k")},
     builds={"xpos": Maker(xpos.XPos, {"dim": "head_dim"}, _BASE)},
-    cases={"xpos": lambda key: Case(xpos.XPos(8, scale_base=20.0)),
-           "xpos-blocks": lambda key: Case(xpos.XPos(8, scale_base=20.0, block=3))},
+    cases={"xpos": lambda key: Case(xpos.XPos(8, scale_base=200.0, block=2048))},
     catalogue="xPos", arxiv="2212.10554", directions="causal", goldens="torchscale 0.3.0"),
   Method(
     "HoPE, high frequencies (2024)", "rotations.frequencies.hope", "", "frequencies", more={

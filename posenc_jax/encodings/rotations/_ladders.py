@@ -13,7 +13,7 @@ from posenc_jax import _errors, phases
 
 
 def kept(frequencies: Any, keep: Any) -> Any:
-  """The frequencies where ``keep`` is True and 0 elsewhere; words of exact ones stay as they are."""
+  """The frequencies where ``keep`` is True, 0 elsewhere; words of exact ones stay as they are."""
   if isinstance(frequencies, phases.Frequencies):
     return jax.tree.map(lambda words: np.where(keep, words, np.uint32(0)), frequencies)
   return jnp.where(keep, frequencies, jnp.zeros((), frequencies.dtype))

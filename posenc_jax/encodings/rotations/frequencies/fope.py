@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """FoPE: cosines and sines of a pair are mixtures of several frequencies (hook ``qk``).
 
-Hua et al. 2024, "Fourier Position Embedding", arXiv 2412.17739. Frequencies that complete no turn in
-training are left out; the others are mixed by frozen matrices of each head, and the pairs beyond
+Hua et al. 2024, "Fourier Position Embedding", arXiv 2412.17739. Frequencies that complete no turn
+in training are left out; the others are mixed by frozen matrices of each head, and the pairs beyond
 them are not turned.
 ``compat="released-code"`` gives pairs beyond the mixed ones cosine 1 and sine 1 (a turn by 45
 degrees with gain sqrt 2), divides each column of the matrices by its sum, and draws their noise
@@ -129,7 +129,7 @@ class Fope(Encoding):
     steps = np.arange(width) * -(-count // width)
     eye[steps[steps < count], np.arange(width)[steps < count]] = 1
     fans = width * (count + num_heads) if compat == "released-code" else count + width
-    draw = lambda k: eye + gain * (2 / fans) ** 0.5 * jax.random.normal(
+    draw = lambda k: eye[None] + gain * (2 / fans) ** 0.5 * jax.random.normal(
         k, (num_heads, count, width), jnp.float32)
     cos_mix, sin_mix = map(draw, jax.random.split(_checks.key(key)))
     return cls(head_dim, theta, cos_mix, sin_mix, pairing=pairing, compat=compat)

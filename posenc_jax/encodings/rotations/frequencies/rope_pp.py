@@ -37,7 +37,7 @@ def quarter_turn(x: jax.Array, dim: int, *, pairing: str = "half") -> jax.Array:
     [[[2.0, -1.0]]]
   """
   x = jnp.asarray(_checks.floats("x", x, "[..., T, N, H]", "Pass queries, heads before dims"))
-  one = jnp.ones((1, 1, dim // 2), x.dtype)
+  one = jnp.ones((1,) * (x.ndim - 1) + (dim // 2,), x.dtype)
   return rotate_by(x, 0 * one, -one, pairing=pairing)
 
 

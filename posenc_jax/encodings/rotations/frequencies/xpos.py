@@ -4,8 +4,9 @@
 
 Sun et al. 2022, "A Length-Extrapolatable Transformer", arXiv 2212.10554.
 Differs from the paper: powers of one constant centre leave float32 36 000 tokens away from it. Here
-a cache holds turned keys, and powers are taken on read, against the middle of each block of
-queries, which changes no score. It is meant for causal attention: scores of later keys grow.
+a cache holds turned keys, and powers are taken on read, against a centre near the queries, which
+changes no score. It is meant for causal attention: scores of later keys grow. Hooks that read q
+itself (CoPE, Shaw, Transformer-XL) see it scaled.
 """
 
 from typing import Any
@@ -48,12 +49,13 @@ def xpos_scales(dim: int, gamma: Any = 0.4) -> jax.Array:
 
 
 def xpos_expand(q: jax.Array, k: jax.Array, q_positions: Any, k_positions: Any, scales: jax.Array,
-                *, scale_base: Any = 512.0, pairing: str = "half", block: int = 32_768
+                *, scale_base: Any = 512.0, pairing: str = "half", block: int = 16_384
                 ) -> tuple[jax.Array, jax.Array]:
-  """q zeta^((m - c) / scale_base) and k zeta^((c - n) / scale_base), c the middle of m's block.
+  """q zeta^((m - c) / scale_base) and k zeta^((c - n) / scale_base) with a centre c near m.
 
-  Rows of queries beyond one block get columns of their own: both results are then
-  ceil(T / block) times as wide, with zeros for the queries of other blocks.
+  c is the middle of the positions [i block, (i + 1) block) in which the first of the queries lies.
+  Each further ``block`` rows of queries get a centre and columns of their own: both results are
+  then ceil(T / block) times as wide, with zeros for the queries of other rows.
 
   Args:
     q: ``[..., T, N, H]``, k: ``[..., S, K, H]``, turned already.
@@ -61,8 +63,8 @@ def xpos_expand(q: jax.Array, k: jax.Array, q_positions: Any, k_positions: Any, 
     scales: zeta ``[r // 2]``, as ``xpos_scales`` gives.
     scale_base: positions over which pair i decays by zeta_i.
     pairing: as in ``rotate``.
-    block: queries that share a middle; an eighth of it in float16. Positions in a block may lie
-      60 000 / |ln zeta_0| times scale_base / 512 apart; powers stop growing beyond.
+    block: how many rows share a centre; an eighth of it in float16. Their positions may lie
+      80 scale_base / |ln zeta_0| (32 000 in the paper) from it; powers stop growing beyond.
 
   Returns:
     (q, k), of their dtypes.
@@ -76,7 +78,7 @@ def xpos_expand(q: jax.Array, k: jax.Array, q_positions: Any, k_positions: Any, 
     >>> (q[1, 0] @ k[0, 0]).tolist(), (q[1, 0] @ k[1, 0]).tolist()  # 2 zeta, 2
     (1.0, 2.0)
   """
-  block = _checks.size("block", block, "32 768 rows suit the paper's gamma")
+  block = _checks.size("block", block, "16 384 rows suit the paper's gamma")
   positions = [_align.align_array(p, x.ndim - 3, x.shape[-3], 0, name) for p, x, name in (
       (q_positions, q, "q_positions"), (k_positions, k, "k_positions"))]
   half = q.dtype == jnp.float16
@@ -86,7 +88,7 @@ def xpos_expand(q: jax.Array, k: jax.Array, q_positions: Any, k_positions: Any, 
   for start in range(0, q.shape[-3], block):
     at = jnp.asarray(positions[0])[..., start:start + block]
     low = at.min(-1, keepdims=True)
-    centre = low + (at.max(-1, keepdims=True) - low) // 2
+    centre = low // block * block + block // 2
     power = lambda p, sign, c=centre: (
         sign * (p - c).astype(rate.dtype)[..., None] * rate.reshape((1,) * p.ndim + (-1,)))
     rows = _times(q[..., start:start + block, :, :],
@@ -94,7 +96,7 @@ def xpos_expand(q: jax.Array, k: jax.Array, q_positions: Any, k_positions: Any, 
     after = q.shape[-3] - start - at.shape[-1]
     pads = [(0, 0)] * (q.ndim - 3) + [(start, after), (0, 0), (0, 0)]
     keys = jnp.minimum(power(jnp.asarray(positions[1]), -1), limit)
-    parts.append((jnp.pad(rows, pads), _times(k, keys, pairing)))
+    parts.append((jnp.pad(rows, pads, constant_values=0.0), _times(k, keys, pairing)))
   return tuple(x[0] if len(x) == 1 else jnp.concatenate(x, -1)
                for x in zip(*parts, strict=True))  # type: ignore[return-value]
 
@@ -131,16 +133,16 @@ class XPos(Encoding):
   gamma: jax.Array
   scale_base: jax.Array
   pairing: str = static(default="half")
-  block: int = static(default=32_768)
+  block: int = static(default=16_384)
 
   relative = True
 
   def __init__(self, dim: int, *, base: Any = 10_000.0, gamma: Any = 0.4, scale_base: Any = 512.0,
-               pairing: str = "half", block: int = 32_768):
+               pairing: str = "half", block: int = 16_384):
     _errors.check_choice("pairing", pairing, PAIRINGS)
     for name, value in (("gamma", gamma), ("scale_base", scale_base)):
       _errors.check_positive(name, value, "The paper's values are 0.4 and 512")
-    block = _checks.size("block", block, "32 768 rows suit the paper's gamma")
+    block = _checks.size("block", block, "16 384 rows suit the paper's gamma")
     self.set_fields(frequencies=rotary_frequencies(dim, base=base), gamma=gamma,
                     scale_base=scale_base, pairing=pairing, block=block)
 
