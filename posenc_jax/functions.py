@@ -74,7 +74,7 @@ function                     what goes in                                    wha
 ``circle_grid``              height, width                                   positions ``[T, 3]``
 ``circle_positions``         sizes of texts and grids                        positions ``[T, 3]``
 ``v2pe_positions``           sizes of texts and grids                        positions ``[T]``
-``tmrope_positions``         video, audio                                    positions, whether audio
+``tmrope_positions``         video, audio                                    positions, is audio
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets

@@ -161,6 +161,6 @@ METHODS = (
     arxiv="2412.09616", goldens="Multimodal-RoPEs, re-derived"),
   Method(
     "TMRoPE (Qwen2.5-Omni, 2025)", "rotations.axes.tmrope", "", "positions", more={
-      "tmrope_positions": ("video, audio", "positions, whether audio")},
+      "tmrope_positions": ("video, audio", "positions, is audio")},
     arxiv="2503.20215"),
 )

@@ -30,7 +30,7 @@ def golden_directions(count: int, axes: int) -> np.ndarray:
 
   Example:
     >>> np.round(golden_directions(1, 2), 3).tolist()
-    [[0.984, 0.178]]
+    [[0.969, 0.247]]
   """
   g = 2.0
   for _ in range(60):

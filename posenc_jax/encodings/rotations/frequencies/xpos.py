@@ -110,6 +110,15 @@ def _times(x, power, pairing):
   return jnp.concatenate([turned, rest], -1) if rest.shape[-1] else turned
 
 
+def _rows(gamma, scale_base):
+  """The rows whose powers float32 holds, for the fastest decay; None where it is not known."""
+  known = [_numerics.known(x) for x in (gamma, scale_base)]
+  if any(x is None for x in known):
+    return None
+  rate = np.log1p(1 / np.asarray(known[0], np.float64)) / known[1]
+  return int(80 / 1.5 / np.max(rate))
+
+
 @encoding
 class XPos(Encoding):
   """Rotary, and pair i of the score times zeta_i^((m - n) / scale_base).
@@ -119,10 +128,10 @@ class XPos(Encoding):
     base: positive; a known base is exact.
     gamma, scale_base: of the decay; positive.
     pairing: "half" or "interleaved".
-    block: static; see ``xpos_expand``.
+    block: static; see ``xpos_expand``. None for 16 384, or less if powers would leave float32.
 
   Raises:
-    ValueError: an odd dim, numbers that are not positive.
+    ValueError: an odd dim, numbers that are not positive, a block that powers cannot hold.
 
   Example:
     >>> XPos(4)
@@ -138,11 +147,16 @@ class XPos(Encoding):
   relative = True
 
   def __init__(self, dim: int, *, base: Any = 10_000.0, gamma: Any = 0.4, scale_base: Any = 512.0,
-               pairing: str = "half", block: int = 16_384):
+               pairing: str = "half", block: int | None = None):
     _errors.check_choice("pairing", pairing, PAIRINGS)
     for name, value in (("gamma", gamma), ("scale_base", scale_base)):
       _errors.check_positive(name, value, "The paper's values are 0.4 and 512")
+    most = _rows(gamma, scale_base)
+    if block is None:
+      block = 16_384 if most is None else min(16_384, 1 << max(most, 1).bit_length() - 1)
     block = _checks.size("block", block, "16 384 rows suit the paper's gamma")
+    if most is not None and block > max(most, 1):
+      raise _errors.value_error("block", block, f"at most {most} rows", "None chooses")
     self.set_fields(frequencies=rotary_frequencies(dim, base=base), gamma=gamma,
                     scale_base=scale_base, pairing=pairing, block=block)
 
