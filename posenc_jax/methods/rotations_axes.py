@@ -129,7 +129,7 @@ METHODS = (
       "omni_positions": (_PARTS, "positions ``[T, 3]``"),
       "reset_positions": (_PARTS, "positions ``[T, 3]``")},
     cases={"m-rotary-qwen3": lambda key: _case(m_rotary.MRotary((2, 1, 1), interleaved=True))},
-    arxiv="2510.23095", goldens="Multimodal-RoPEs, re-derived"),
+    arxiv="2510.23095", goldens="transformers 5.23.0"),
   Method(
     "MHRoPE (2025)", "rotations.axes.heads", "", "q, k", more={
       "mh_rotary": ("head_dim, sections", "an encoding")},
@@ -143,22 +143,22 @@ METHODS = (
     cases={"video-rotary": lambda key: _case(
              axes_rotary.AxesRotary(video.videorope_axes((2, 1, 1)))),
            "hope-video": lambda key: _case(video.hope_video_rotary((2, 1, 1)))},
-    arxiv="2502.05173", goldens="Multimodal-RoPEs, re-derived"),
+    arxiv="2502.05173"),
   Method(
     "MM-RoPE (Lumos-1, 2025)", "rotations.axes.mm_rope", "", "q, k", more={
       "mm_rope_axes": ("pairs", "an axis for each pair"),
       "mm_rope_positions": (_PARTS, "positions ``[T, 3]``")},
     cases={"mm-rotary": lambda key: _case(axes_rotary.AxesRotary(mm_rope.mm_rope_axes(4)))},
-    arxiv="2507.08801", goldens="Multimodal-RoPEs, re-derived"),
+    arxiv="2507.08801"),
   Method(
     "Circle-RoPE (2025)", "rotations.axes.circle", "", "positions", more={
       "circle_grid": ("height, width", "positions ``[T, 3]``"),
       "circle_positions": (_PARTS, "positions ``[T, 3]``")},
-    arxiv="2505.16416", goldens="Multimodal-RoPEs, re-derived"),
+    arxiv="2505.16416"),
   Method(
     "V2PE (InternVL3, 2024)", "rotations.axes.v2pe", "", "positions", more={
       "v2pe_positions": (_PARTS, "positions ``[T]``")},
-    arxiv="2412.09616", goldens="Multimodal-RoPEs, re-derived"),
+    arxiv="2412.09616"),
   Method(
     "TMRoPE (Qwen2.5-Omni, 2025)", "rotations.axes.tmrope", "", "positions", more={
       "tmrope_positions": ("video, audio", "positions, is audio")},

@@ -40,7 +40,7 @@ METHODS = (
             "rotary-learned-frequencies": Maker(lerope.learned_rotary, {"dim": "head_dim"}, _BASE)},
     cases={"lerope": lambda key: Case(lerope.LeRotary(8, alpha=[0.2, -0.1, 0.5, 0.0])),
            "rotary-learned-frequencies": lambda key: Case(lerope.learned_rotary(8))},
-    catalogue="LeRoPE", arxiv="2607.10134"),
+    catalogue="LeRoPE", arxiv="2607.10134", goldens="transformers 5.23.0"),
   Method(
     "xPos (2022)", "rotations.frequencies.xpos", "XPos", "q, k", more={
       "xpos_scales": ("dim, gamma", "decays [dim // 2]"),
@@ -69,7 +69,7 @@ METHODS = (
     cases={"fope": lambda key: Case(fope.Fope.init(key, 2, 8, 512)),
            "fope-released": lambda key: Case(
              fope.Fope.init(key, 1, 8, 512, compat="released-code"))},
-    catalogue="FoPE", arxiv="2412.17739", goldens="the released code, re-derived"),
+    catalogue="FoPE", arxiv="2412.17739"),
   Method(
     "RoPE++ (2025)", "rotations.frequencies.rope_pp", "RotaryPlusPlus", "q, k", more={
       "quarter_turn": ("q, dim", "q")},

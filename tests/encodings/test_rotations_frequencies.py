@@ -90,6 +90,13 @@ def test_lerope(rng, pairing):
   near(got[:3], wanted[:3])
 
 
+def test_lerope_agrees_with_mistral_large_4():
+  golden = load("rotations_axes")
+  x, at, alpha = (golden[f"lerope_{n}"] for n in ("x", "at", "alpha"))
+  e = px.LeRotary(2 * len(alpha), alpha=alpha)
+  near(e.qk(jnp.asarray(x), jnp.asarray(x), at, at)[0], golden["lerope"], 2e-5)
+
+
 def test_lerope_starts_as_rotary_at_any_position(rng):
   x = jnp.asarray(rng.standard_normal((5, 1, 8)), jnp.float32)
   e = px.LeRotary(8)

@@ -27,9 +27,10 @@ from diffusers.models.transformers import (
 )
 from timm.layers import pos_embed_sincos
 from torchscale.component.xpos_relative_position import XPOS
-from transformers import DINOv3ViTConfig, PixtralVisionConfig
+from transformers import DINOv3ViTConfig, MistralLarge4TextConfig, PixtralVisionConfig
 from transformers.models.dinov3_vit import modeling_dinov3_vit
 from transformers.models.esmfold2 import modeling_esmfold2
+from transformers.models.mistral_large4 import modeling_mistral_large4
 from transformers.models.pixtral import modeling_pixtral
 from transformers.models.vjepa2 import modeling_vjepa2
 
@@ -85,6 +86,18 @@ def vision():
             for a in range(3)]
   out["hf_vjepa2"] = torch.cat([*turned, x[..., 12:]], -1)
   return out
+
+
+def lerope():
+  config = MistralLarge4TextConfig(
+      hidden_size=32, num_attention_heads=2,
+      rope_parameters={"rope_type": "default", "rope_theta": 10_000.0})
+  rope = modeling_mistral_large4.MistralLarge4TextRotaryEmbedding(config)
+  rope.alpha.copy_(0.3 * torch.randn(rope.alpha.shape))
+  x, at = normal(6, 1, 2 * len(rope.alpha)), torch.tensor([[0, 1, 2, 7, 31, 100]])
+  cos, sin = rope(x, at)
+  return {"lerope_x": x, "lerope_at": at[0], "lerope_alpha": rope.alpha,
+          "lerope": half_split(x, cos[0], sin[0])}
 
 
 def atoms():
@@ -146,7 +159,7 @@ def xpos():
 
 def main():
   torch.manual_seed(SEED)
-  arrays = vision() | atoms() | diffusion() | xpos()
+  arrays = vision() | atoms() | diffusion() | xpos() | lerope()
   arrays = {n: a.detach().numpy() for n, a in arrays.items()}
   packages = ("torch", "transformers", "timm", "diffusers", "torchscale")
   path = pathlib.Path(__file__).parent / "rotations_axes.npz"

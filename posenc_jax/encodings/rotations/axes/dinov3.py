@@ -140,6 +140,7 @@ class DinoRotary(Encoding):
   def qk(self, q, k, q_positions, k_positions):
     pairs = self.frequencies.shape[-1]
     _checks.fits(q, 2 * pairs, "head_dim")
-    both, axes = _ladders.joined([self.frequencies] * 2), (0,) * pairs + (1,) * pairs
+    both = jax.tree.map(lambda f: jnp.tile(jnp.asarray(f), 2), self.frequencies)
+    axes = (0,) * pairs + (1,) * pairs
     turn = lambda x, at: mrotate(x, at[..., :2], both, axes, pairing=self.pairing)
     return turn(q, q_positions), turn(k, k_positions)

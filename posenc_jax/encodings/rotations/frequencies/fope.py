@@ -57,6 +57,14 @@ def fope_cos_sin(positions: Any, frequencies: Any, cos_mix: jax.Array, sin_mix: 
   return cos, sin
 
 
+def _stepped_identity(count, width):
+  """``[count, width]``: a one in row s j of column j, s = ceil(count / width), where it fits."""
+  eye = np.zeros((count, width), np.float32)
+  steps = np.arange(width) * -(-count // width)
+  eye[steps[steps < count], np.arange(width)[steps < count]] = 1
+  return eye
+
+
 @encoding
 class Fope(Encoding):
   """Rotary with mixed cosines and sines.
@@ -124,10 +132,8 @@ class Fope(Encoding):
       raise _errors.value_error("train_length", train_length, "a length in which a pair turns",
                                 "The fastest pair turns once in 6.3 positions")
     theta = jax.tree.map(lambda words: words[:count], theta)
-    width = count if count <= head_dim // 4 else head_dim // 4
-    eye = np.zeros((count, width), np.float32)
-    steps = np.arange(width) * -(-count // width)
-    eye[steps[steps < count], np.arange(width)[steps < count]] = 1
+    width = min(count, max(head_dim // 4, 1))
+    eye = _stepped_identity(count, width)
     fans = width * (count + num_heads) if compat == "released-code" else count + width
     draw = lambda k: eye[None] + gain * (2 / fans) ** 0.5 * jax.random.normal(
         k, (num_heads, count, width), jnp.float32)
@@ -139,7 +145,7 @@ class Fope(Encoding):
     mixes, released = (self.cos_mix, self.sin_mix), self.compat == "released-code"
     if released:
       mixes = tuple(m / m.sum(-2, keepdims=True) for m in mixes)
-    waves = fope_cos_sin(positions, self.frequencies, *mixes, _numerics.wide(x))
+    waves = fope_cos_sin(positions, self.frequencies, mixes[0], mixes[1], _numerics.wide(x))
     rest = [(0, 0)] * (waves[0].ndim - 1) + [(0, self.head_dim // 2 - waves[0].shape[-1])]
     cos, sin = (jnp.pad(w, rest, constant_values=fill)
                 for w, fill in zip(waves, (1.0, 1.0 if released else 0.0), strict=True))

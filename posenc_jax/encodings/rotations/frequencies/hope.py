@@ -3,7 +3,8 @@
 """HoPE: pairs that never complete a turn in training stand still (hook ``qk``).
 
 Chen et al. 2024, "HoPE: A Novel Positional Encoding Without Long-Term Decay for Enhanced Context
-Awareness and Extrapolation", arXiv 2410.21216. Three other methods have the name; see the README.
+Awareness and Extrapolation", arXiv 2410.21216. Video HoPE, HOPE of HELM and hyperbolic HoPE are
+other methods.
 """
 
 from typing import Any
