@@ -204,6 +204,7 @@ def test_ids_of_multimodal_text():
   ids = f.videorope_positions(*parts)
   assert ids[[2, 10, 11, 19]].tolist() == [[2, 1, 1], [2, 3, 3], [4, 3, 3], [4, 5, 5]]
   assert ids[-1].tolist() == [5, 5, 5]
+  assert f.videorope_positions((1, 2, 2)).tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1]]
   ids = f.mm_rope_positions(*parts)
   assert ids[[2, 19, 20]].tolist() == [[2, 2, 2], [6, 18, 18], [19, 19, 19]]
   ids = f.omni_positions(*parts)
