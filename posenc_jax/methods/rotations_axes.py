@@ -15,7 +15,6 @@ from posenc_jax.encodings.rotations.axes import (
   diffusion,
   dinov3,
   golden,
-  heads,
   ltx,
   mixed,
   mm_rope,
@@ -133,7 +132,6 @@ METHODS = (
   Method(
     "MHRoPE (2025)", "rotations.axes.heads", "", "q, k", more={
       "mh_rotary": ("head_dim, sections", "an encoding")},
-    cases={"mh-rotary": lambda key: _case(heads.mh_rotary(8, (1, 1), group=2), two_axes)},
     arxiv="2510.23095"),
   Method(
     "VideoRoPE (2025), video HoPE (2025)", "rotations.axes.video", "", "q, k", more={
