@@ -35,6 +35,8 @@ Encodings, by what they change:
              ``SeqPE``, ``LaplacianNodes``, ``WalkNodes``
   positions  ``Randomized``, ``Shifted``, ``Cape``, ``Continuous``, ``Skipwise``
   rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``LeRotary``, ``XPos``, ``Fope``,
+             ``RotaryPlusPlus``, ``AxesRotary``, ``MixedRotary``, ``DinoRotary``, ``VJepa2Rotary``
   biases     ``Alibi``, ``T5Bias``, ``Fire``
   content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``, ``MusicTransformer``,
              ``Disentangled``, ``Tupe``, ``Inkling``, ``GrapeA``, ``GrapePath``, ``PathAttention``
@@ -192,6 +194,14 @@ from posenc_jax.encodings.rotations.groups.string_circulant import (
 from posenc_jax.encodings.positions.shape import Shifted, random_starts, shifted_positions
 from posenc_jax.encodings.positions.skipwise import Skipwise, skipwise_positions
 from posenc_jax.encodings.positions.slots import streaming_slots
+from posenc_jax.encodings.rotations.axes.axes_rotary import AxesRotary
+from posenc_jax.encodings.rotations.axes.dinov3 import DinoRotary
+from posenc_jax.encodings.rotations.axes.mixed import MixedRotary
+from posenc_jax.encodings.rotations.axes.vjepa2 import VJepa2Rotary
+from posenc_jax.encodings.rotations.frequencies.fope import Fope
+from posenc_jax.encodings.rotations.frequencies.lerope import LeRotary
+from posenc_jax.encodings.rotations.frequencies.rope_pp import RotaryPlusPlus
+from posenc_jax.encodings.rotations.frequencies.xpos import XPos
 from posenc_jax.encodings.rotations.m_rotary import (
     MRotary,
     mrotary_axes,
@@ -255,6 +265,8 @@ __all__ += [  # python -m tests.support.follow
   "frame_vectors", "CARope", "carope_steps", "SelectiveRotary", "RePo", "content_positions",
   "GrapeContextual", "grape_gates", "Wall", "wall_bias", "RotaryOnRead", "SelfExtend", "ReRope",
   "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow", "LocalChunks", "Alibi",
+  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "LeRotary", "XPos",
+  "Fope", "RotaryPlusPlus", "AxesRotary", "MixedRotary", "DinoRotary", "VJepa2Rotary", "Alibi",
   "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
   "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi", "KerpleLog",
   "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
