@@ -169,7 +169,7 @@ function                     what goes in                                    wha
 ``deberta_bias``             distance, table                                 bias ``[N, ...]``
 ``alibi_2d_bias``            distance ``[..., P]``, slopes                   bias ``[N, ...]``
 ``swin_bias``                distance ``[..., 2]``, table                    bias ``[N, ...]``
-``beit_bias``                positions ``[..., 2]``, tables                  bias ``[..., N, T, S]``
+``beit_bias``                query and key positions ``[..., 2]``, tables    bias ``[..., N, T, S]``
 ``levit_bias``               distance ``[..., 2]``, table                    bias ``[N, ...]``
 ``log_cpb_bias``             distance ``[..., 2]``, weights                  bias ``[N, ...]``
 ``unit_vectors``             q or k                                          unit vectors

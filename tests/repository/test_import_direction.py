@@ -155,8 +155,9 @@ ROOMS = {
   },
   "posenc_jax.encodings": {
     "landing": 0,
-    **dict.fromkeys(["inputs", "rotations", "biases", "content", "softmax", "positions"], 1),
-    "layers": 2,
+    **dict.fromkeys(["inputs", "rotations", "biases"], 1),
+    **dict.fromkeys(["content", "softmax", "positions"], 2),
+    "layers": 3,
   },
 }
 # Modules that every room of their package may import, whatever its level.
