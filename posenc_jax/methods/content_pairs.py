@@ -53,7 +53,7 @@ METHODS = (
   Method(
     "TUPE (2020), absolute and relative, CLS untied", "content.tupe", "Tupe", "q, scores", {
       "tupe_projections": ("rows of the table, norm, weights", "``[..., N, H]``")},
-    {"untie_cls": ("scores, positions, numbers", "scores")},
+    {"untie_cls": ("scores, query and key positions, numbers", "scores")},
     {"tupe": Maker(Tupe.init, _LAYER | {"head_dim": "head_dim", "length": "length"},
                    {"untied": lambda s: False})},
     {"tupe": lambda key: Case(_tupe(key, True), causal=False, far=False),
