@@ -46,13 +46,15 @@ class Family:
     ratio_key: a setting that multiplies the base (ChatGLM).
     fraction, fraction_key: the default part of the head that turns, and an older name of it.
     dim_key: the setting with the number of rotated dims itself.
-    head: the setting with the width that turns; "qk_rope_head_dim" for latent attention.
+    head: the setting with the width that turns; "qk_rope_head_dim" for latent attention, None where
+      the model computes it from hidden_size alone.
     halved: whether only half of that width turns (ChatGLM).
     pairing: "half" or "interleaved"; a setting's name when a bool in the config decides it.
     sign: -1 where the model turns the other way.
     sections, interleaved: M-RoPE's default sections, and whether axes take turns.
     pattern: (rule of ``layers``, numbers and settings of it) that names each layer's kind.
     scaled: layer kinds that ``rope_scaling`` holds for; None for all.
+    unscaled: whether the model's code reads no ``rope_scaling``.
     still: layer kinds whose queries and keys do not turn.
     needs: (setting, value, values that mean no encoding ..); without the value nothing turns, and
       other values are refused.
@@ -72,7 +74,7 @@ class Family:
   fraction: float = 1.0
   fraction_key: str | None = None
   dim_key: str | None = None
-  head: str = "head_dim"
+  head: str | None = "head_dim"
   halved: bool = False
   pairing: str = "half"
   sign: int = 1
@@ -80,6 +82,7 @@ class Family:
   interleaved: bool = False
   pattern: tuple[Any, ...] = ()
   scaled: tuple[str, ...] | None = None
+  unscaled: bool = False
   still: tuple[str, ...] = ()
   needs: tuple[Any, ...] | None = None
   alibi_key: str | None = None
@@ -94,7 +97,7 @@ def rotary(hidden: int | None = None, heads: int | None = None, width: int | Non
            more: Mapping[str, Any] | None = None, **rest: Any) -> Family:
   """A rotary row; the five numbers are the defaults of the sizes in the model's class."""
   head_key = rest.get("head", "head_dim")
-  sizes = {"hidden_size": hidden, "num_attention_heads": heads, head_key: width,
+  sizes = {"hidden_size": hidden, "num_attention_heads": heads, head_key or "head_dim": width,
            "max_position_embeddings": positions, "num_hidden_layers": depth}
   sizes = {k: v for k, v in sizes.items() if v is not None}
   return Family(sizes=sizes | dict(more or {}), **rest)

@@ -55,7 +55,7 @@ def _late(settings, count, start, switch="use_sliding_window"):
   return [SLIDING if i >= start else FULL for i in range(count)]
 
 
-def _every_or_none(settings, count, period, key):
+def _every_or_none(settings, count, period, key=None):
   """As ``every``; all layers are full, and turn, where there is no window."""
   if not settings.get("sliding_window"):
     return ["turning_attention"] * count
@@ -126,7 +126,9 @@ def parameters(settings: Mapping, family: Family, kind: str | None) -> dict[str,
   if not isinstance(given, Mapping):
     raise _errors.type_error("rope_parameters", _errors.describe(given), "a dict",
                              "Look at the model's config.json")
-  base = number(settings, "rope_theta", family_base(settings, family, kind))
+  base = family_base(settings, family, kind)
+  if not isinstance(family.base, Mapping):
+    base = number(settings, "rope_theta", base)
   if any(isinstance(v, Mapping) for v in given.values()):
     nested = sorted(k for k, v in given.items() if isinstance(v, Mapping))
     if kind not in given:
@@ -138,8 +140,6 @@ def parameters(settings: Mapping, family: Family, kind: str | None) -> dict[str,
   elif family.scaled is not None and kind not in family.scaled:
     given = {}
   rope = {k: v for k, v in dict(given).items() if v is not None}
-  if isinstance(family.base, Mapping) and "rope_theta" not in rope:
-    base = family_base(settings, family, kind)
   return {"rope_theta": base} | rope
 
 
@@ -150,6 +150,14 @@ def family_base(settings: Mapping, family: Family, kind: str | None) -> float:
       raise _errors.value_error("layer_types", repr(kind), "one of " + ", ".join(family.base),
                                 "Look at the model's config.json")
     key, default = family.base[kind]
+    if key is None and number(settings, "rope_theta", default) != default:
+      raise _errors.value_error("rope_theta", settings["rope_theta"], f"{default:g}, the base of "
+                                f"{kind} layers", "Does it hold for these layers too? Pass the "
+                                "config with rope_parameters for each kind of layer")
     return number(settings, key, default) if key else default
+  if family.base_key and settings.get("rope_theta", settings.get(family.base_key)
+                                      ) != settings.get(family.base_key):
+    raise _errors.value_error("rope_theta", settings["rope_theta"], f"the base in "
+                              f"{family.base_key!r}", "Which of them is it? Keep that one")
   base = number(settings, family.base_key, family.base) if family.base_key else family.base
   return base * number(settings, family.ratio_key, 1.0) if family.ratio_key else base

@@ -92,6 +92,9 @@ def _scaling(rope, family):
   scaling = rope.get("rope_type", rope.get("type")) or "default"
   scaling = SPELLINGS.get(scaling, scaling) if isinstance(scaling, str) else scaling
   _errors.check_choice("rope_type", scaling, SCALINGS)
+  if family.unscaled and scaling != "default":
+    raise _errors.value_error("rope_type", repr(scaling), "'default': the model's code reads no "
+                              "scaling", "Was it trained with it? assume='llama' takes it as it is")
   known = {*COMMON, *READ[scaling], *family.parameters}
   if family.sections:
     known |= {"mrope_section", "mrope_interleaved"}
@@ -107,9 +110,13 @@ def head_width(settings: Mapping, family: Family) -> int:
   """The width of a head, or of the part of it that turns."""
   if family.head in settings:
     return size(settings, family.head)
-  if family.head != "head_dim":
+  if family.head not in ("head_dim", None):
     raise missing(settings, family.head)
-  return size(settings, "hidden_size") // size(settings, "num_attention_heads")
+  width = size(settings, "hidden_size") // size(settings, "num_attention_heads")
+  if settings.get("head_dim", width) != width:
+    raise _errors.value_error("head_dim", settings["head_dim"], f"{width}, hidden_size divided by "
+                              "num_attention_heads as the model does", "Leave it out")
+  return width
 
 
 def _fraction(settings, family, rope):
