@@ -61,6 +61,7 @@ class Family:
     alibi_key: a setting that is true where the model has ALiBi in place of the rotation.
     parameters: further keys of ``rope_scaling`` that the family reads or may ignore.
     keys: further settings with rope, rotary .. in their name that leave no question open.
+    inner: a dict in the config that holds some of the settings ("attn_config").
     scores: what else changes scores, or None where it is not described.
     note: a remark for the table of the documents.
   """
@@ -88,6 +89,7 @@ class Family:
   alibi_key: str | None = None
   parameters: tuple[str, ...] = ()
   keys: tuple[str, ...] = ()
+  inner: str | None = None
   scores: Scores | None = None
   note: str = ""
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The position encoding that a Hugging Face model config describes, without importing its package."""
+"""The position encoding that the config of a Hugging Face model describes, without its package."""
 
 import operator
 from typing import Any

@@ -104,7 +104,8 @@ def _mimo(settings, count):
 
 
 RULES = {"every": _every, "first": _first, "late": _late, "every or none": _every_or_none,
-         "no rope": _no_rope, "windowed": _windowed, "full": _full, "listed": _listed, "mimo": _mimo}
+         "no rope": _no_rope, "windowed": _windowed, "full": _full, "listed": _listed,
+         "mimo": _mimo}
 
 
 def differ(settings: Mapping, family: Family) -> bool:

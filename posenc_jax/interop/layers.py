@@ -8,7 +8,7 @@ from typing import Any
 
 from posenc_jax import _errors, functions
 from posenc_jax.base import Encoding
-from posenc_jax.interop import families, kinds, lookup, turns
+from posenc_jax.interop import kinds, lookup, turns
 from posenc_jax.interop.config import number, size
 
 
@@ -110,7 +110,7 @@ def _scale(settings, family):
   if name.startswith("^"):
     return number(settings, name[1:]) ** -0.5
   if name in ("head", "half head"):
-    width = turns.head_width(settings, families.Family())
+    width = turns.head_width(settings, family)
     return (width / (2 if name == "half head" else 1)) ** -0.5
   if name == "mla":
     width = size(settings, "qk_nope_head_dim") + size(settings, "qk_rope_head_dim")

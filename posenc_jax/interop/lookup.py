@@ -44,6 +44,8 @@ def find(config: Any, assume: str | None = None) -> tuple[dict, Family]:
   if name not in FAMILIES:
     raise _unknown(name)
   family = FAMILIES[name]
+  if isinstance(settings.get(family.inner), Mapping):
+    settings = dict(settings.pop(family.inner)) | settings
   settings = canonical(settings, family.sizes)
   if family.alibi_key and settings.get(family.alibi_key):
     family = dataclasses.replace(family, kind="alibi")
@@ -90,9 +92,13 @@ def check_leftover(settings: Mapping, family: Family) -> None:
   known |= {family.needs[0]} if family.needs else set()
   if isinstance(family.base, Mapping):
     known |= {key for key, _ in family.base.values()}
+  known |= {"alibi", "alibi_bias_max"} if family.kind == "alibi" else set()
   known |= {n for n in family.pattern if isinstance(n, str)}
   left = sorted(k for k, v in settings.items() if isinstance(k, str) and QUESTION.search(k)
                 and k not in known and not _says_nothing(k, v))
+  inner = settings.get("attn_config")
+  if isinstance(inner, Mapping):
+    left += [f"attn_config.{k}" for k in sorted(map(str, inner)) if QUESTION.search(k)]
   if left:
     raise _errors.value_error(
         "config", f"the settings {left}", f"those that {settings.get('model_type')!r} is known "
@@ -100,7 +106,7 @@ def check_leftover(settings: Mapping, family: Family) -> None:
 
 
 def _says_nothing(name, value):
-  if value is False and "alibi" in name:
+  if value is False and ("alibi" in name or name == "rope"):
     return True
   return name in ("position_embedding_type", "position_embeddings_type") and value in (
       "rope", "rotary")

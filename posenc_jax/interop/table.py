@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One row for each model type: what its config leaves unsaid about its position encoding.
 
-The first numbers of a row are the defaults of the model's class: hidden size, heads, width of a head
-(or of its part that turns), positions, layers. ``families`` says what the other words mean;
+The first numbers of a row are the defaults of the model's class: hidden size, heads, width of a
+head (or of its part that turns), positions, layers. ``families`` says what the other words mean;
 ``tests/goldens/measure_hf.py`` compares each row with the model's own code.
 """
 
@@ -19,7 +19,7 @@ HUNYUAN = ("alpha", "beta_fast", "beta_slow", "mscale", "mscale_all_dim")
 
 FAMILIES: dict[str, Family] = {
     "afmoe": rotary(2048, 16, 128, 16384, 32, pattern=("every", 4, "global_attn_every_n_layers"),
-        still=(FULL,)),
+        still=(FULL,), scores=WINDOWED, more={"sliding_window": 1024}),
     "apertus": rotary(4096, 32, None, 65536, 32, scores=PLAIN,
         more={
             "rope_parameters": {"rope_type": "llama3", "rope_theta": 12000000.0, "factor": 8.0,
@@ -57,14 +57,12 @@ FAMILIES: dict[str, Family] = {
     "cosmos3_edge_text": rotary(2048, 16, 128, 131072, 28, base=1e+08, sections=(24, 20, 20),
         interleaved=True),
     "csm": rotary(2048, 32, None, 2048, 16, base=500000, scores=PLAIN),
-    "csm_depth_decoder_model": rotary(1024, 8, None, 33, 4, base=500000),
     "cwm": rotary(6144, 48, 128, 131072, 64, pattern=("first", 4), scores=WINDOWED,
         more={
             "rope_parameters": {"rope_theta": 1000000.0, "factor": 16.0, "high_freq_factor": 4.0,
             "low_freq_factor": 1.0, "original_max_position_embeddings": 8192,
             "rope_type": "llama3"}, "sliding_window": 8192}),
-    "dbrx": rotary(2048, 16, None, 2048),
-    "deepseek_ocr2_encoder": rotary(4096, 32, None, 32768, 32),
+    "dbrx": rotary(2048, 16, None, 2048, inner="attn_config"),
     "deepseek_ocr2_text": rotary(4096, 32, None, 2048, 32, head=None),
     "deepseek_v2": rotary(4096, 32, 64, 2048, 32, pairing="interleaved", head="qk_rope_head_dim",
         scores=Scores("mla"), more={"qk_nope_head_dim": 128}),
@@ -77,7 +75,7 @@ FAMILIES: dict[str, Family] = {
         "back: build it from px.on_dims, Rotary and VORotary"),
     "dia_decoder": rotary(2048, 16, 128, 3072, 18),
     "dia_encoder": rotary(1024, 16, 128, 1024, 12),
-    "diffllama": rotary(2048, 32, None, 2048, 16, scores=PLAIN),
+    "diffllama": rotary(2048, 32, None, 2048, 16),
     "diffusion_gemma_text": refused(
         "The width of a head differs a layer (per_layer_config). Which layer is meant?"),
     "dinov3_vit": refused(
@@ -115,7 +113,7 @@ FAMILIES: dict[str, Family] = {
         more={"sliding_window": 4096}),
     "exaone4_5_vision": axial(3584, 16),
     "exaone_moe": rotary(4096, 32, None, 2048, 32,
-        pattern=("every or none", 4, "sliding_window_pattern"), still=(FULL,),
+        pattern=("every or none", 4, "sliding_window_pattern"), still=(FULL,), scores=WINDOWED,
         more={"sliding_window": 4096}),
     "falcon": rotary(4544, 71, None, 2048, 32, alibi_key="alibi", scores=PLAIN),
     "falcon_h1": rotary(4096, 32, None, 8192, 32),
@@ -132,7 +130,8 @@ FAMILIES: dict[str, Family] = {
             off=("use_bidirectional_attention",)),
         more={"sliding_window": 4096, "query_pre_attn_scalar": 256}),
     "gemma3n_text": rotary(2048, 8, 256, 32768, 35, pattern=("every", 5),
-        base={SLIDING: ("rope_local_base_freq", 1e4), FULL: ("rope_theta", 1e6)}, scaled=(FULL,)),
+        base={SLIDING: ("rope_local_base_freq", 1e4), FULL: ("rope_theta", 1e6)}, scaled=(FULL,),
+        scores=Scores("one", SLIDE), more={"sliding_window": 512}),
     "gemma4_text": refused(
         "The width of a head differs a layer (global_head_dim, per_layer_config). Which "
         "layer is meant?"),
@@ -168,7 +167,6 @@ FAMILIES: dict[str, Family] = {
     "gradium_phonon_tts": rotary(768, 12, None, 8192, 6),
     "granite": rotary(4096, 32, None, 2048, 32, scores=Scores("attention_multiplier"),
         more={"attention_multiplier": 1.0}),
-    "granite4_vision_text": rotary(4096, 32, None, 2048, 32),
     "granite_docling_text": rotary(1024, 16, None, 32768, 28),
     "granite_swa": refused(
         "The base of each layer stands in a list, layer_rope_theta, with 0 for none"),
@@ -204,7 +202,7 @@ FAMILIES: dict[str, Family] = {
     "kimi_k25_vision": refused(
         "Rows and columns turn the pairs in an order of its own, which was not compared"),
     "kolibri1": rotary(2560, 48, 128, 262144, 50, pattern=("every or none", 5), still=(FULL,),
-        more={"sliding_window": 513}),
+        scores=WINDOWED, more={"sliding_window": 513}),
     "kyutai_speech_to_text": rotary(2048, 32, None, 750, 48),
     "laguna": rotary(2048, 48, 128, 131072, 40, pattern=("full",),
         more={
@@ -238,8 +236,6 @@ FAMILIES: dict[str, Family] = {
             "rope_theta": 500000.0}, "sliding_attention": {"rope_type": "default",
             "rope_theta": 10000.0}}}),
     "mimi": rotary(512, 8, None, 8000, 8),
-    "mimi_decoder": rotary(512, 8, None, 8000, 8),
-    "mimi_encoder": rotary(512, 8, None, 8000, 8),
     "mimo_v2_flash": rotary(4096, 64, 192, 131072, 48, pattern=("mimo",),
         base={FULL: ("rope_theta", 5e6), SLIDING: ("swa_rope_theta", 1e4)}, fraction=0.334),
     "minicpm3": rotary(2560, 40, 32, 32768, 62, head="qk_rope_head_dim", scores=Scores("mla"),
@@ -298,8 +294,6 @@ FAMILIES: dict[str, Family] = {
     "nemotron3_5_transcribe_asr_audio": refused(
         "Half of its dims turn only where partial_rotary_factor stands in "
         "rope_parameters. Does it?"),
-    "nemotron3_5_transcribe_word_timestamp": rotary(1280, 16, None, 5000, 2, fraction=0.5,
-        head=None),
     "nemotron3_diarization_audio": rotary(512, 8, None, 5000, 31),
     "neomme": rotary(1024, 16, 64, 16384, 17, pattern=("listed",),
         more={
@@ -335,8 +329,6 @@ FAMILIES: dict[str, Family] = {
         "Rows and columns turn the pairs in an order of its own, which was not compared"),
     "pocket_tts": rotary(1024, 16, None, 8192, 6),
     "pocket_tts_audio_tokenizer": rotary(512, 8, None, 8000, 2),
-    "pocket_tts_audio_tokenizer_decoder": rotary(512, 8, None, 8000, 2),
-    "pocket_tts_audio_tokenizer_encoder": rotary(512, 8, None, 8000, 2),
     "qwen2": rotary(4096, 32, None, 32768, 32, pattern=("late", 28), scores=WINDOWED),
     "qwen2_5_omni_dit": refused("Only the first head turns. Build px.on_heads(slice(0, 1), ..)"),
     "qwen2_5_omni_talker": rotary(3584, 28, 128, 32768, 28, base=1e+06, sections=(16, 24, 24)),
@@ -423,21 +415,23 @@ FAMILIES: dict[str, Family] = {
 
 # Types under another name, flat files of composites, and types whose code comes with the weights.
 FAMILIES |= {
-    "gptj": rotary(4096, 16, None, 2048, 28, dim_key="rotary_dim", pairing="interleaved", unscaled=True,
-                   scores=PLAIN, more={"rotary_dim": 64}),
-    "codegen": rotary(4096, 16, None, 2048, 28, dim_key="rotary_dim", pairing="interleaved", unscaled=True,
-                      scores=PLAIN, more={"rotary_dim": 64}),
-    "chatglm": Family(head="kv_channels", halved=True, unscaled=True, pairing="interleaved", ratio_key="rope_ratio",
-                      keys=("original_rope",), note="the remote code of ChatGLM2, 3 and GLM-4-9b-chat"),
-    "nomic_bert": rotary(768, 12, None, 2048, 12, unscaled=True, base=1000.0, base_key="rotary_emb_base",
+    "gptj": rotary(4096, 16, None, 2048, 28, dim_key="rotary_dim", pairing="interleaved",
+                   unscaled=True, scores=PLAIN, more={"rotary_dim": 64}),
+    "codegen": rotary(4096, 16, None, 2048, 28, dim_key="rotary_dim", pairing="interleaved",
+                      unscaled=True, scores=PLAIN, more={"rotary_dim": 64}),
+    "chatglm": Family(head="kv_channels", halved=True, unscaled=True, pairing="interleaved",
+                      ratio_key="rope_ratio",
+                      keys=("original_rope",), note="the code of ChatGLM2, 3, GLM-4-9b-chat"),
+    "nomic_bert": rotary(768, 12, None, 2048, 12, unscaled=True, base=1000.0,
+                         base_key="rotary_emb_base",
                          fraction_key="rotary_emb_fraction", pairing="rotary_emb_interleaved",
                          keys=("rotary_emb_scale_base", "rotary_scaling_factor"),
                          more={"rotary_emb_interleaved": False}),
-    "wav2vec2-conformer": rotary(768, 12, None, None, 12, base_key="rotary_embedding_base", unscaled=True,
-                                 needs=("position_embeddings_type", "rotary"),
+    "wav2vec2-conformer": rotary(768, 12, None, None, 12, base_key="rotary_embedding_base",
+                                 unscaled=True, needs=("position_embeddings_type", "rotary"),
                                  more={"position_embeddings_type": "relative"}),
-    "wav2vec2-bert": rotary(1024, 16, None, None, 24, base_key="rotary_embedding_base", unscaled=True,
-                            needs=("position_embeddings_type", "rotary"),
+    "wav2vec2-bert": rotary(1024, 16, None, None, 24, base_key="rotary_embedding_base",
+                            unscaled=True, needs=("position_embeddings_type", "rotary"),
                             more={"position_embeddings_type": "relative_key"}),
     "internlm": rotary(),
     "internlm2": rotary(),
@@ -445,14 +439,15 @@ FAMILIES |= {
     "kimi_k2": FAMILIES["deepseek_v3"],
     "qwen2_vl": FAMILIES["qwen2_vl_text"],
     "qwen2_5_vl": FAMILIES["qwen2_5_vl_text"],
-    "qwen": refused("Qwen 1 stretches its base by the length (use_dynamic_ntk) and scales queries by "
-                    "log n (use_logn_attn): assume='llama' with rope_theta gives what holds below "
+    "qwen": refused("Qwen 1 stretches its base by the length (use_dynamic_ntk) and scales queries "
+                    "by log n (use_logn_attn): assume='llama' with rope_theta gives what holds below "
                     "seq_length"),
     "baichuan": refused("7B turns q and k as Llama does, assume='llama'; 13B has ALiBi, "
                         "px.Alibi(num_attention_heads). Which is it?"),
     "minimax_text_01": FAMILIES["minimax"],
-    "bloom": Family("alibi", scores=PLAIN),
-    "mpt": Family("alibi", keys=("attn_config",)),
+    "bloom": Family("alibi"),
+    "mpt": Family("alibi", inner="attn_config",
+                  keys=("rope_impl", "rope_dail_config", "rope_hf_config")),
     "jamba": Family("none"),
     "nemotron_h": Family("none"),
     "zamba": Family("none"),

@@ -71,6 +71,10 @@ def encoding(settings: Mapping, family: Family, kind: str | None, length: int | 
 
 def _alibi(settings):
   heads = size(settings, "num_attention_heads")
+  if settings.get("alibi") is False or number(settings, "alibi_bias_max", 8.0) != 8.0:
+    raise _errors.value_error("alibi", f"{settings.get('alibi')}, alibi_bias_max "
+                              f"{settings.get('alibi_bias_max', 8)}", "ALiBi with the paper's "
+                              "slopes", "Which encoding is it? px.Alibi takes any slopes")
   if settings.get("model_type") != "falcon":
     return Alibi(heads)
   # Falcon divides the sum of scores and bias by sqrt(H), not the scores alone.

@@ -1,14 +1,13 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes hf_released.npz: what the rotary modules of transformers do with configs of every model type.
+"""Writes hf_released.npz: what the rotary modules of transformers do with many configs.
 
   python tests/goldens/measure_hf.py
 
 Run by hand, in an environment with torch and transformers. Every modelling file with a rotary class
 is read; the class is built from several configs of its model type, and its own apply function turns
-random queries and keys. A case holds the config as JSON, the kind of layer, the width that turns,
-the seed of the draws, the positions and the logits. ``tests.support.released`` judges ``from_hf`` by
-the cases.
+random queries and keys. A case holds the config, the kind of layer, the width that turns, the seed
+of the draws, the positions and the logits. ``tests.support.released`` judges ``from_hf`` by them.
 """
 
 import glob
@@ -28,7 +27,7 @@ FOLDER = pathlib.Path(__file__).parent
 POSITIONS = np.array([[0, 0, 0], [1, 2, 5], [7, 3, 1], [101, 50, 77]])  # by axis; text has the first
 WORDS = re.compile(r"rope|rotary|theta|alibi|position_embedding|layer_types|sliding|window|pattern|"
                    r"hidden_size$|head|^n_|d_model|num_layers|num_hidden_layers|nope|embed_dim|kv_ch")
-SKIPPED = re.compile(r"Attention|Flash|Mlp|Cross")
+SKIPPED = re.compile(r"Attention|Mlp|Cross")
 # Configs that a user's config.json may hold besides the defaults; sizes in the names of each class.
 SCALINGS = [
     {},
@@ -37,6 +36,7 @@ SCALINGS = [
     {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64},
     {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
      "original_max_position_embeddings": 64},
+    {"rope_type": "longrope", "factor": 4.0, "original_max_position_embeddings": 64},
 ]
 
 
@@ -166,6 +166,12 @@ def measure_one(module, name, cls, config_class, cases, silent):
   for spelling, given in candidates_or_nothing(config_class):
     try:
       build = lambda: cls(config_class.from_dict(json.loads(json.dumps(given))))
+      scaling = given.get("rope_scaling", {}).get("rope_type")
+      if scaling == "longrope":
+        n = cls(config_class.from_dict({k: v for k, v in given.items() if k != "rope_scaling"})
+                ).inv_freq.numel()
+        given["rope_scaling"] |= {"short_factor": [1 + i / n for i in range(n)],
+                                  "long_factor": [2 + i / n for i in range(n)]}
       rotary = build()
       if spelling == "raw" and hasattr(rotary, "mrope_section"):
         n = rotary.inv_freq.numel()
@@ -179,10 +185,9 @@ def measure_one(module, name, cls, config_class, cases, silent):
         logits, width, axes = turned(module, name, rotary, config, kind, len(cases))
         if given.get("qk_rope_head_dim", width) != width:
           continue  # the model itself could not apply it
-        scaling = given.get("rope_scaling", {}).get("rope_type")
         cases.append({"config": given, "spelling": spelling, "kind": kind, "width": width,
                       "axes": axes, "seed": len(cases), "module": f"{module.__name__}.{name}",
-                      "length": 102 if scaling == "dynamic" else None, "logits": logits})
+                      "length": 102 if scaling in ("dynamic", "longrope") else None, "logits": logits})
     except Exception as fault:  # some modules take no config, or none of these
       silent[f"{config_class.model_type}: {name}, {spelling}"] = (
           f"{type(fault).__name__}: {str(fault)[:120]}")
@@ -195,14 +200,30 @@ def candidates_or_nothing(cls):
     return []
 
 
+def types():
+  """Every model type of a package with a rotation, and the type of its text part if it has one."""
+  out = {}
+  for package, module in modules():
+    if not any("otary" in n or "rope" in n.lower() for n in vars(module)):
+      continue
+    for cls in configs(package).values():
+      parts = getattr(cls, "sub_configs_defaults", None) or getattr(cls, "sub_configs", None) or {}
+      text = parts.get("text_config")
+      text = getattr(text, "config_class", text)
+      if getattr(cls, "model_type", ""):
+        out[cls.model_type] = getattr(text, "model_type", "") or sorted(parts)
+  return out
+
+
 def main():
   warnings.simplefilter("ignore")
   transformers.logging.set_verbosity_error()
   cases, silent = measure()
   logits = np.stack([c.pop("logits") for c in cases]).astype(np.float32)
+  versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
   np.savez_compressed(FOLDER / "hf_released.npz", cases=json.dumps(cases), logits=logits,
                       positions=POSITIONS, silent=json.dumps(silent),
-                      versions=f"transformers {transformers.__version__}, torch {torch.__version__}")
+                      types=json.dumps(types(), default=str), versions=versions)
   print(f"{len(cases)} cases, {len(silent)} not run")
 
 

@@ -22,11 +22,11 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 FOLDER = pathlib.Path(__file__).parent
 POSITIONS = [0, 1, 7, 101]
-TINY = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 6,
-        "vocab_size": 32, "intermediate_size": 32, "max_position_embeddings": 256, "pad_token_id": 0,
+TINY = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "num_hidden_layers": 6, "vocab_size": 32, "intermediate_size": 32, "max_position_embeddings": 256, "pad_token_id": 0,
         "bos_token_id": 1, "eos_token_id": 2}
-FEW = {"num_experts": 2, "num_local_experts": 2, "num_experts_per_tok": 1, "moe_intermediate_size": 16,
-       "n_routed_experts": 2, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1}
+FEW = {"num_experts": 2, "num_local_experts": 2, "num_experts_per_tok": 1,
+       "moe_intermediate_size": 16, "n_routed_experts": 2, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1}
 LATENT = {"qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 16, "kv_lora_rank": 16,
           "q_lora_rank": 16}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "mscale": 1.0,
@@ -40,7 +40,8 @@ MODELS = {
     "qwen3": {"use_sliding_window": True, "sliding_window": 3, "max_window_layers": 2},
     "mistral": {"sliding_window": 3}, "starcoder2": {"sliding_window": 3},
     "phi3": {"sliding_window": 3}, "granite": {"attention_multiplier": 0.3},
-    "gemma2": {"sliding_window": 3, "query_pre_attn_scalar": 9}, "vaultgemma": {"sliding_window": 3},
+    "gemma2": {"sliding_window": 3, "query_pre_attn_scalar": 9},
+    "vaultgemma": {"sliding_window": 3},
     "gemma3_text": {"sliding_window": 3, "query_pre_attn_scalar": 9, "rope_theta": 77.0,
                     "rope_scaling": {"rope_type": "linear", "factor": 8.0}},
     "gemma3n_text": {"sliding_window": 3, "hidden_size_per_layer_input": 8, "laurel_rank": 4,
@@ -83,7 +84,8 @@ def measure(name, extra):
   model = transformers.AutoModel.from_config(config, attn_implementation="note").float().eval()
   with torch.no_grad():
     for parameter in model.parameters():
-      parameter.copy_(0.3 * torch.randn(parameter.shape) if parameter.ndim > 1 else 1 + 0 * parameter)
+      parameter.copy_(0.3 * torch.randn(parameter.shape) if parameter.ndim > 1
+                      else torch.ones_like(parameter))
     noted.clear()
     model(input_ids=torch.full((1, 4), 5), position_ids=torch.tensor([POSITIONS]), use_cache=False)
   layers = []
@@ -106,8 +108,9 @@ def main():
       cases[name] = measure(name, extra)
     except Exception as fault:
       print(f"{name}: {type(fault).__name__}: {str(fault)[:200]}")
+  versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
   np.savez_compressed(FOLDER / "hf_layers.npz", cases=json.dumps(cases), positions=POSITIONS,
-                      versions=f"transformers {transformers.__version__}, torch {torch.__version__}")
+                      versions=versions)
   print(f"{len(cases)} models")
 
 
