@@ -237,7 +237,7 @@ FAMILIES: dict[str, Family] = {
             "rope_theta": 10000.0}}}),
     "mimi": rotary(512, 8, None, 8000, 8),
     "mimo_v2_flash": rotary(4096, 64, 192, 131072, 48, pattern=("mimo",),
-        base={FULL: ("rope_theta", 5e6), SLIDING: ("swa_rope_theta", 1e4)}, fraction=0.334),
+        base={FULL: (None, 5e6), SLIDING: ("swa_rope_theta", 1e4)}, fraction=0.334),
     "minicpm3": rotary(2560, 40, 32, 32768, 62, head="qk_rope_head_dim", scores=Scores("mla"),
         more={"qk_nope_head_dim": 64}),
     "minimax": refused(
@@ -321,8 +321,10 @@ FAMILIES: dict[str, Family] = {
     "pe_video_encoder": rotary(1792, 14, 128, 10000, 6, base=20000, pairing="interleaved"),
     "persimmon": rotary(4096, 64, None, 16384, 36, fraction=0.5, scores=PLAIN),
     "phi": rotary(2048, 32, None, 2048, 24, fraction=0.5, scores=PLAIN),
-    "phi3": rotary(3072, 32, None, 4096, 32, scores=Scores(window=SLIDE, everywhere=True)),
-    "phi4_multimodal": rotary(3072, 32, None, 131072, 32),
+    "phi3": rotary(3072, 32, None, 4096, 32, scores=Scores(window=SLIDE, everywhere=True),
+        more={"original_max_position_embeddings": 4096}),
+    "phi4_multimodal": rotary(3072, 32, None, 131072, 32,
+        more={"original_max_position_embeddings": 4096}),
     "phimoe": rotary(4096, 32, None, 131072, 32, base=1e+06,
         parameters=("short_mscale", "long_mscale"), scores=Scores(window=SLIDE, everywhere=True)),
     "pixtral": refused(
@@ -440,8 +442,8 @@ FAMILIES |= {
     "qwen2_vl": FAMILIES["qwen2_vl_text"],
     "qwen2_5_vl": FAMILIES["qwen2_5_vl_text"],
     "qwen": refused("Qwen 1 stretches its base by the length (use_dynamic_ntk) and scales queries "
-                    "by log n (use_logn_attn): assume='llama' with rope_theta gives what holds below "
-                    "seq_length"),
+                    "by log n (use_logn_attn): assume='llama' with rope_theta gives what holds "
+                    "below seq_length"),
     "baichuan": refused("7B turns q and k as Llama does, assume='llama'; 13B has ALiBi, "
                         "px.Alibi(num_attention_heads). Which is it?"),
     "minimax_text_01": FAMILIES["minimax"],

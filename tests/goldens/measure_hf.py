@@ -24,7 +24,8 @@ import torch
 import transformers
 
 FOLDER = pathlib.Path(__file__).parent
-POSITIONS = np.array([[0, 0, 0], [1, 2, 5], [7, 3, 1], [101, 50, 77]])  # by axis; text has the first
+# By axis; text has the first.
+POSITIONS = np.array([[0, 0, 0], [1, 2, 5], [7, 3, 1], [101, 50, 77]])
 WORDS = re.compile(r"rope|rotary|theta|alibi|position_embedding|layer_types|sliding|window|pattern|"
                    r"hidden_size$|head|^n_|d_model|num_layers|num_hidden_layers|nope|embed_dim|kv_ch")
 SKIPPED = re.compile(r"Attention|Mlp|Cross")
@@ -123,8 +124,8 @@ def turned(module, name, rotary, config, kind, seed):
 
 
 # Settings without which a model type does not turn at all.
-SWITCHES = {"granitemoehybrid": {"position_embedding_type": "rope"}, "zamba2": {"use_mem_rope": True},
-            "esm": {"position_embedding_type": "rotary"}}
+SWITCHES = {"granitemoehybrid": {"position_embedding_type": "rope"},
+            "zamba2": {"use_mem_rope": True}, "esm": {"position_embedding_type": "rotary"}}
 
 
 def candidates(cls):
@@ -165,11 +166,10 @@ def measure_one(module, name, cls, config_class, cases, silent):
   """Appends the cases of one rotary class and config class."""
   for spelling, given in candidates_or_nothing(config_class):
     try:
-      build = lambda: cls(config_class.from_dict(json.loads(json.dumps(given))))
+      build = lambda given=given: cls(config_class.from_dict(json.loads(json.dumps(given))))
       scaling = given.get("rope_scaling", {}).get("rope_type")
       if scaling == "longrope":
-        n = cls(config_class.from_dict({k: v for k, v in given.items() if k != "rope_scaling"})
-                ).inv_freq.numel()
+        n = build({k: v for k, v in given.items() if k != "rope_scaling"}).inv_freq.numel()
         given["rope_scaling"] |= {"short_factor": [1 + i / n for i in range(n)],
                                   "long_factor": [2 + i / n for i in range(n)]}
       rotary = build()
@@ -187,7 +187,8 @@ def measure_one(module, name, cls, config_class, cases, silent):
           continue  # the model itself could not apply it
         cases.append({"config": given, "spelling": spelling, "kind": kind, "width": width,
                       "axes": axes, "seed": len(cases), "module": f"{module.__name__}.{name}",
-                      "length": 102 if scaling in ("dynamic", "longrope") else None, "logits": logits})
+                      "length": 102 if scaling in ("dynamic", "longrope") else None,
+                      "logits": logits})
     except Exception as fault:  # some modules take no config, or none of these
       silent[f"{config_class.model_type}: {name}, {spelling}"] = (
           f"{type(fault).__name__}: {str(fault)[:120]}")

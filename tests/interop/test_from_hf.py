@@ -41,8 +41,8 @@ SCOUT = {"model_type": "llama4_text", "hidden_size": 5120, "num_attention_heads"
              "original_max_position_embeddings": 8192, "rope_type": "llama3"}}
 OLMO3 = {"model_type": "olmo3", "hidden_size": 4096, "num_attention_heads": 32,
          "num_hidden_layers": 32, "rope_theta": 5e5, "max_position_embeddings": 65536,
-         "rope_scaling": {"rope_type": "yarn", "factor": 8.0, "attention_factor": 1.2079441541679836,
-                          "beta_fast": 32.0, "beta_slow": 1.0,
+         "rope_scaling": {"rope_type": "yarn", "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
+                          "attention_factor": 1.2079441541679836,
                           "original_max_position_embeddings": 8192}}
 PUBLISHED = [
     (NEOX, {}, (8, 0.1, 1.0, "half")),

@@ -90,14 +90,15 @@ def verdicts():
 
 HEAD = """# Released models
 
-What `px.from_hf` makes of a model's config, type by type. `python -m tests.support.released` wrote this
-page. "Right" was measured: the rotary module of {versions} and its own apply function turned
-queries and keys for configs in four spellings (the config object, the sparse dict, the older
-`rope_scaling` with four kinds of scaling), and the products of queries and keys agree within 3e-5. A
-dash stands for types that were not compared, because no module of that package makes the rotation
-alone; their rows were read in the models' code. Types that are in no row are refused, as are
-settings that a row does not explain; `assume="llama"` is the way round. Cases of a right type
-may still be refused: odd rotated dims, M-RoPE with a scaled cosine, a missing `layer_types`.
+What `px.from_hf` makes of a model's config, type by type; `python -m tests.support.released` wrote
+this page. "Right" was measured: the rotary module of {versions} and its own apply
+function turned queries and keys for several configs of each type (the config object, the sparse
+dict that means all defaults, a `config.json` in the older spelling with each kind of scaling), and
+the products of queries and keys agree within 3e-5. A dash stands for types that were read in their
+code and not compared, because no module there makes the rotation alone. Single cases of a right
+type may still be refused: an odd number of dims, M-RoPE with scaled cosines, a missing
+`layer_types`. Settings that a row does not explain are refused as well. `assume="llama"`
+is the way round, with Llama's conventions.
 
 "Layers" marks the types that `px.layers_from_hf` describes: window, scale, soft-cap, sinks and
 temperature of each layer. Those with a star were measured in tiny models, layer by layer.
@@ -135,6 +136,21 @@ def standing(family, rows):
   return "-"
 
 
+def others():
+  """Rows of the types with a rotation in their package that the table does not hold."""
+  types = json.loads(str(load("hf_released")["types"]))
+  for name, part in sorted(types.items()):
+    if name in FAMILIES:
+      continue
+    if isinstance(part, str):
+      known = part in FAMILIES and FAMILIES[part].kind != "refused"
+      yield (f"| {name} | that of its `text_config` |  | "
+             f"{'as' if known else 'refused as'} {part} |")
+    else:
+      parts = f"; pass one of its parts, {', '.join(part)}" if part else ""
+      yield f"| {name} | - |  | refused: not in the table{parts} |"
+
+
 def page():
   """The text of docs/released_models.md."""
   versions = str(load("hf_released")["versions"])
@@ -144,9 +160,11 @@ def page():
     layers = "" if family.scores is None else "yes*" if name in layered else "yes"
     what = "-" if family.kind == "refused" else gives(family)
     lines.append(f"| {name} | {what} | {layers} | {standing(family, measured.get(name, []))} |")
+  lines += others()
   tally = collections.Counter(line.split(" | ")[3].split()[0].strip(":|") for line in lines[2:])
-  total = (f"{len(FAMILIES)} types: {tally['right']} right, {tally['refused']} refused, "
-           f"{tally['wrong']} wrong, {tally['-']} read and not compared.\n\n")
+  total = (f"{len(lines) - 2} types: {tally['right']} right, {tally['refused']} refused, "
+           f"{tally['wrong']} wrong, {tally['as']} read as their text model, {tally['-']} read in "
+           "their code and not compared.\n\n")
   return HEAD.format(versions=versions) + total + "\n".join(lines) + "\n"
 
 
