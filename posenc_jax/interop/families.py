@@ -44,13 +44,17 @@ class Family:
     base: the default base; or {layer kind: (setting, default)}.
     base_key: an older name of the base.
     ratio_key: a setting that multiplies the base (ChatGLM).
-    fraction, fraction_key: the default part of the head that turns, and an older name of it.
+    fraction, fraction_key: the default part of the head that turns, and an older name of it; None
+      where the model's code turns whole heads and reads no ``partial_rotary_factor``.
     dim_key: the setting with the number of rotated dims itself.
     head: the setting with the width that turns; "qk_rope_head_dim" for latent attention, None where
       the model computes it from hidden_size alone.
+    widths: {layer kind: (setting, default)} of kinds whose heads have a width of their own;
+      ``per_layer_config`` in a config tells it too.
     halved: whether only half of that width turns (ChatGLM).
     pairing: "half" or "interleaved"; a setting's name when a bool in the config decides it.
     sign: -1 where the model turns the other way.
+    alternate: of "axial", whether rows have every other frequency of the whole head (Pixtral).
     sections, interleaved: M-RoPE's default sections, and whether axes take turns.
     pattern: (rule of ``layers``, numbers and settings of it) that names each layer's kind.
     scaled: layer kinds that ``rope_scaling`` holds for; None for all.
@@ -72,13 +76,15 @@ class Family:
   base: Any = 10_000.0
   base_key: str | None = None
   ratio_key: str | None = None
-  fraction: float = 1.0
+  fraction: float | None = None
   fraction_key: str | None = None
   dim_key: str | None = None
   head: str | None = "head_dim"
+  widths: Mapping[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
   halved: bool = False
   pairing: str = "half"
   sign: int = 1
+  alternate: bool = False
   sections: tuple[int, ...] = ()
   interleaved: bool = False
   pattern: tuple[Any, ...] = ()

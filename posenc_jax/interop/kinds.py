@@ -41,6 +41,11 @@ def _every(settings, count, period, key=None):
   return [SLIDING if (i + 1) % n else FULL for i in range(count)]
 
 
+def _every_and_last(settings, count, period):
+  """As ``every``; the last layer is full as well."""
+  return [*_every(settings, count, period)[:-1], FULL]
+
+
 def _first(settings, count, period, key=None):
   """The first of every n layers is full, the others slide."""
   n = size(settings, key, period) if key else period
@@ -59,7 +64,7 @@ def _every_or_none(settings, count, period, key=None):
   """As ``every``; all layers are full, and turn, where there is no window."""
   if not settings.get("sliding_window"):
     return ["turning_attention"] * count
-  if isinstance(settings.get(key), str):  # "LLLG"
+  if key is not None and isinstance(settings.get(key), str):  # "LLLG"
     name = settings[key]
     if name != "L" * (len(name) - 1) + "G":
       raise _errors.value_error(key, repr(name), "a number or letters L with one G at the end",
@@ -103,17 +108,41 @@ def _mimo(settings, count):
   return [FULL if i == 0 or (i + 1) % 6 == 0 else SLIDING for i in range(count)]
 
 
-RULES = {"every": _every, "first": _first, "late": _late, "every or none": _every_or_none,
+RULES = {"every": _every, "every and last": _every_and_last, "first": _first, "late": _late,
+         "every or none": _every_or_none,
          "no rope": _no_rope, "windowed": _windowed, "full": _full, "listed": _listed,
          "mimo": _mimo}
+
+
+def with_width(settings: Mapping, family: Family, kind: str | None) -> Mapping:
+  """The settings with the width of the heads of one kind of layer as ``head_dim``.
+
+  Raises:
+    ValueError: layers of one kind whose heads differ in width.
+  """
+  if not family.widths:
+    return settings
+  key, default = family.widths.get(str(kind), ("head_dim", settings.get("head_dim")))
+  width = size(settings, key, default)
+  each = settings.get("per_layer_config")
+  if isinstance(each, Mapping):
+    named = of_layers(settings, family) or []
+    given = {int(i): layer for i, layer in each.items() if isinstance(layer, Mapping)}
+    widths = {size(given.get(i, {}), "head_dim", settings.get("head_dim"))
+              for i, name in enumerate(named) if name == kind}
+    if len(widths) != 1:
+      raise _errors.value_error("per_layer_config", f"heads of widths {sorted(widths)} in "
+                                f"{kind} layers", "one width", "Look at the model's config.json")
+    width, = widths
+  return {**settings, "head_dim": width}
 
 
 def differ(settings: Mapping, family: Family) -> bool:
   """Whether the encoding may depend on the kind of layer."""
   given = settings.get("rope_scaling") or settings.get("rope_parameters")
   nested = isinstance(given, Mapping) and any(isinstance(v, Mapping) for v in given.values())
-  return bool(family.pattern) and (nested or bool(family.still) or family.scaled is not None
-                                   or isinstance(family.base, Mapping))
+  rules = (family.still, family.widths, family.scaled is not None, isinstance(family.base, Mapping))
+  return bool(family.pattern) and (nested or any(rules))
 
 
 def parameters(settings: Mapping, family: Family, kind: str | None) -> dict[str, Any]:
@@ -124,6 +153,10 @@ def parameters(settings: Mapping, family: Family, kind: str | None) -> dict[str,
     TypeError: settings that are no dict.
   """
   given = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
+  other = settings.get("rope_parameters")
+  if other and other != given and other != family.sizes.get("rope_parameters"):
+    raise _errors.value_error("rope_scaling, rope_parameters", "two that differ", "one of them",
+                              "They are an older and a newer name of the same settings")
   if not isinstance(given, Mapping):
     raise _errors.type_error("rope_parameters", _errors.describe(given), "a dict",
                              "Look at the model's config.json")

@@ -12,7 +12,7 @@ from posenc_jax.interop.config import canonical, missing, read
 from posenc_jax.interop.families import Family
 from posenc_jax.interop.table import FAMILIES
 
-QUESTION = re.compile(r"rope|rotary|theta|alibi|position_embedding")
+QUESTION = re.compile(r"rope|rotary|theta|alibi|position_embedding|per_layer_config")
 # Settings with such a word that every family reads, or that say no more than the model type does.
 UNDERSTOOD = {"rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor",
               "max_position_embeddings", "original_max_position_embeddings"}
@@ -92,6 +92,8 @@ def check_leftover(settings: Mapping, family: Family) -> None:
   known |= {family.needs[0]} if family.needs else set()
   if isinstance(family.base, Mapping):
     known |= {key for key, _ in family.base.values()}
+  if family.widths:
+    known |= {"per_layer_config", *(key for key, _ in family.widths.values())}
   known |= {"alibi", "alibi_bias_max"} if family.kind == "alibi" else set()
   known |= {n for n in family.pattern if isinstance(n, str)}
   left = sorted(k for k, v in settings.items() if isinstance(k, str) and QUESTION.search(k)
@@ -106,6 +108,9 @@ def check_leftover(settings: Mapping, family: Family) -> None:
 
 
 def _says_nothing(name, value):
+  if name == "per_layer_config" and isinstance(value, Mapping):
+    return not any(key == "head_dim" or QUESTION.search(str(key)) for layer in value.values()
+                   for key in (layer if isinstance(layer, Mapping) else ("head_dim",)))
   if value is False and ("alibi" in name or name == "rope"):
     return True
   return name in ("position_embedding_type", "position_embeddings_type") and value in (

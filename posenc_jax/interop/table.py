@@ -14,6 +14,13 @@ SLIDE = "sliding_window"
 PLAIN = Scores()
 WINDOWED = Scores(window=SLIDE)
 TABLED = {"keys": ("num_position_embeddings",), "note": "a learned table is added as well"}
+_LOCAL = {"rope_type": "default", "rope_theta": 1e4}
+GEMMA4 = {"pattern": ("every and last", 6), "base": {SLIDING: (None, 1e4), FULL: (None, 1e6)},
+          "widths": {FULL: ("global_head_dim", 512)}, "more": {"rope_parameters": {
+              SLIDING: _LOCAL, FULL: {"rope_type": "proportional", "partial_rotary_factor": 0.25,
+                                    "rope_theta": 1e6}}}}
+EMBEDDING_GEMMA2 = GEMMA4 | {"more": {"rope_parameters": {
+    SLIDING: _LOCAL, FULL: {"rope_type": "default", "rope_theta": 1e6}}}}
 NO_ROPE = ("no_rope_layers", "no_rope_layer_interval")
 HUNYUAN = ("alpha", "beta_fast", "beta_slow", "mscale", "mscale_all_dim")
 
@@ -76,8 +83,7 @@ FAMILIES: dict[str, Family] = {
     "dia_decoder": rotary(2048, 16, 128, 3072, 18),
     "dia_encoder": rotary(1024, 16, 128, 1024, 12),
     "diffllama": rotary(2048, 32, None, 2048, 16),
-    "diffusion_gemma_text": refused(
-        "The width of a head differs a layer (per_layer_config). Which layer is meant?"),
+    "diffusion_gemma_text": rotary(2304, 8, 256, 131072, 30, **GEMMA4),
     "dinov3_vit": refused(
         "Patch centres in [-1, 1] turn the dims, row and column, and class tokens stand "
         "still. Build MRotary with 2 pi / period"),
@@ -90,8 +96,7 @@ FAMILIES: dict[str, Family] = {
     "dots3_note_vision_encoder": axial(1536, 24),
     "edgetam_video": refused("Its axial rotation was not compared"),
     "efficientloftr": refused("Rows and columns turn all channels before they are cut into heads"),
-    "embedding_gemma2_text": refused(
-        "The width of a head differs a layer (per_layer_config). Which layer is meant?"),
+    "embedding_gemma2_text": rotary(512, 4, 256, 262144, 24, **EMBEDDING_GEMMA2),
     "emu3_text_model": rotary(4096, 32, None, 9216, 32, base=1e+06),
     "eomt_dinov3": refused(
         "Patch centres in [-1, 1] turn the dims, row and column, and class tokens stand "
@@ -132,11 +137,8 @@ FAMILIES: dict[str, Family] = {
     "gemma3n_text": rotary(2048, 8, 256, 32768, 35, pattern=("every", 5),
         base={SLIDING: ("rope_local_base_freq", 1e4), FULL: ("rope_theta", 1e6)}, scaled=(FULL,),
         scores=Scores("one", SLIDE), more={"sliding_window": 512}),
-    "gemma4_text": refused(
-        "The width of a head differs a layer (global_head_dim, per_layer_config). Which "
-        "layer is meant?"),
-    "gemma4_unified_text": refused(
-        "The width of a head differs a layer (per_layer_config). Which layer is meant?"),
+    "gemma4_text": rotary(2304, 8, 256, 131072, 30, **GEMMA4),
+    "gemma4_unified_text": rotary(2304, 8, 256, 262144, 30, **GEMMA4),
     "gemma4_vision": refused(
         "Rows and columns turn the pairs in an order of its own, which was not compared"),
     "glm": rotary(4096, 32, 128, 131072, 40, fraction=0.5, pairing="interleaved", scores=PLAIN),
@@ -146,12 +148,14 @@ FAMILIES: dict[str, Family] = {
         head="qk_rope_head_dim"),
     "glm4v_moe_text": rotary(4096, 96, None, 65536, 46, fraction=0.5, sections=(8, 12, 12)),
     "glm4v_moe_vision": axial(1536, 12),
-    "glm4v_text": rotary(4096, 32, None, 32768, 40, pairing="interleaved", sections=(8, 12, 12)),
+    "glm4v_text": rotary(4096, 32, None, 32768, 40, fraction=1.0, pairing="interleaved",
+        sections=(8, 12, 12)),
     "glm4v_vision": axial(1536, 12),
     "glm5_next_vision": axial(1024, 16),
-    "glm_image_text": rotary(4096, 32, None, 131072, 40, sections=(8, 12, 12)),
+    "glm_image_text": rotary(4096, 32, None, 131072, 40, fraction=1.0, sections=(8, 12, 12)),
     "glm_moe_dsa": rotary(6144, 64, 64, 202752, 78, pairing="interleaved", head="qk_rope_head_dim"),
-    "glm_ocr_text": rotary(1024, 16, None, 131072, 16, pairing="interleaved", sections=(8, 12, 12)),
+    "glm_ocr_text": rotary(1024, 16, None, 131072, 16, fraction=1.0, pairing="interleaved",
+        sections=(8, 12, 12)),
     "glm_ocr_vision": axial(1024, 16),
     "glmasr_encoder": rotary(1280, 20, None, 1500, 32, fraction=0.5),
     "gpt_neox": rotary(6144, 64, None, 2048, 44, fraction=0.25, base_key="rotary_emb_base",
@@ -204,7 +208,7 @@ FAMILIES: dict[str, Family] = {
     "kolibri1": rotary(2560, 48, 128, 262144, 50, pattern=("every or none", 5), still=(FULL,),
         scores=WINDOWED, more={"sliding_window": 513}),
     "kyutai_speech_to_text": rotary(2048, 32, None, 750, 48),
-    "laguna": rotary(2048, 48, 128, 131072, 40, pattern=("full",),
+    "laguna": rotary(2048, 48, 128, 131072, 40, fraction=1.0, pattern=("full",),
         more={
             "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 500000.0,
             "partial_rotary_factor": 0.5}, "sliding_attention": {"rope_type": "default",
@@ -243,8 +247,9 @@ FAMILIES: dict[str, Family] = {
     "minimax": refused(
         "MiniMax-Text-01's own code turns 64 dims (rotary_dim), the port in transformers "
         "all 128. Which weights are these? assume='minimax_m2' takes rotary_dim"),
-    "minimax_m2": rotary(3072, 48, 128, 196608, 62, base=5e+06, dim_key="rotary_dim", scores=PLAIN),
-    "minimax_m3_vl_text": rotary(6144, 64, 128, 524288, 60, base=5e+06),
+    "minimax_m2": rotary(3072, 48, 128, 196608, 62, fraction=1.0, base=5e+06, dim_key="rotary_dim",
+        scores=PLAIN),
+    "minimax_m3_vl_text": rotary(6144, 64, 128, 524288, 60, fraction=1.0, base=5e+06),
     "minimax_m3_vl_vision": refused(
         "Rows and columns turn the pairs in an order of its own, which was not compared"),
     "ministral": rotary(4096, 32, None, 131072, 32, pattern=("windowed",), scores=WINDOWED,
@@ -280,7 +285,9 @@ FAMILIES: dict[str, Family] = {
         "rope_scaling_layers names the layers whose rope is scaled: two encodings, by "
         "layer"),
     "moonshine": rotary(288, None, None, 512, fraction=0.9, pairing="interleaved"),
-    "moonshine_streaming": rotary(320, 8, None, 4096, 6, fraction=0.8, pairing="interleaved"),
+    "moonshine_streaming": refused(
+        "Its class has rope_parameters that settings beside them do not replace, and rounds odd "
+        "dims up. Which dims turn?"),
     "moshi": rotary(4096, 32, None, 3000, 32),
     "muse_glimmer_assistant": refused(
         "Its queries and keys have positions of their own. Which are meant?"),
@@ -294,8 +301,8 @@ FAMILIES: dict[str, Family] = {
     "nemotron3_5_transcribe_asr_audio": refused(
         "Half of its dims turn only where partial_rotary_factor stands in "
         "rope_parameters. Does it?"),
-    "nemotron3_diarization_audio": rotary(512, 8, None, 5000, 31),
-    "neomme": rotary(1024, 16, 64, 16384, 17, pattern=("listed",),
+    "nemotron3_diarization_audio": rotary(512, 8, None, 5000, 31, fraction=1.0),
+    "neomme": rotary(1024, 16, 64, 16384, 17, fraction=1.0, pattern=("listed",),
         more={
             "rope_parameters": {"sliding_attention": {"rope_type": "default",
             "rope_theta": 10000.0, "partial_rotary_factor": 1.0},
@@ -321,14 +328,14 @@ FAMILIES: dict[str, Family] = {
     "pe_video_encoder": rotary(1792, 14, 128, 10000, 6, base=20000, pairing="interleaved"),
     "persimmon": rotary(4096, 64, None, 16384, 36, fraction=0.5, scores=PLAIN),
     "phi": rotary(2048, 32, None, 2048, 24, fraction=0.5, scores=PLAIN),
-    "phi3": rotary(3072, 32, None, 4096, 32, scores=Scores(window=SLIDE, everywhere=True),
+    "phi3": rotary(3072, 32, None, 4096, 32, fraction=1.0,
+        scores=Scores(window=SLIDE, everywhere=True),
         more={"original_max_position_embeddings": 4096}),
-    "phi4_multimodal": rotary(3072, 32, None, 131072, 32,
+    "phi4_multimodal": rotary(3072, 32, None, 131072, 32, fraction=1.0,
         more={"original_max_position_embeddings": 4096}),
     "phimoe": rotary(4096, 32, None, 131072, 32, base=1e+06,
         parameters=("short_mscale", "long_mscale"), scores=Scores(window=SLIDE, everywhere=True)),
-    "pixtral": refused(
-        "Rows and columns turn the pairs in an order of its own, which was not compared"),
+    "pixtral": axial(1024, 16, alternate=True),
     "pocket_tts": rotary(1024, 16, None, 8192, 6),
     "pocket_tts_audio_tokenizer": rotary(512, 8, None, 8000, 2),
     "qwen2": rotary(4096, 32, None, 32768, 32, pattern=("late", 28), scores=WINDOWED),
@@ -376,7 +383,7 @@ FAMILIES: dict[str, Family] = {
     "seed_oss": rotary(4096, 80, 128, 524288, 64, scores=PLAIN),
     "smollm3": rotary(2048, 16, None, 32768, 36, base=2e+06, pattern=("no rope", 4), keys=NO_ROPE,
         still=("still_attention",), scores=Scores(off=("use_sliding_window",))),
-    "solar_open": rotary(4096, 64, 128, 131072, 48, base=1e+06),
+    "solar_open": rotary(4096, 64, 128, 131072, 48, fraction=1.0, base=1e+06),
     "stablelm": rotary(2560, 32, None, 4096, 32, fraction=0.25, scores=PLAIN),
     "starcoder2": rotary(3072, 24, None, 4096, 30, scores=Scores(window=SLIDE, everywhere=True)),
     "step3p5": refused("Bases and dims differ a layer. Which layer is meant?"),
@@ -408,7 +415,7 @@ FAMILIES: dict[str, Family] = {
     "youtu": rotary(2048, 16, 64, 131072, 32, pairing="rope_interleave", head="qk_rope_head_dim"),
     "zamba2": rotary(2560, 32, None, 4096, 54, head="attention_head_dim",
         needs=("use_mem_rope", True, False, None), note="None without use_mem_rope"),
-    "zaya": rotary(2048, 8, 128, 131072, 40, pattern=("listed",),
+    "zaya": rotary(2048, 8, 128, 131072, 40, fraction=1.0, pattern=("listed",),
         more={
             "rope_parameters": {"hybrid": {"rope_type": "default", "rope_theta": 5000000.0,
             "partial_rotary_factor": 0.5}, "hybrid_sliding": {"rope_type": "default",
@@ -462,7 +469,9 @@ FAMILIES |= {
                     refused(_TABLE + "px.deberta_bucket picks the rows of rel_embeddings.weight")),
     **dict.fromkeys(["bert", "gpt2", "gpt_neo", "electra", "albert", "vit", "clip", "gpt_bigcode"],
                     refused(_TABLE + "px.Learned(position_embeddings.weight)")),
-    **dict.fromkeys(["roberta", "xlm-roberta", "camembert", "opt", "bart", "mbart"],
+    **dict.fromkeys(["roberta", "xlm-roberta", "camembert"],
+                    refused(_TABLE + "px.Learned(position_embeddings.weight, offset=2)")),
+    **dict.fromkeys(["opt", "bart", "mbart"],
                     refused(_TABLE + "px.Learned(embed_positions.weight, offset=2)")),
     **dict.fromkeys(["xlnet"], refused("its biases and projection of distances are weights: "
                                        "px.TransformerXL(u, v, w_r)")),

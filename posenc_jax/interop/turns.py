@@ -49,13 +49,14 @@ def encoding(settings: Mapping, family: Family, kind: str | None, length: int | 
     return _alibi(settings)
   if family.needs is not None and not _turns(settings, *family.needs):
     return None
+  settings = kinds.with_width(settings, family, kind)
   rope = kinds.parameters(settings, family, kind)
   if not rope:
     return None
   if family.kind == "axial":
     return _axial(settings, family, rope)
   scaling = _scaling(rope, family)
-  fraction = _fraction(settings, family, rope)
+  fraction = _fraction(settings, family, rope, scaling)
   dim = _dim(settings, family, fraction if scaling != "proportional" else 1.0)
   if dim == 0:
     return None
@@ -112,7 +113,7 @@ def _scaling(rope, family):
 
 def head_width(settings: Mapping, family: Family) -> int:
   """The width of a head, or of the part of it that turns."""
-  if family.head in settings:
+  if family.head is not None and family.head in settings:
     return size(settings, family.head)
   if family.head not in ("head_dim", None):
     raise missing(settings, family.head)
@@ -123,12 +124,25 @@ def head_width(settings: Mapping, family: Family) -> int:
   return width
 
 
-def _fraction(settings, family, rope):
+def _fraction(settings, family, rope, scaling):
+  old = settings.get(family.fraction_key)
+  if isinstance(family.base, Mapping):
+    old = family.fraction  # each kind of layer has its own, in rope_parameters
+  if (family.fraction_key or isinstance(family.base, Mapping)) and settings.get(
+      "partial_rotary_factor", old) != old:
+    raise _errors.value_error("partial_rotary_factor", settings["partial_rotary_factor"],
+                              f"{old}, the fraction that the model reads elsewhere",
+                              "Keep one of them")
   for where, name in ((rope, "partial_rotary_factor"), (settings, "partial_rotary_factor"),
                       (settings, family.fraction_key)):
     if name is not None and where.get(name) is not None:
-      return number(where, name, open_end=False)
-  return family.fraction
+      fraction = number(where, name, open_end=False)
+      if (family.fraction is None and fraction != 1.0 and scaling == "default"
+          and family.head != "qk_rope_head_dim"):
+        raise _errors.value_error(name, fraction, "1.0: the model's code turns whole heads",
+                                  "Is it another model's code? assume='phi' reads the fraction")
+      return fraction
+  return family.fraction if family.fraction is not None else 1.0
 
 
 def _dim(settings, family, fraction):
@@ -163,10 +177,16 @@ def _several_axes(frequencies, factor, pairing, sections, interleaved):
 def _axial(settings, family, rope):
   kind = rope.get("rope_type", rope.get("type")) or "axial"
   _errors.check_choice("rope_type", kind, ("axial", "default"))
-  half = head_width(settings, family) // 2
-  once = rotary_frequencies(half, base=number(rope, "rope_theta")).radians
-  sections = (half // 2, half // 2)
-  return MRotary(sections).replace(frequencies=phases.as_frequencies(np.concatenate([once, once])))
+  width, base = head_width(settings, family), number(rope, "rope_theta")
+  if width % 4:
+    raise _errors.value_error("head_dim", width, "a multiple of 4, two dims a pair and two axes",
+                              "Look at the model's config.json")
+  if family.alternate:
+    whole = rotary_frequencies(width, base=base).radians
+    both = np.concatenate([whole[0::2], whole[1::2]])
+  else:
+    both = np.tile(rotary_frequencies(width // 2, base=base).radians, 2)
+  return MRotary((width // 4, width // 4)).replace(frequencies=phases.as_frequencies(both))
 
 
 def frequencies_of(scaling: str, rope: Mapping, settings: Mapping, dim: int, fraction: float,

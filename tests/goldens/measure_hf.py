@@ -27,7 +27,7 @@ FOLDER = pathlib.Path(__file__).parent
 # By axis; text has the first.
 POSITIONS = np.array([[0, 0, 0], [1, 2, 5], [7, 3, 1], [101, 50, 77]])
 WORDS = re.compile(r"rope|rotary|theta|alibi|position_embedding|layer_types|sliding|window|pattern|"
-                   r"hidden_size$|head|^n_|d_model|num_layers|num_hidden_layers|nope|embed_dim|kv_ch")
+                   r"hidden_size$|head|^n_|d_model|num_layers|num_hidden_layers|nope|embed_dim|kv_ch|per_layer_c")
 SKIPPED = re.compile(r"Attention|Mlp|Cross")
 # Configs that a user's config.json may hold besides the defaults; sizes in the names of each class.
 SCALINGS = [
@@ -146,6 +146,7 @@ def candidates(cls):
   for scaling in SCALINGS:
     yield "raw", {"model_type": cls.model_type, **switches, **sizes, "rope_theta": 1234.5} | (
         {"rope_scaling": dict(scaling)} if scaling else {})
+  yield "raw", {"model_type": cls.model_type, **switches, **sizes, "partial_rotary_factor": 0.5}
 
 
 def measure():

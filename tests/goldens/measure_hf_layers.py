@@ -23,8 +23,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 FOLDER = pathlib.Path(__file__).parent
 POSITIONS = [0, 1, 7, 101]
 TINY = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "num_hidden_layers": 6, "vocab_size": 32, "intermediate_size": 32, "max_position_embeddings": 256,
-        "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+        "num_hidden_layers": 6, "vocab_size": 32, "intermediate_size": 32,
+        "max_position_embeddings": 256, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 FEW = {"num_experts": 2, "num_local_experts": 2, "num_experts_per_tok": 1,
        "moe_intermediate_size": 16, "n_routed_experts": 2, "n_group": 1, "topk_group": 1,
        "first_k_dense_replace": 1}

@@ -89,7 +89,7 @@ def test_published_configs(config, kwargs, wanted):
     {"model_type": "nemotron_h", "hidden_size": 4096, "num_attention_heads": 32},
     {"model_type": "zamba2", "use_mem_rope": False},
     {"model_type": "granitemoehybrid", "position_embedding_type": "nope"},
-    {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4,
+    {"model_type": "phi", "hidden_size": 64, "num_attention_heads": 4,
      "partial_rotary_factor": 0.0},
 ])
 def test_models_without_positions_have_no_encoding(config):
@@ -157,6 +157,13 @@ LLAMA = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
     ({"model_type": "gemma3_text", "layer_types": ["full_attention"], "num_hidden_layers": 2},
      {"layer": 0}, "layer_types: got 1 names, wanted one for each of 2"),
     (NEOX | {"rope_theta": 5e5}, {}, "rope_theta: got 500000.0, wanted the base in 'rotary_emb_b"),
+    (LLAMA | {"partial_rotary_factor": 0.5}, {}, "partial_rotary_factor: got 0.5, wanted 1.0"),
+    ({"model_type": "phi", "partial_rotary_factor": 0.5, "rope_parameters": {"rope_theta": 1e4},
+      "rope_scaling": {"type": "linear", "factor": 2.0}}, {}, "rope_scaling, rope_parameters: got"),
+    ({"model_type": "gemma4_text", "num_hidden_layers": 6, "per_layer_config": {
+        "5": {"head_dim": 64}, "4": {"head_dim": 32}}}, {"layer": 0},
+     r"per_layer_config: got heads of widths \[32, 256\] in sliding_attention layers"),
+    (LLAMA | {"per_layer_config": {"0": {"head_dim": 8}}}, {}, r"\['per_layer_config'\]"),
     ({"model_type": "bert", "hidden_size": 768, "num_attention_heads": 12}, {},
      "model_type: got 'bert'.*px.Learned"),
     ({"model_type": "t5"}, {}, "model_type: got 't5'.*px.T5Bias"),

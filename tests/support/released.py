@@ -113,7 +113,7 @@ def gives(family):
   words = ["`MRotary`" if family.sections else "`Rotary`"]
   if family.head == "qk_rope_head_dim":
     words.append("the `qk_rope_head_dim` dims")
-  elif family.fraction != 1.0 or family.halved or family.dim_key:
+  elif family.fraction not in (None, 1.0) or family.halved or family.dim_key:
     words.append("a part of the head")
   words.append({"half": "half", "interleaved": "interleaved"}.get(
       family.pairing, f"interleaved if `{family.pairing}`"))
