@@ -49,6 +49,7 @@ class Family:
     dim_key: the setting with the number of rotated dims itself.
     head: the setting with the width that turns; "qk_rope_head_dim" for latent attention, None where
       the model computes it from hidden_size alone.
+    hidden: the setting that the heads divide where the width of a head is not given.
     widths: {layer kind: (setting, default)} of kinds whose heads have a width of their own;
       ``per_layer_config`` in a config tells it too.
     halved: whether only half of that width turns (ChatGLM).
@@ -80,6 +81,7 @@ class Family:
   fraction_key: str | None = None
   dim_key: str | None = None
   head: str | None = "head_dim"
+  hidden: str = "hidden_size"
   widths: Mapping[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
   halved: bool = False
   pairing: str = "half"
@@ -113,7 +115,8 @@ def rotary(hidden: int | None = None, heads: int | None = None, width: int | Non
 
 def axial(hidden: int, heads: int, head: int | None = None, **rest: Any) -> Family:
   """Row and column of an image patch turn half of the pairs each, in blocks."""
-  sizes = {"hidden_size": hidden, "num_attention_heads": heads, "head_dim": head}
+  sizes = {rest.get("hidden", "hidden_size"): hidden, "num_attention_heads": heads,
+           "head_dim": head}
   return Family("axial", sizes={k: v for k, v in sizes.items() if v is not None}, **rest)
 
 

@@ -52,9 +52,7 @@ def from_hf(config: Any, *, layer: int | str | None = None, length: int | None =
     raise lookup.refusal(settings, family)
   if assume is None:
     lookup.check_leftover(settings, family)
-  if length is not None:
-    length = _errors.check_int("length", length, "the number of tokens, or None",
-                               "Pass the longest sequence", least=1)
+  length = turns.check_length(length)
   return turns.encoding(settings, family, _kind(settings, family, layer, length), length)
 
 

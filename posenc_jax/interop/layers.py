@@ -69,6 +69,7 @@ def layers_from_hf(config: Any, *, length: int | None = None) -> tuple[HFLayer, 
     [False, False, False, True]
   """
   settings, family = lookup.find(config)
+  length = turns.check_length(length)
   if family.kind == "refused":
     raise lookup.refusal(settings, family)
   if family.scores is None:

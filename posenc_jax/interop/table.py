@@ -347,7 +347,7 @@ FAMILIES: dict[str, Family] = {
     "qwen2_5_vl_vision": axial(3584, 16),
     "qwen2_moe": rotary(2048, 16, None, 32768, 24),
     "qwen2_vl_text": rotary(8192, 64, None, 32768, 80, base=1e+06, sections=(16, 24, 24)),
-    "qwen2_vl_vision": refused("Its heads divide embed_dim, not hidden_size"),
+    "qwen2_vl_vision": axial(1280, 16, hidden="embed_dim"),
     "qwen3": rotary(4096, 32, 128, 32768, 32, pattern=("late", 28), scores=WINDOWED),
     "qwen3_5_moe_text": rotary(2048, 16, 256, 32768, 40, fraction=0.25, sections=(11, 11, 10),
         interleaved=True),

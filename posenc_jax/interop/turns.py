@@ -70,6 +70,16 @@ def encoding(settings: Mapping, family: Family, kind: str | None, length: int | 
                                  pairing=pairing)
 
 
+def check_length(length: int | None) -> int | None:
+  """The length of a sequence, or None.
+
+  Raises:
+    TypeError, ValueError: no whole number of tokens.
+  """
+  return None if length is None else _errors.check_int(
+      "length", length, "the number of tokens, or None", "Pass the longest sequence", least=1)
+
+
 def _alibi(settings):
   heads = size(settings, "num_attention_heads")
   if settings.get("alibi") is False or number(settings, "alibi_bias_max", 8.0) != 8.0:
@@ -117,7 +127,7 @@ def head_width(settings: Mapping, family: Family) -> int:
     return size(settings, family.head)
   if family.head not in ("head_dim", None):
     raise missing(settings, family.head)
-  width = size(settings, "hidden_size") // size(settings, "num_attention_heads")
+  width = size(settings, family.hidden) // size(settings, "num_attention_heads")
   if settings.get("head_dim", width) != width:
     raise _errors.value_error("head_dim", settings["head_dim"], f"{width}, hidden_size divided by "
                               "num_attention_heads as the model does", "Leave it out")

@@ -206,7 +206,8 @@ def types():
   """Every model type of a package with a rotation, and the type of its text part if it has one."""
   out = {}
   for package, module in modules():
-    if not any("otary" in n or "rope" in n.lower() for n in vars(module)):
+    if not any(re.search("[rR]otary|Ro[Pp][Ee]|rotate_(half|every|pair)|apply_rope", n)
+               for n in vars(module)):
       continue
     for cls in configs(package).values():
       parts = getattr(cls, "sub_configs_defaults", None) or getattr(cls, "sub_configs", None) or {}
