@@ -113,9 +113,9 @@ def rotary(hidden: int | None = None, heads: int | None = None, width: int | Non
   return Family(sizes=sizes | dict(more or {}), **rest)
 
 
-def axial(hidden: int, heads: int, head: int | None = None, **rest: Any) -> Family:
+def axial(width: int, heads: int, head: int | None = None, **rest: Any) -> Family:
   """Row and column of an image patch turn half of the pairs each, in blocks."""
-  sizes = {rest.get("hidden", "hidden_size"): hidden, "num_attention_heads": heads,
+  sizes = {rest.get("hidden", "hidden_size"): width, "num_attention_heads": heads,
            "head_dim": head}
   return Family("axial", sizes={k: v for k, v in sizes.items() if v is not None}, **rest)
 
