@@ -15,6 +15,7 @@ class Scores:
     scale: "head" is H^-0.5, "half head" (H/2)^-0.5, "mla" that of both parts of a head times YaRN's
       mscale squared, "one" is 1; otherwise the setting: with a leading "^" its power -0.5.
     window: the setting with the number of keys that a row sees, itself included; None for none.
+    both: the window setting counts half before the query and half after it (encoders).
     everywhere: the window holds for all layers, not for those of kind "sliding_attention" alone.
     cap: the setting of the tanh soft-cap on the scores.
     sinks: layer kinds with one learned sink a head; () for none, ("*",) for all.
@@ -24,6 +25,7 @@ class Scores:
 
   scale: str = "head"
   window: str | None = None
+  both: bool = False
   everywhere: bool = False
   cap: str | None = None
   sinks: tuple[str, ...] = ()

@@ -101,6 +101,8 @@ def _window(settings, told, kind):
   slides = told.everywhere or kind == "sliding_attention"
   if told.window is None or not slides or not settings.get(told.window):
     return None
+  if told.both:
+    return size(settings, told.window) // 2, size(settings, told.window) // 2
   return size(settings, told.window) - 1, 0
 
 

@@ -79,7 +79,9 @@ def test_layers(name):
   for layer, told in zip(layers, case["layers"], strict=True):
     scale = len(told["q"]) ** -0.5 if told["scale"] is None else told["scale"]
     np.testing.assert_allclose(layer.softmax_scale, scale, rtol=1e-6)
-    assert layer.window == ((told["window"] - 1, 0) if told["window"] else None)
+    before = told["window"] and told["window"] - 1
+    after = before if FAMILIES[name].scores.both else 0
+    assert layer.window == ((before, after) if told["window"] else None)
     assert layer.soft_cap == (told["cap"] or None) and layer.sinks == told["sinks"]
     if FAMILIES[name].head != "qk_rope_head_dim":  # those were noted in an order of their own
       np.testing.assert_allclose(products(layer, told, positions), told["products"], atol=1e-4)
