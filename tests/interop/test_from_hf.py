@@ -84,6 +84,15 @@ def test_published_configs(config, kwargs, wanted):
   assert facts(config, **kwargs) == wanted
 
 
+def test_the_step_of_llama4_scout():
+  """Equal frequency factors: wavelengths up to 8192 are kept, longer ones stretched by 16."""
+  plain = px.rotary_frequencies(128, base=5e5).radians
+  got = px.from_hf(SCOUT, layer="chunked_attention").frequencies.radians
+  long = 2 * np.pi / plain > 8192
+  assert long.sum() == 29
+  np.testing.assert_allclose(got, np.where(long, plain / 16, plain), rtol=1e-12)
+
+
 @pytest.mark.parametrize("config", [
     {"model_type": "jamba", "hidden_size": 4096, "num_attention_heads": 32},
     {"model_type": "nemotron_h", "hidden_size": 4096, "num_attention_heads": 32},
