@@ -11,6 +11,7 @@ Attention:
 
   attend      attention with any encoding; ``explain`` says how it would run
   attention_weights    what the values are multiplied by, dense, for pictures
+  config      implementations that are off; the platform that programs are traced for
   prepare     what a cache holds of new tokens: the hooks ``qk`` and ``values``
   context_attend, zigzag, unzigzag, zigzag_order    attention over a sequence cut across devices
 
@@ -63,6 +64,7 @@ from posenc_jax._version import __version__ as __version__
 from posenc_jax.attention import (
     attend,
     attention_weights,
+    config,
     context_attend,
     explain,
     prepare,
@@ -111,8 +113,8 @@ from posenc_jax.precision import PrecisionReport, precision_report
 
 __all__ = [
   "Each", "Encoding", "Frequencies", "PREPARED", "PrecisionReport", "Tile", "along", "attend",
-  "attention_weights", "chain", "combine", "context_attend", "encoding", "explain", "freeze",
-  "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
+  "attention_weights", "chain", "combine", "config", "context_attend", "encoding", "explain",
+  "freeze", "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
   "partition", "phases", "positions", "precision_report", "prepare", "share_heads", "static",
   "unzigzag", "zigzag", "zigzag_order",
 ]

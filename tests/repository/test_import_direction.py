@@ -143,6 +143,7 @@ ROOMS = {
   "posenc_jax.sweeps": {"landing": 0, "plan": 1, "store": 1, "show": 1, "run": 2, "rounds": 3},
   "posenc_jax.attention": {
     "answers": 0,
+    "settings": 0,
     "visibility": 0,
     "hiding": 0,
     **dict.fromkeys(["call", "arguments", "strip"], 1),
