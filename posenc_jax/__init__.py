@@ -47,7 +47,8 @@ Modules:
   nn          Flax NNX modules with any encoding (import it; needs flax)
   sweeps      many small models in one compiled program (import it)
 
-``precision_report`` says how exact an encoding is at which position.
+``precision_report`` says how exact an encoding is at which position; ``selfcheck`` holds every way
+of attention that this machine can run against the reference, and times it.
 
 Example:
   >>> import jax, jax.numpy as jnp, posenc_jax as px
@@ -110,13 +111,14 @@ from posenc_jax.encodings.softmax.temperature import (
 )
 from posenc_jax.interop import from_hf
 from posenc_jax.precision import PrecisionReport, precision_report
+from posenc_jax.selfcheck.check import selfcheck
 
 __all__ = [
   "Each", "Encoding", "Frequencies", "PREPARED", "PrecisionReport", "Tile", "along", "attend",
   "attention_weights", "chain", "combine", "config", "context_attend", "encoding", "explain",
   "freeze", "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
-  "partition", "phases", "positions", "precision_report", "prepare", "share_heads", "static",
-  "unzigzag", "zigzag", "zigzag_order",
+  "partition", "phases", "positions", "precision_report", "prepare", "selfcheck", "share_heads",
+  "static", "unzigzag", "zigzag", "zigzag_order",
 ]
 # The imports from encodings and these names follow from posenc_jax/methods, by a script.
 __all__ += [  # python -m tests.support.follow

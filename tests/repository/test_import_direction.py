@@ -30,11 +30,12 @@ LEVELS = {
   "posenc_jax.encodings": 5,
   "posenc_jax.attention": 6,
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("functions", "interop", "precision")], 7),
-  "posenc_jax": 8,
-  **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 9),
-  "posenc_jax.methods": 10,
-  **dict.fromkeys(["experiments", "benchmarks"], 11),
-  "tests": 12,
+  "posenc_jax.selfcheck": 8,
+  "posenc_jax": 9,
+  **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 10),
+  "posenc_jax.methods": 11,
+  **dict.fromkeys(["experiments", "benchmarks"], 12),
+  "tests": 13,
 }
 
 
