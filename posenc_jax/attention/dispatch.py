@@ -41,8 +41,7 @@ _MODULES: tuple[Implementation, ...] = (semantics, rows, cudnn, splash, tpu_stri
 _BY_NAME = {module.NAME: module for module in _MODULES}
 IMPLEMENTATIONS = ("auto", *_BY_NAME)
 _MACHINES = {"gpu": "NVIDIA GPUs", "tpu": "TPUs"}
-# Our own kernel for TPUs must be asked for, as it has run on none.
-_AUTOMATIC = ("cudnn", "splash")
+_AUTOMATIC = ("cudnn", "splash", "strip")
 
 
 class Explanation(NamedTuple):
@@ -94,11 +93,12 @@ def decide(call: Call, implementation: str, platform: str | None = None) -> Expl
           f"one that can serve this call: {', '.join(able)}",
           f"{implementation} cannot: {obstacles[implementation]}")
     return Explanation(implementation, "it was asked for", obstacles)
+  t, s, _, _ = call.sizes
   for name in _AUTOMATIC:
-    if obstacles[name] is None:
+    # Our own kernel for TPUs pads a tile to 128 rows, which is waste for a few new tokens.
+    if obstacles[name] is None and (name != "strip" or t >= 128):
       return Explanation(name, f"a fused kernel of this platform ({platform}) serves the call",
                          obstacles)
-  t, s, _, _ = call.sizes
   if obstacles["rows"] is not None:
     return Explanation("reference", f"rows cannot: {obstacles['rows']}", obstacles)
   if t * s <= _dense_scores(call, platform):

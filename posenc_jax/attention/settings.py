@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 
 from posenc_jax import _errors
 
@@ -115,7 +116,8 @@ def platform_of(x: Any = None) -> str:
     return told
   if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer):
     return _platform(next(iter(x.devices())))
-  device = jax.config.jax_default_device  # of jax.default_device(..): a device, a name, or None
+  options: Any = jax.config
+  device = options.jax_default_device  # of jax.default_device(..): a device, a name, or None
   if device is None or isinstance(device, str):
     device = jax.local_devices(backend=device)[0]
   return _platform(device)
