@@ -21,7 +21,9 @@ import posenc_jax as px
 # What libtpu would ask a machine of a cloud for.
 _ENVIRONMENT = {"TPU_SKIP_MDS_QUERY": "1", "TPU_ACCELERATOR_TYPE": "v5litepod-4",
                 "TPU_WORKER_HOSTNAMES": "localhost", "TPU_MIN_LOG_LEVEL": "3",
-                "TPU_LOG_DIR": "disabled"}
+                "TPU_LOG_DIR": "disabled",
+                # The compiler holds no chip, so two processes may load it.
+                "ALLOW_MULTIPLE_LIBTPU_LOAD": "1"}
 
 
 class Compiled(NamedTuple):

@@ -252,7 +252,7 @@ SHORT: tuple[Attention | Whole, ...] = (
     Whole("gather of 4, T5, causal, T 4096, both passes", "gather", _around(_T5, "gather", 4096),
           60, 128),
     Whole("training step, 4 layers, D 512, rotary", "splash", _training(px.Rotary(64)), 120, 512),
-    Whole("16 lanes on 4 chips, T5", "reference", _lanes(_T5), 60, 256),
+    Whole("16 lanes on 4 chips, 128 tokens, T5", "strip", _lanes(_T5), 60, 256),
 )
 
 
