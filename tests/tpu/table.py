@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles the programs for TPUs and writes what it took into docs/performance.md.
 
-    JAX_PLATFORMS=cpu python -m tests.tpu.table            the short list
-    JAX_PLATFORMS=cpu python -m tests.tpu.table --long     all of them: an hour
+    JAX_PLATFORMS=cpu python -m tests.tpu.table                     the short list
+    JAX_PLATFORMS=cpu python -m tests.tpu.table --long              all of them: an hour
+    JAX_PLATFORMS=cpu python -m tests.tpu.table --place colab       the table of Colab's versions
 
 Needs ``pip install 'jax[tpu]'``, and no TPU. A program that fails is a row that says so.
 """
@@ -19,7 +20,7 @@ from tests.tpu import compiling
 from tests.tpu.programs import LONG, SHORT, Attention
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-START, END = "<!-- tests.tpu.table -->\n", "<!-- end -->"
+PLACES = ("newest", "colab")
 HEAD = ("| chip | program | path | compile, s | temporary, MiB | code, KiB |\n"
         "|---|---|---|---|---|---|\n")
 
@@ -45,15 +46,21 @@ def table(programs: Iterable) -> str:
   return f"\n{versions}.\n\n{HEAD}{''.join(lines)}\n"
 
 
+def written(page: str, place: str, new: str) -> str:
+  """The page with a table at its place."""
+  return between(page, f"<!-- tests.tpu.table, {place} -->\n", f"<!-- end of {place} -->", new)
+
+
 def main() -> int:
   """Writes the table; returns the exit status."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
   parser.add_argument("--long", action="store_true", help="the long list too")
+  parser.add_argument("--place", default=PLACES[0], choices=PLACES, help="which table")
   options = parser.parse_args()
   if compiling.missing():
     parser.error(str(compiling.missing()))
   new = table((*SHORT, *LONG) if options.long else SHORT)
-  PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), START, END, new), encoding="utf-8")
+  PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), options.place, new), encoding="utf-8")
   return 0
 
 

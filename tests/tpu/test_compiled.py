@@ -7,16 +7,24 @@ Needs the wheel of the TPU compiler, which .ci/run installs in an environment of
 
 import pytest
 
-from tests.tpu import compiling
+from tests.tpu import compiling, table
 from tests.tpu.programs import LONG, SHORT, Attention
-
-pytestmark = pytest.mark.skipif(compiling.missing() is not None, reason=str(compiling.missing()))
 
 
 def _id(program):
   return f"{program.chip}: {program.name}"
 
 
+def test_names_are_told_apart_and_the_page_has_a_place_for_each_table():
+  assert len({_id(p) for p in (*SHORT, *LONG)}) == len(SHORT) + len(LONG)
+  page = table.PAGE.read_text(encoding="utf-8")
+  for place in table.PLACES:
+    assert "\nnew table\n" in table.written(page, place, "\nnew table\n")
+  for program in SHORT:
+    assert f"| {program.name} |" in page
+
+
+@pytest.mark.skipif(compiling.missing() is not None, reason=str(compiling.missing()))
 @pytest.mark.parametrize("program", [
     *(pytest.param(p, id=_id(p)) for p in SHORT),
     *(pytest.param(p, id=_id(p), marks=pytest.mark.slow) for p in LONG)])
