@@ -187,7 +187,7 @@ function                     what goes in                                    wha
 ``music_transformer_bias``   q, table, distances                             bias ``[..., N, T, S]``
 ``skew``                     q . E, ``[..., T, T]``                          rows moved to keys
 ``disentangled_bias``        q, k, tables, their rows                        bias ``[..., N, T, S]``
-``disentangled_index``       distances, span                                 rows of the tables
+``disentangled_index``       how far behind, span                            rows of the tables
 ``tupe_projections``         rows of the table, norm, weights                ``[..., N, H]``
 ``untie_cls``                scores, query and key positions, numbers        scores
 ``cable``                    weights of Cable                                a ``Fox``

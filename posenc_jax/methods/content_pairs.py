@@ -45,7 +45,7 @@ METHODS = (
   Method(
     "disentangled attention (DeBERTa 2020)", "content.disentangled", "Disentangled", "q, scores", {
       "disentangled_bias": ("q, k, tables, their rows", _BIAS)},
-    {"disentangled_index": ("distances, span", "rows of the tables")},
+    {"disentangled_index": ("how far behind, span", "rows of the tables")},
     {"deberta": Maker(Disentangled.init, _HEADS, {"span": lambda s: s.train_length})},
     {"deberta": lambda key: Case(
       Disentangled.init(key, 4, 8, span=4, max_position=8, stddev=1.0), causal=False)},
