@@ -194,7 +194,7 @@ function                     what goes in                                    wha
 ``cable_init``               a key, sizes                                    a ``Fox``
 ``inkling_positions``        x, positions, weights                           ``[..., T, N R + 2]``
 ``inkling_bias``             query and key positions, of inkling_positions   bias ``[..., N, T, S]``
-``grape_bias``               distances, slopes, gates                        bias ``[..., N, T, S]``
+``grape_bias``               how far behind, slopes, gates                   bias ``[..., N, T, S]``
 ``grape_additive_gates``     q or k, directions                              gates
 ``grape_path_positions``     x, positions, weights                           ``[..., T, 2, N, P]``
 ``grape_path_bias``          query and key positions, slopes, mask           bias ``[..., N, T, S]``

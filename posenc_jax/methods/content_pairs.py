@@ -75,7 +75,7 @@ METHODS = (
     catalogue="Inkling", directions="causal", goldens="transformers 5.23.0"),
   Method(
     "GRAPE-A (2025), gated by keys, queries or both", "content.grape_additive", "GrapeA", "scores",
-    {"grape_bias": ("distances, slopes, gates", _BIAS)},
+    {"grape_bias": ("how far behind, slopes, gates", _BIAS)},
     {"grape_additive_gates": ("q or k, directions", "gates")},
     {"grape-a": Maker(GrapeA.init, _HEADS),
      "grape-a-queries": Maker(GrapeA.init, _HEADS, fixed={"keys": False, "queries": True}),
