@@ -16,8 +16,6 @@ from posenc_jax import _errors
 from posenc_jax.base import Encoding, encoding, static
 from posenc_jax.encodings import _checks, _rows
 
-COMPAT = ("paper", "released-code")
-
 
 def shifted_positions(positions: Any, key: jax.Array, *, maximum: int = 500) -> jax.Array:
   """p + k, k drawn uniformly from {0, .., maximum - 1} for each row.
@@ -100,7 +98,7 @@ class Shifted(Encoding):
   compat: str = static(default="paper")
 
   def __post_init__(self):
-    _errors.check_choice("compat", self.compat, COMPAT)
+    _checks.compat(self.compat)
     self.set_fields(maximum=_checks.size("maximum", self.maximum, "The paper's K is 500"))
 
   def positions(self, positions, *, key=None):
