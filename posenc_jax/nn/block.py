@@ -162,7 +162,8 @@ class Stack(nnx.Module):
     return tuple(layer.cross.remember(memory, positions, segments=segments, encoding=encoding)
                  for layer, encoding in zip(self.layers, crossing, strict=True))
 
-  def init_cache(self, batch, length: int, dtype=None, *, positions=None) -> tuple[Cache, ...]:
+  def init_cache(self, batch, length: int, dtype=None, *, positions=None, rollback: int = 0
+                 ) -> tuple[Cache, ...]:
     """An empty cache for each layer; see ``MultiHeadAttention.init_cache``."""
     caches, by_layer = [], self.encodings.by_layer(self.encodings.encodings())
     for i, layer in enumerate(self.layers):
@@ -170,7 +171,8 @@ class Stack(nnx.Module):
       at = positions
       if e is not None and e.has("positions"):
         at = _mapped_example(e, positions)
-      caches.append(layer.attention.init_cache(batch, length, dtype, positions=at, encoding=e))
+      caches.append(layer.attention.init_cache(batch, length, dtype, positions=at, encoding=e,
+                                               rollback=rollback))
     return tuple(caches)
 
 

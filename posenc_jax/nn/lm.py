@@ -90,7 +90,7 @@ class TransformerLM(nnx.Module):
       TypeError: dtypes of tokens, positions, segments or mask.
     """
     shape = tokens_lib.token_shape(tokens)
-    check_caches(cache, len(self.stack.layers))
+    check_caches(cache, len(self.stack.layers), shape[:-1])
     segments, mask = tokens_lib.check_tokens(shape, segments, mask)
     if positions is None:
       first = None if cache is None else cache[0]
@@ -103,7 +103,7 @@ class TransformerLM(nnx.Module):
     return logits if cache is None else (logits, cache)
 
   def init_cache(self, batch: int | tuple[int, ...], length: int, dtype=None, *,
-                 positions=None) -> tuple[Cache, ...]:
+                 positions=None, rollback: int = 0) -> tuple[Cache, ...]:
     """An empty cache for ``length`` tokens, padding included; one ``Cache`` a layer.
 
     Args:
@@ -112,11 +112,13 @@ class TransformerLM(nnx.Module):
       dtype: of keys and values; None takes the model's dtype.
       positions: an example of one token's positions ``[1]`` or ``[1, P]``, if they will be given
         and are not int32 ``[..., T]``.
+      rollback: the most tokens that ``Cache.crop`` takes back; see
+        ``MultiHeadAttention.init_cache``.
 
     Returns:
       A PyTree, for ``cache=``.
     """
-    return self.stack.init_cache(batch, length, dtype, positions=positions)
+    return self.stack.init_cache(batch, length, dtype, positions=positions, rollback=rollback)
 
 
 class TransformerEncoder(nnx.Module):

@@ -140,6 +140,8 @@ def count_positions(shape: tuple[int, ...], segments, mask, cache: Cache | None 
   positions = before - start
   if cache is not None:
     assert cache.segments is not None, "a cache of init_cache"
-    same = cache.segments[..., None, :] == segments[..., :, None]
+    filled = np.arange(cache.length, dtype=np.int32) < cache.index
+    known = jnp.where(filled, cache.segments, jnp.int32(PADDING_SEGMENT))
+    same = known[..., None, :] == segments[..., :, None]
     positions = positions + jnp.sum(same, axis=-1, dtype=jnp.int32)
   return positions
