@@ -27,11 +27,14 @@ Many seeds at once; a ``Param`` or ``Hyper`` of the model is swept in the same w
 from posenc_jax.nn import serialize as serialize
 from posenc_jax.nn.attention import MultiHeadAttention as MultiHeadAttention
 from posenc_jax.nn.cache import Cache as Cache
+from posenc_jax.nn.generate import Generated as Generated
+from posenc_jax.nn.generate import generate as generate
 from posenc_jax.nn.held import HeldEncoding as HeldEncoding
 from posenc_jax.nn.held import Hyper as Hyper
 from posenc_jax.nn.lm import TransformerEncoder as TransformerEncoder
 from posenc_jax.nn.lm import TransformerLM as TransformerLM
 from posenc_jax.nn.maps import attention_maps as attention_maps
+from posenc_jax.nn.sampling import sample as sample
 from posenc_jax.nn.seq2seq import DecoderCache as DecoderCache
 from posenc_jax.nn.seq2seq import Memory as Memory
 from posenc_jax.nn.seq2seq import Seq2SeqTransformer as Seq2SeqTransformer

@@ -89,9 +89,9 @@ class Cache:
     least = _check_going_back(self, known)
     bad = ((jnp.min(counts) < least) | (jnp.max(counts) > self.index)
            | (self.index > self.length))
-    slots = np.arange(self.length, dtype=np.int32)
     counts = jnp.broadcast_to(counts, self.batch)
-    segments = jnp.where(slots < counts[..., None], self.segments, jnp.int32(PADDING_SEGMENT))
+    stays = slots(self) < counts[..., None]
+    segments = jnp.where(stays, self.segments, jnp.int32(PADDING_SEGMENT))
     history, carry = self.history, self.carry
     if history is not None:
       history, carry = rollback.go_back(history, carry, self.index, counts)
@@ -199,6 +199,11 @@ def _poisoned(bad: jax.Array, index: jax.Array, length: int) -> jax.Array:
   return jnp.where(bad, jnp.int32(length + 1), jnp.asarray(index, jnp.int32))
 
 
+def slots(cache: Cache) -> np.ndarray:
+  """Numbers of the slots with the batch axes of the cache: ``[1, .., S]``."""
+  return np.arange(cache.length, dtype=np.int32).reshape((1,) * len(cache.batch) + (-1,))
+
+
 def batch_axes(batch: Any) -> tuple[int, ...]:
   """Sizes of the batch axes, given as one size or as several."""
   sizes = batch if isinstance(batch, tuple | list) else (batch,)
@@ -269,12 +274,12 @@ def empty_cache(one: Cache, batch: tuple[int, ...], length: int, room: int = 0) 
   Returns:
     A cache of zeros that no query sees.
   """
-  def slots(x):
+  def zeros(x):
     return jnp.zeros((*batch, length, *x.shape[len(batch) + 1:]), x.dtype)
 
   carry = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one.carry)
-  return Cache(keys=slots(one.keys), values=slots(one.values),
-               positions=jax.tree.map(slots, one.positions),
+  return Cache(keys=zeros(one.keys), values=zeros(one.values),
+               positions=jax.tree.map(zeros, one.positions),
                segments=jnp.full((*batch, length), PADDING_SEGMENT, jnp.int32), index=jnp.int32(0),
                carry=carry, history=rollback.start(carry, len(batch), room))
 
@@ -350,13 +355,13 @@ def slot_order(cache: Cache, t: int, *, count: bool):
       a token's order is how many real tokens precede it, ``[..., S]``. Otherwise it is the slot,
       NumPy if the index is known, from which hidden work is seen and left out.
   """
-  known, slots = _numerics.known(cache.index), np.arange(cache.length, dtype=np.int32)
+  known = _numerics.known(cache.index)
   start = cache.index - t if known is None else known.astype(np.int32) - np.int32(t)
   if count and not _without_gaps(cache, known):
     real = (cache.segments != PADDING_SEGMENT).astype(jnp.int32)
     order = jnp.cumsum(real, axis=-1) - real
     return jax.lax.dynamic_slice_in_dim(order, start, t, axis=-1), order
-  return start + np.arange(t, dtype=np.int32), slots
+  return start + np.arange(t, dtype=np.int32), np.arange(cache.length, dtype=np.int32)
 
 
 def _without_gaps(cache: Cache, filled: np.ndarray | None) -> bool:

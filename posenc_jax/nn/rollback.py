@@ -101,7 +101,8 @@ def go_back(history: History, carry: Any, filled: jax.Array, counts: jax.Array):
   """
   axis, room = history._axis, history.room
   # Row by row, what was carried at each number of slots; beyond the row's end nothing changes.
-  slots = jnp.max(counts) - room + np.arange(room + 1, dtype=np.int32)
+  numbers = np.arange(room + 1, dtype=np.int32).reshape((1,) * counts.ndim + (-1,))
+  slots = jnp.max(counts) - room + numbers
   at = jnp.minimum(slots, counts[..., None]) - (filled - room)
   at = jnp.clip(at, 0, room)  # what lies before ``oldest`` is never asked for
 
