@@ -22,7 +22,8 @@ class Generated(NamedTuple):
   """What ``generate`` wrote.
 
   Attributes:
-    tokens: int32 ``[..., steps]``; after the end of a row ``padding``.
+    tokens: int32 ``[..., steps]``; after the end of a row ``padding``; -1 where logits are NaN, as
+      for ids that are in no table or rows without a token, which only a traced prompt can have.
     lengths: int32 ``[...]``, how many of them belong to the row, its stop token included.
   """
 
@@ -102,7 +103,9 @@ def generate(model: TransformerLM, prompt: jax.Array, steps: int, *, mask: jax.A
   if callback is not None and not callable(callback):
     raise _errors.type_error("callback", _errors.describe(callback), "a function of the tokens",
                              "callback=lambda tokens: print(tokens)")
-  mask = _check_prompt(prompt, mask)
+  mask = _check_prompt(prompt, mask, vocabulary)
+  if positions is not None:
+    positions = _check_positions(model, positions, prompt.shape)
   dtype = None if cache_dtype is None else jnp.dtype(cache_dtype)
   plan = _Plan(steps, greedy, top_k, stop, padding, callback, dtype)
   graphdef, state = nnx.split(model)
@@ -119,7 +122,7 @@ def _check_ids(name: str, ids: Sequence[Any], vocabulary: int) -> tuple[int, ...
   return ids
 
 
-def _check_prompt(prompt, mask):
+def _check_prompt(prompt, mask, vocabulary: int):
   """The mask, None or of the prompt's shape; an error unless every row has a token."""
   shape = tokens_lib.token_shape(prompt, "prompt")
   if not jnp.issubdtype(prompt.dtype, jnp.integer):
@@ -128,12 +131,26 @@ def _check_prompt(prompt, mask):
   if not shape[-1]:
     raise _errors.value_error("prompt", f"shape {shape}", "at least one token a row",
                               "Begin with a start symbol")
+  known = _numerics.known(prompt)
+  if known is not None and known.size and not 0 <= known.min() <= known.max() < vocabulary:
+    raise _errors.value_error("prompt", f"ids {known.min()} to {known.max()}",
+                              f"ids in [0, {vocabulary})", "Padding needs an id of the table, too")
   _, mask = tokens_lib.check_tokens(shape, None, mask)
   known = None if mask is None else _numerics.known(mask)
   if known is not None and not known.any(axis=-1).all():
     raise _errors.value_error("mask", "a row without a real token", "at least one token a row",
                               "Begin with a start symbol")
   return mask
+
+
+def _check_positions(model: TransformerLM, positions, shape: tuple[int, ...]) -> jax.Array:
+  """Positions of every token of the prompt, aligned as the encoding that reads them wants."""
+  readers = [e for e in model.stack.encodings.encodings() if e.position_axes is not None]
+  if not readers:
+    raise _errors.value_error("positions", "positions", "None, as no encoding reads them",
+                              "Leave them out")
+  aligned = jnp.asarray(readers[0].align_tokens(positions, len(shape) - 1, shape[-1]))
+  return jnp.broadcast_to(aligned, (*shape, *aligned.shape[len(shape):]))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -158,13 +175,15 @@ def _run(graphdef, plan: _Plan, state, prompt, mask, positions, key, temperature
   cache = nnx.merge(graphdef, state).init_cache(batch, length + plan.steps - 1, plan.cache_dtype,
                                                 positions=one)
   logits, cache = read(prompt, cache, positions, mask)
+  if mask is not None:  # a row without a token is known as such only here, if it was traced
+    logits = jnp.where(mask.any(axis=-1)[..., None, None], logits, jnp.nan)
   out = jnp.full((*batch, plan.steps), plan.padding, jnp.int32)
   at = None if positions is None else _next_positions(positions, mask, len(batch))
 
   def write(i, out, logits, ended):
     token = jnp.where(ended, jnp.int32(plan.padding), draw(logits, i))
     if plan.callback is not None:
-      io_callback(plan.callback, None, token, ordered=True)
+      io_callback(functools.partial(_tell, plan.callback), None, token, ordered=True)
     out = jax.lax.dynamic_update_slice_in_dim(out, token[..., None], i, axis=len(batch))
     stops = jnp.zeros(batch, bool)
     for stop in plan.stop:
@@ -186,18 +205,17 @@ def _run(graphdef, plan: _Plan, state, prompt, mask, positions, key, temperature
   return Generated(out, lengths)
 
 
+def _tell(callback, token) -> None:
+  callback(np.asarray(token))  # whatever it returns is not ours
+
+
 def _to_the_right(prompt, mask, positions):
   """Prompt, mask and positions with all padding on the left, so that no row has a gap."""
-  batch = prompt.ndim - 1
-  if positions is not None:
-    positions = jnp.asarray(positions)
-    axes = positions.shape[batch + 1:] if positions.ndim > batch else positions.shape[1:]
-    positions = jnp.broadcast_to(positions, (*prompt.shape, *axes))
   if mask is None:
     return prompt, None, positions
   order = jnp.argsort(mask, axis=-1, stable=True)
   pick = lambda x: jnp.take_along_axis(
-      x, order.reshape(order.shape + (1,) * (x.ndim - order.ndim)), axis=batch)
+      x, order.reshape(order.shape + (1,) * (x.ndim - order.ndim)), axis=prompt.ndim - 1)
   return pick(prompt), pick(mask), None if positions is None else pick(positions)
 
 

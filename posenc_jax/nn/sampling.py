@@ -60,7 +60,7 @@ def sample(logits: jax.Array, *, key: jax.Array | None = None, temperature: Any 
     top_p: None, or draws from the fewest tokens whose probabilities reach this sum, after top_k.
 
   Returns:
-    int32 ``[...]``.
+    int32 ``[...]``; -1, which is no token, for a row of which a logit is NaN.
 
   Raises:
     TypeError, ValueError: choices out of range, missing, or of no effect.
@@ -78,7 +78,14 @@ def sample(logits: jax.Array, *, key: jax.Array | None = None, temperature: Any 
     raise _errors.type_error("logits", _errors.describe(logits), "floats [..., V]",
                              "Pass what the model returned")
   if check_sampling(key, temperature, top_k, top_p, logits.shape[-1]):
-    return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    token = jnp.argmax(logits, axis=-1)
+  else:
+    token = jax.random.categorical(key, _likely(logits, temperature, top_k, top_p), axis=-1)
+  return jnp.where(jnp.isnan(logits).any(axis=-1), jnp.int32(-1), token.astype(jnp.int32))
+
+
+def _likely(logits, temperature, top_k, top_p) -> jax.Array:
+  """Logits at this temperature, -inf on tokens that are not drawn from."""
   logits = logits.astype(_numerics.wide(logits))
   logits = logits / jnp.asarray(temperature, logits.dtype)
   if top_k is not None:
@@ -86,7 +93,7 @@ def sample(logits: jax.Array, *, key: jax.Array | None = None, temperature: Any 
     logits = jnp.where(logits < least, -jnp.inf, logits)
   if top_p is not None:
     logits = _nucleus(logits, jnp.asarray(top_p, logits.dtype))
-  return jax.random.categorical(key, logits, axis=-1).astype(jnp.int32)
+  return logits
 
 
 def _nucleus(logits: jax.Array, share: jax.Array) -> jax.Array:
