@@ -31,6 +31,7 @@ from posenc_jax.nn.generate import Generated as Generated
 from posenc_jax.nn.generate import generate as generate
 from posenc_jax.nn.held import HeldEncoding as HeldEncoding
 from posenc_jax.nn.held import Hyper as Hyper
+from posenc_jax.nn.linen_bridge import to_linen as to_linen
 from posenc_jax.nn.lm import TransformerEncoder as TransformerEncoder
 from posenc_jax.nn.lm import TransformerLM as TransformerLM
 from posenc_jax.nn.maps import attention_maps as attention_maps
@@ -39,3 +40,6 @@ from posenc_jax.nn.seq2seq import DecoderCache as DecoderCache
 from posenc_jax.nn.seq2seq import Memory as Memory
 from posenc_jax.nn.seq2seq import Seq2SeqTransformer as Seq2SeqTransformer
 from posenc_jax.nn.settings import Settings as Settings
+from posenc_jax.nn.sharding import axis_names as axis_names
+from posenc_jax.nn.sharding import partition_specs as partition_specs
+from posenc_jax.nn.swap import with_encoding as with_encoding

@@ -67,7 +67,7 @@ class TransformerLM(nnx.Module):
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
                mask: jax.Array | None = None, cache: tuple[Cache, ...] | None = None,
-               deterministic: bool = True, rngs: nnx.Rngs | None = None):
+               deterministic: bool | None = None, rngs: nnx.Rngs | None = None):
     """Logits of the token after each token.
 
     Args:
@@ -77,7 +77,8 @@ class TransformerLM(nnx.Module):
       segments: int ``[..., T]``: packed documents do not see each other.
       mask: bool ``[..., T]``, True on real tokens: padding, on either side, is not seen.
       cache: None, or what ``init_cache`` or the previous call returned.
-      deterministic: False turns dropout on.
+      deterministic: False turns dropout on; None is what ``model.train()`` or ``model.eval()`` said
+        last, and off before.
       rngs: keys, made inside the trace: stream ``dropout``, and stream ``positions`` for encodings
         that draw positions (one key for all layers).
 
@@ -148,7 +149,7 @@ class TransformerEncoder(nnx.Module):
     self.dtype = s.dtype
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
-               mask: jax.Array | None = None, deterministic: bool = True,
+               mask: jax.Array | None = None, deterministic: bool | None = None,
                rngs: nnx.Rngs | None = None) -> jax.Array:
     """States ``[..., T, D]`` of tokens ``[..., T]``, or of embeddings ``[..., T, D]``.
 

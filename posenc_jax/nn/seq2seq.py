@@ -116,7 +116,7 @@ class Seq2SeqTransformer(nnx.Module):
 
   def __call__(self, source: jax.Array, target: jax.Array, *, source_positions=None,
                target_positions=None, source_segments=None, target_segments=None,
-               source_mask=None, target_mask=None, deterministic: bool = True,
+               source_mask=None, target_mask=None, deterministic: bool | None = None,
                rngs: nnx.Rngs | None = None) -> jax.Array:
     """Logits of the target token after each target token.
 
@@ -142,7 +142,7 @@ class Seq2SeqTransformer(nnx.Module):
                        mask=target_mask, deterministic=deterministic, rngs=rngs)
 
   def encode(self, source: jax.Array, positions=None, *, segments=None, mask=None,
-             deterministic: bool = True, rngs: nnx.Rngs | None = None) -> Memory:
+             deterministic: bool | None = None, rngs: nnx.Rngs | None = None) -> Memory:
     """Reads the source int ``[..., S]``; arguments as in ``TransformerLM``."""
     shape = tokens_lib.token_shape(source, "source")
     segments, mask = tokens_lib.check_tokens(shape, segments, mask,
@@ -157,7 +157,7 @@ class Seq2SeqTransformer(nnx.Module):
 
   def decode(self, target: jax.Array, memory: Memory | None = None, positions=None, *,
              segments=None, mask=None, cache: DecoderCache | None = None,
-             deterministic: bool = True, rngs: nnx.Rngs | None = None) -> Any:
+             deterministic: bool | None = None, rngs: nnx.Rngs | None = None) -> Any:
     """Logits for the target int ``[..., T]``, given what ``encode`` or ``init_cache`` returned.
 
     Args:
