@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from posenc_jax import _align, _errors
@@ -105,8 +104,8 @@ class MultiHeadAttention(nnx.Module):
       memory_positions: ``[..., S]``; None is 0, 1, ..
       segments: int ``[..., T]`` or a pair for T and S; see ``attend``. With a cache the pair is
         (of the queries, of the new keys), where ``PADDING_SEGMENT`` marks padding.
-      mask: bool ``[..., 1 or N, T, S]`` or ``[1, T, S]``, True where visible; S counts the slots of
-        a cache. ``[B, T, S]`` for x ``[B, T, D]`` is refused: its first axis could be the heads'.
+      mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache. A mask
+        ``[B, T, S]`` is refused, also where B is N: write ``mask[:, None]``.
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
       applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
@@ -120,7 +119,6 @@ class MultiHeadAttention(nnx.Module):
         in attention to a memory.
     """
     x = self._checked(x, "x")
-    check_mask(mask, x.ndim)
     encoding = self._chosen(encoding, applied)
     cache_lib.check_memory_arguments(memory, memory_positions, segments)
     if memory is None:
@@ -155,7 +153,6 @@ class MultiHeadAttention(nnx.Module):
       [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
     """
     x, encoding = self._checked(x, "x"), self._chosen(encoding, applied)
-    check_mask(mask, x.ndim)
     order = default_positions(x.shape[-2])
     positions = order if positions is None else positions
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
@@ -337,19 +334,6 @@ class MultiHeadAttention(nnx.Module):
     return dict(q_positions=positions[0], k_positions=positions[1], q_order=order[0],
                 k_order=order[1], causal=self.causal, window=self.window, segments=segments,
                 mask=mask, scale=self.scale, applied=MODEL_HOOKS + applied)
-
-
-def check_mask(mask: Any, ndim: int) -> None:
-  """Refuses a mask of which an axis could be one of the batch or of the heads.
-
-  Raises:
-    ValueError: a mask with some of the axes of batch and heads, unless they have size 1.
-  """
-  shape = np.shape(mask)
-  if mask is not None and 2 < len(shape) <= ndim and any(n != 1 for n in shape[:-2]):
-    raise _errors.value_error(
-        "mask", f"shape {shape} for x of {ndim} axes", "[1, T, S], or all axes [..., 1 or N, T, S]",
-        "mask[:, None] is one for each row of the batch, mask[None] one for each head")
 
 
 def check_cross(encoding: Encoding, argument: str) -> None:

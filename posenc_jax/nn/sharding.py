@@ -84,8 +84,8 @@ def partition_specs(model: nnx.Module, rules: Mapping[str, Any]) -> Any:
     >>> from posenc_jax import nn
     >>> model = nn.TransformerLM(11, 16, 1, 2, rngs=nnx.Rngs(0))
     >>> specs = partition_specs(model, {"num_heads": "model", "d_ff": "model"})
-    >>> nnx.to_pure_dict(specs)["stack"]["layers"][0]["feed_forward"]["up"]
-    PartitionSpec(None, 'model')
+    >>> tuple(nnx.to_pure_dict(specs)["stack"]["layers"][0]["feed_forward"]["up"])
+    (None, 'model')
     >>> mesh = jax.sharding.Mesh(jax.devices()[:1], ("model",))
     >>> put = lambda spec: jax.sharding.NamedSharding(mesh, spec)
     >>> state = jax.device_put(nnx.state(model), jax.tree.map(put, specs))

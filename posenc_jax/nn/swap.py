@@ -57,7 +57,8 @@ def with_encoding(model: Any, encoding: EncodingLike, *, decoder_encoding: Encod
     _replace(copy.encoder, encoding, rngs)
     _replace(copy.decoder, encoding if decoder_encoding is None else decoder_encoding, rngs)
   elif isinstance(copy, MultiHeadAttention):
-    copy.encoding = encoding if isinstance(encoding, HeldEncoding | None) else HeldEncoding(encoding)
+    held = isinstance(encoding, HeldEncoding | None)
+    copy.encoding = encoding if held else HeldEncoding(encoding)
     _try_layer(copy, None if copy.encoding is None else copy.encoding.encoding)
   else:
     _replace(_stack(copy), encoding, rngs)
