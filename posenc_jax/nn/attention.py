@@ -283,7 +283,7 @@ class MultiHeadAttention(nnx.Module):
       return x, positions, carry
     if segments is not None:
       segments = _align.align_array(segments, x.ndim - 2, x.shape[-2], 0, "segments", real=False)
-    before: tuple = ()
+    before: list[Any] = []
     if history is None:
       x, positions, carry = encoding.layer(x, positions, carry=carry, segments=segments)
     else:

@@ -80,6 +80,7 @@ def sample(logits: jax.Array, *, key: jax.Array | None = None, temperature: Any 
   if check_sampling(key, temperature, top_k, top_p, logits.shape[-1]):
     token = jnp.argmax(logits, axis=-1)
   else:
+    assert key is not None, "check_sampling has seen to it"
     token = jax.random.categorical(key, _likely(logits, temperature, top_k, top_p), axis=-1)
   return jnp.where(jnp.isnan(logits).any(axis=-1), jnp.int32(-1), token.astype(jnp.int32))
 

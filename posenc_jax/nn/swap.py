@@ -48,7 +48,8 @@ def with_encoding(model: Any, encoding: EncodingLike, *, decoder_encoding: Encod
   if decoder_encoding is not None and not both:
     raise _errors.value_error("decoder_encoding", f"one for {_errors.describe(model)}", "None",
                               "It is for a Seq2SeqTransformer")
-  if not (both or isinstance(model, MultiHeadAttention) or _stack(model) is not None):
+  layer = isinstance(model, MultiHeadAttention)
+  if not (both or layer or _stack(model) is not None):
     raise _errors.type_error("model", _errors.describe(model),
                              "a model, a Stack or a MultiHeadAttention of posenc_jax.nn",
                              "Give a model of your own its encoding when it is built")
@@ -56,16 +57,16 @@ def with_encoding(model: Any, encoding: EncodingLike, *, decoder_encoding: Encod
   if both:
     _replace(copy.encoder, encoding, rngs)
     _replace(copy.decoder, encoding if decoder_encoding is None else decoder_encoding, rngs)
-  elif isinstance(copy, MultiHeadAttention):
-    held = isinstance(encoding, HeldEncoding | None)
-    copy.encoding = encoding if held else HeldEncoding(encoding)
+  elif layer:
+    one: Any = encoding
+    copy.encoding = one if isinstance(one, HeldEncoding | None) else HeldEncoding(one)
     _try_layer(copy, None if copy.encoding is None else copy.encoding.encoding)
   else:
     _replace(_stack(copy), encoding, rngs)
   return copy
 
 
-def _stack(model: Any) -> Stack | None:
+def _stack(model: Any) -> Any:
   found = model if isinstance(model, Stack) else getattr(model, "stack", None)
   return found if isinstance(found, Stack) else None
 
