@@ -193,7 +193,7 @@ def _run(graphdef, plan: _Plan, state, prompt, mask, positions, key, temperature
   def step(loop):
     i, token, out, ended, length, cache = loop
     here = None if at is None else at + i.astype(at.dtype) - 1
-    logits, cache = read(token[..., None], cache, here, ~ended[..., None] if plan.stop else None)
+    logits, cache = read(token[..., None], cache, here, None)  # of ended rows nothing is used
     length = length + jnp.where(ended, 0, 1)
     token, out, ended = write(i, out, logits[..., -1, :], ended)
     return i + 1, token, out, ended, length, cache
