@@ -62,8 +62,8 @@ class Cache:
 
     Args:
       n: how many slots stay, padding included: an int, or int32 of the batch's shape for rows of
-        which not all keep as much. The slots between the end of a row and that of the longest row
-        become padding. May be traced.
+        which not all keep as much. Shorter rows move to the right, as left padding is what every
+        encoding takes as not there, and the arrays are copied. May be traced.
 
     Returns:
       A cache of the same shapes. A traced n that cannot be makes later outputs NaN.
@@ -89,14 +89,17 @@ class Cache:
     least = _check_going_back(self, known)
     bad = ((jnp.min(counts) < least) | (jnp.max(counts) > self.index)
            | (self.index > self.length))
-    counts = jnp.broadcast_to(counts, self.batch)
+    ragged, counts = counts.ndim > 0, jnp.broadcast_to(counts, self.batch)
+    index = jnp.max(counts) if counts.size else self.index
     stays = slots(self) < counts[..., None]
     segments = jnp.where(stays, self.segments, jnp.int32(PADDING_SEGMENT))
+    moved = dataclasses.replace(self, segments=segments)
+    if ragged:
+      moved = moved._end_at(index, counts)
     history, carry = self.history, self.carry
     if history is not None:
       history, carry = rollback.go_back(history, carry, self.index, counts)
-    index = jnp.max(counts) if counts.size else self.index
-    return dataclasses.replace(self, segments=segments, carry=carry, history=history,
+    return dataclasses.replace(moved, carry=carry, history=history,
                                index=_poisoned(bad, index, self.length))
 
   def take(self, rows: Any) -> "Cache":
@@ -146,6 +149,18 @@ class Cache:
     n = _errors.check_int("repeat: n", n, "an int, at least 1", "Sizes shape the program", least=1)
     count = rows_lib.check_batched("repeat", self.batch)
     return self.take(np.repeat(np.arange(count, dtype=np.int32), n))
+
+  def _end_at(self, index: jax.Array, counts: jax.Array) -> "Cache":
+    """The slots of every row moved to the right, so that all rows end at the index."""
+    axis, source = len(self.batch), slots(self) - (index - counts)[..., None]
+    at = jnp.maximum(source, 0)
+
+    def move(x):
+      return jnp.take_along_axis(x, at.reshape(at.shape + (1,) * (x.ndim - at.ndim)), axis=axis)
+
+    segments = jnp.where(source < 0, jnp.int32(PADDING_SEGMENT), move(self.segments))
+    return dataclasses.replace(self, keys=move(self.keys), values=move(self.values),
+                               positions=jax.tree.map(move, self.positions), segments=segments)
 
   def _with_rows(self, change) -> "Cache":
     """The cache with all that has batch axes changed."""

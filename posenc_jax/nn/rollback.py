@@ -93,18 +93,17 @@ def extend(history: History, before: Any, filled: jax.Array) -> History:
 
 
 def go_back(history: History, carry: Any, filled: jax.Array, counts: jax.Array):
-  """(history, carry) when each row has ``counts`` tokens and as many slots as the longest row.
+  """(history, carry) when each row has ``counts`` tokens, which end at the slot of the longest row.
 
   Args:
     history, carry: of a cache of which ``filled`` slots are filled.
     counts: int32, of the batch's shape; between ``history.oldest`` and ``filled``.
   """
   axis, room = history._axis, history.room
-  # Row by row, what was carried at each number of slots; beyond the row's end nothing changes.
+  # The states before each row's last tokens, which move so that all rows end at one slot.
   numbers = np.arange(room + 1, dtype=np.int32).reshape((1,) * counts.ndim + (-1,))
-  slots = jnp.max(counts) - room + numbers
-  at = jnp.minimum(slots, counts[..., None]) - (filled - room)
-  at = jnp.clip(at, 0, room)  # what lies before ``oldest`` is never asked for
+  at = jnp.clip(counts[..., None] - filled + numbers, 0, room)  # never asked for before ``oldest``
+  oldest = history.oldest + jnp.max(counts) - jnp.min(counts)
 
   def pick(old, last):
     states = jnp.concatenate([old, jnp.expand_dims(last, axis).astype(old.dtype)], axis=axis)
@@ -115,4 +114,4 @@ def go_back(history: History, carry: Any, filled: jax.Array, counts: jax.Array):
   part = lambda begin, end: jax.tree.map(
       lambda s: jax.lax.slice_in_dim(s, begin, end, axis=axis), states)
   carry = jax.tree.map(lambda s: jnp.squeeze(s, axis), part(room, room + 1))
-  return History(part(0, room), history.oldest, axis), carry
+  return History(part(0, room), oldest, axis), carry
