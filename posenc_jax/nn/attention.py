@@ -16,6 +16,7 @@ from posenc_jax.attention import IMPLEMENTATIONS, attend, attention_weights, pre
 from posenc_jax.attention.arguments import check_applied, check_names
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
 from posenc_jax.nn import cache as cache_lib
+from posenc_jax.nn import rollback as rollback_lib
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.cache import Cache
@@ -103,7 +104,8 @@ class MultiHeadAttention(nnx.Module):
       memory_positions: ``[..., S]``; None is 0, 1, ..
       segments: int ``[..., T]`` or a pair for T and S; see ``attend``. With a cache the pair is
         (of the queries, of the new keys), where ``PADDING_SEGMENT`` marks padding.
-      mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache.
+      mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache. A mask
+        ``[B, T, S]`` is refused, also where B is N: write ``mask[:, None]``.
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
       applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
@@ -178,7 +180,7 @@ class MultiHeadAttention(nnx.Module):
     return self._remember(memory, self._chosen(encoding, applied), positions, segments)
 
   def init_cache(self, batch: int | tuple[int, ...], length: int, dtype=None, *, positions=None,
-                 encoding: Encoding | None = None) -> Cache:
+                 encoding: Encoding | None = None, rollback: int = 0) -> Cache:
     """An empty cache.
 
     Args:
@@ -187,11 +189,16 @@ class MultiHeadAttention(nnx.Module):
       dtype: of keys and values; None takes the module's dtype.
       positions: an example of one token's positions ``[1]`` or ``[1, P]``; None for int32 ``[1]``.
       encoding: takes the place of the module's own.
+      rollback: the most tokens that ``crop`` takes back at once. It matters to encodings that carry
+        a state from token to token, which then read the last ``rollback`` tokens of every call one
+        by one; all others can be cut anywhere.
 
     Returns:
       A ``Cache``.
     """
     batch = cache_lib.batch_axes(batch)
+    rollback = _errors.check_int("rollback", rollback, "an int, at least 0",
+                                 "It is how many tokens crop may take back", least=0)
     length = settings_lib.check_size("length", length)
     encoding = self._chosen(encoding, ONCE_A_MODEL)
     positions = default_positions(1) if positions is None else positions
@@ -203,7 +210,7 @@ class MultiHeadAttention(nnx.Module):
       return Cache(k, v, jax.tree.map(jnp.asarray, at), None, jnp.int32(0), carry)
 
     shapes = jax.eval_shape(one, jax.ShapeDtypeStruct((*batch, 1, self.d_model), self.dtype))
-    return cache_lib.empty_cache(shapes, batch, length)
+    return cache_lib.empty_cache(shapes, batch, length, rollback)
 
   def _attend_whole(self, x, encoding, positions, segments, mask):
     """x to itself, no token before it."""
@@ -219,11 +226,12 @@ class MultiHeadAttention(nnx.Module):
     cache_lib.check_batch(cache, x.shape[:-2])
     if positions is None:
       positions = cache.index + default_positions(t)
-    x, at, carry = self._run_layer(encoding, x, positions, cache.carry, of_keys(segments))
+    x, at, carry, *before = self._run_layer(encoding, x, positions, cache.carry,
+                                            of_keys(segments), cache.history)
     q, k, v = prepare(*self._project(x), encoding, at, at)
     q_segments, k_segments = both_segments(segments, x.shape[:-1])
-    order = cache_lib.slot_order(cache, t)
-    cache = cache_lib.append(cache, k, v, at, k_segments, carry)
+    cache = cache_lib.append(cache, k, v, at, k_segments, carry, *before)
+    order = cache_lib.slot_order(cache, t, count=self.window is not None)
     out = self._attend(q, cache.keys.astype(q.dtype), cache.values.astype(q.dtype), encoding,
                        (at, cache.positions), order, (q_segments, cache.segments), mask,
                        applied=PREPARED)
@@ -265,17 +273,25 @@ class MultiHeadAttention(nnx.Module):
       segments = jnp.asarray(_align.numbers(segments, "segments"))
     return Cache(k, v, at, segments, jnp.int32(s), None)
 
-  def _run_layer(self, encoding, x, positions, carry, segments):
-    """(x, positions, carry) after the encoding's ``layer``; positions () where none are read."""
+  def _run_layer(self, encoding, x, positions, carry, segments, history=None):
+    """(x, positions, carry) after the encoding's ``layer``; positions () where none are read.
+
+    With a history of carries, what was carried before each of the last tokens follows.
+    """
     positions = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
     if not encoding.has("layer"):
       return x, positions, carry
     if segments is not None:
       segments = _align.align_array(segments, x.ndim - 2, x.shape[-2], 0, "segments", real=False)
-    x, positions, carry = encoding.layer(x, positions, carry=carry, segments=segments)
+    before: list[Any] = []
+    if history is None:
+      x, positions, carry = encoding.layer(x, positions, carry=carry, segments=segments)
+    else:
+      x, positions, carry, *before = rollback_lib.run(encoding, x, positions, carry, segments,
+                                                      history)
     if self.active_width is not None:  # else surplus rows of the kernels would get gradients
       x = width_lib.keep(x, (None,) * (x.ndim - 1) + (self.active_width[...],))
-    return x.astype(self.dtype), positions, carry
+    return x.astype(self.dtype), positions, carry, *before
 
   def _chosen(self, encoding, applied) -> Encoding:
     """The encoding of a call, refused if it has hooks that were not run."""

@@ -83,8 +83,8 @@ def maybe_dropout(x: jax.Array, rate: Any, deterministic: bool, rngs: nnx.Rngs |
   if deterministic or (_numerics.known(rate) is not None and not rate):
     return x
   if rngs is None:
-    raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False",
-                              "Pass rngs=nnx.Rngs(dropout=key)")
+    raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False or after "
+                              "train()", "Pass rngs=nnx.Rngs(dropout=key)")
   return dropout(x, rate, rngs.dropout())
 
 
