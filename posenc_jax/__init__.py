@@ -47,7 +47,7 @@ Encodings, by what they change:
 Parts of encodings:
 
   chain, along, on_heads, on_dims, share_heads    several as one, or one on a part of the model
-  from_hf                                         the rotary encoding of a released model
+  from_hf, layers_from_hf                         the encodings of a released model
   Frequencies                                     exact radians per position
 
 Encodings of your own: ``encoding`` over a subclass of ``Encoding``, with fields ``static()``,
@@ -63,6 +63,7 @@ Modules:
   functions   every function under an encoding, without classes
   positions   where tokens stand: segments, padding, grids, distances
   phases      exact cosines and sines of position times frequency
+  interop     rows of released weights: pairings, parts that turn, fused projections
   testing     the contract that every encoding passes: ``check_encoding`` (import it)
   nn          Flax NNX modules with any encoding (import it; needs flax)
   sweeps      many small models in one compiled program (import it)
@@ -235,15 +236,15 @@ from posenc_jax.encodings.softmax.temperature import (
     log_n_temperature,
     ssmax_scores,
 )
-from posenc_jax.interop import from_hf
+from posenc_jax.interop import from_hf, layers_from_hf
 from posenc_jax.precision import PrecisionReport, precision_report
 
 __all__ = [
   "Each", "Encoding", "Frequencies", "PREPARED", "PrecisionReport", "Tile", "along", "attend",
   "attention_weights", "chain", "combine", "context_attend", "encoding", "explain", "freeze",
-  "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
-  "partition", "phases", "positions", "precision_report", "prepare", "share_heads", "static",
-  "unzigzag", "zigzag", "zigzag_order",
+  "from_hf", "functions", "is_parameter", "layers_from_hf", "learn", "on_dims", "on_heads",
+  "parameter", "partition", "phases", "positions", "precision_report", "prepare", "share_heads",
+  "static", "unzigzag", "zigzag", "zigzag_order",
 ]
 # The imports from encodings and these names follow from posenc_jax/methods, by a script.
 __all__ += [  # python -m tests.support.follow

@@ -140,7 +140,8 @@ YARN = {"dim": 64, "factor": 4.0, "original": 2048}
    r"high_freq_factor: got 1.0"),
   (lambda: px.from_hf({"head_dim": 8, "rope_scaling": {"rope_type": "yarm"}}),
    r"rope_type: got 'yarm'.*Did you mean 'yarn'"),
-  (lambda: px.from_hf({"hidden_size": 8}), r"config: got no 'num_attention_heads'"),
+  (lambda: px.from_hf({"hidden_size": 8, "rope_theta": 1e4}),
+   r"config: got no 'num_attention_heads'"),
   (lambda: px.from_hf({"head_dim": 8, "rope_parameters": {"full": {"rope_theta": 1.0}}}),
    r"rope_parameters: got settings for each of \['full'\]"),
 ])

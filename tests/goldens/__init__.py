@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What independent packages computed: small npz files, and `make_goldens.py`, which made them."""
+"""What independent packages computed: small npz files, and the scripts that made them."""
 
 import pathlib
 
