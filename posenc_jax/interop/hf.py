@@ -8,6 +8,7 @@ from typing import Any
 from posenc_jax import _errors
 from posenc_jax.base import Encoding
 from posenc_jax.interop import kinds, lookup, turns
+from posenc_jax.interop.config import size
 
 
 def from_hf(config: Any, *, layer: int | str | None = None, length: int | None = None,
@@ -66,7 +67,9 @@ def _kind(settings, family, layer, length):
     return layer if family.pattern else None
   named = kinds.of_layers(settings, family)
   if layer is not None:
-    count = len(named) if named else int(settings.get("num_hidden_layers", 0)) or None
+    count = len(named) if named else None
+    if named is None and "num_hidden_layers" in settings:
+      count = size(settings, "num_hidden_layers")
     at = _errors.check_int("layer", layer, "an index or a kind of layer", "Layers count from 0",
                            least=0)
     if count is not None and at >= count:
