@@ -16,33 +16,27 @@ Attention:
 
 Encodings, by what they change:
 
-  inputs     ``Sinusoidal``, ``Learned``
-  positions  ``Randomized``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``RotaryValues``, ``Liere``,
-             ``StringCirculant``, ``StringCayley``, ``ComRope``, ``GrapeM``, ``GrapePlane``,
-             ``HDRotary``, ``TreePaths``, ``Prope``, ``Geometric``, ``CARope``, ``SelectiveRotary``,
-             ``RePo``, ``GrapeContextual``, ``RotaryOnRead``, ``SelfExtend``, ``ReRope``,
-             ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
-  content    ``Wall``, ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``
+  inputs     ``Sinusoidal``, ``Learned``, ``GridSinusoidal``, ``FourierFeatures``,
+             ``LearnableFourier``, ``Time2Vec``, ``ComplexOrder``, ``Cpe``, ``Lape``, ``Abacus``,
+             ``SeqPE``, ``LaplacianNodes``, ``WalkNodes``
+  positions  ``Randomized``, ``Shifted``, ``Cape``, ``Continuous``, ``Skipwise``
+  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``LeRotary``, ``XPos``, ``Fope``,
+             ``RotaryPlusPlus``, ``AxesRotary``, ``MixedRotary``, ``DinoRotary``, ``VJepa2Rotary``,
+             ``RotaryValues``, ``Liere``, ``StringCirculant``, ``StringCayley``, ``ComRope``,
+             ``GrapeM``, ``GrapePlane``, ``HDRotary``, ``TreePaths``, ``Prope``, ``Geometric``,
+             ``CARope``, ``SelectiveRotary``, ``RePo``, ``GrapeContextual``, ``RotaryOnRead``,
+             ``SelfExtend``, ``ReRope``, ``DualChunk``, ``ShiftedRotary``, ``StreamingRotary``
+  content    ``Wall``, ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``,
+             ``MusicTransformer``, ``Disentangled``, ``Tupe``, ``Inkling``, ``GrapeA``,
+             ``GrapePath``, ``PathAttention``
   biases     ``LocalWindow``, ``LocalChunks``, ``Alibi``, ``T5Bias``, ``Fire``, ``AlibiOffset``,
              ``AlibiSplit``, ``LittleBird``, ``HardAlibi``, ``KerpleLog``, ``KerplePower``,
              ``KerpleProduct``, ``Sandwich``, ``DynamicPosition``, ``Toeplitz``, ``DistanceTable``,
              ``DebertaBias``, ``Alibi2D``, ``SwinTable``, ``BeitTable``, ``LevitTable``, ``LogCPB``,
              ``DynamicGrid``
-  softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``
-  inputs     ``Sinusoidal``, ``Learned``, ``GridSinusoidal``, ``FourierFeatures``,
-             ``LearnableFourier``, ``Time2Vec``, ``ComplexOrder``, ``Cpe``, ``Lape``, ``Abacus``,
-             ``SeqPE``, ``LaplacianNodes``, ``WalkNodes``
-  positions  ``Randomized``, ``Shifted``, ``Cape``, ``Continuous``, ``Skipwise``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``
-  rotations  ``Rotary``, ``VORotary``, ``MRotary``, ``Pope``, ``LeRotary``, ``XPos``, ``Fope``,
-             ``RotaryPlusPlus``, ``AxesRotary``, ``MixedRotary``, ``DinoRotary``, ``VJepa2Rotary``
-  biases     ``Alibi``, ``T5Bias``, ``Fire``
-  content    ``Shaw``, ``TransformerXL``, ``Cope``, ``Fox``, ``Dape``, ``MusicTransformer``,
-             ``Disentangled``, ``Tupe``, ``Inkling``, ``GrapeA``, ``GrapePath``, ``PathAttention``
-  softmax    ``LogNTemperature``, ``SSMax``, ``SteppedTemperature``, ``AffineTemperature``,
-             ``ConstantTemperature``, ``Sink``, ``SoftmaxOne``, ``DrivenSink``, ``StickBreaking``,
-             ``MetaTokens``, ``Chunks``
+  softmax    ``CosineScores``, ``LogNTemperature``, ``SSMax``, ``SteppedTemperature``,
+             ``AffineTemperature``, ``ConstantTemperature``, ``Sink``, ``SoftmaxOne``,
+             ``DrivenSink``, ``StickBreaking``, ``MetaTokens``
 
 Parts of encodings:
 
@@ -134,6 +128,7 @@ from posenc_jax.encodings.content.music_transformer import MusicTransformer, mus
 from posenc_jax.encodings.content.path_attention import PathAttention, path_products
 from posenc_jax.encodings.content.shaw import Shaw, shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import TransformerXL, transformer_xl_bias
+from posenc_jax.encodings.content.tupe import Tupe, tupe_projections
 from posenc_jax.encodings.content.wall import Wall, wall_bias
 from posenc_jax.encodings.inputs.abacus import Abacus, abacus_positions
 from posenc_jax.encodings.inputs.complex_order import ComplexOrder, complex_order
@@ -148,7 +143,6 @@ from posenc_jax.encodings.inputs.graph import (
 from posenc_jax.encodings.inputs.grid_sinusoidal import GridSinusoidal, grid_sinusoidal
 from posenc_jax.encodings.inputs.lape import Lape, lape, lape_layers
 from posenc_jax.encodings.inputs.learnable_fourier import LearnableFourier, learnable_fourier
-from posenc_jax.encodings.content.tupe import Tupe, tupe_projections
 from posenc_jax.encodings.inputs.learned import Learned, lookup
 from posenc_jax.encodings.inputs.learned_sinusoid import learned_sinusoidal, scaled_sinusoidal
 from posenc_jax.encodings.inputs.seqpe import SeqPE
@@ -170,10 +164,21 @@ from posenc_jax.encodings.positions.continuous import (
 from posenc_jax.encodings.positions.coupling import coupled_positions
 from posenc_jax.encodings.positions.drope import drope_rotates
 from posenc_jax.encodings.positions.randomized import Randomized, randomized_positions
+from posenc_jax.encodings.positions.shape import Shifted, random_starts, shifted_positions
+from posenc_jax.encodings.positions.skipwise import Skipwise, skipwise_positions
+from posenc_jax.encodings.positions.slots import streaming_slots
+from posenc_jax.encodings.rotations.axes.axes_rotary import AxesRotary
+from posenc_jax.encodings.rotations.axes.dinov3 import DinoRotary
+from posenc_jax.encodings.rotations.axes.mixed import MixedRotary
+from posenc_jax.encodings.rotations.axes.vjepa2 import VJepa2Rotary
 from posenc_jax.encodings.rotations.driven.carope import CARope, carope_steps
 from posenc_jax.encodings.rotations.driven.grape_contextual import GrapeContextual, grape_gates
 from posenc_jax.encodings.rotations.driven.repo import RePo, content_positions
 from posenc_jax.encodings.rotations.driven.selective import SelectiveRotary
+from posenc_jax.encodings.rotations.frequencies.fope import Fope
+from posenc_jax.encodings.rotations.frequencies.lerope import LeRotary
+from posenc_jax.encodings.rotations.frequencies.rope_pp import RotaryPlusPlus
+from posenc_jax.encodings.rotations.frequencies.xpos import XPos
 from posenc_jax.encodings.rotations.groups.algebraic import TreePaths, path_rotation, tree_paths
 from posenc_jax.encodings.rotations.groups.comrope import ComRope, comrope
 from posenc_jax.encodings.rotations.groups.geometric import (
@@ -192,17 +197,6 @@ from posenc_jax.encodings.rotations.groups.string_circulant import (
     StringCirculant,
     circulant_rotation,
 )
-from posenc_jax.encodings.positions.shape import Shifted, random_starts, shifted_positions
-from posenc_jax.encodings.positions.skipwise import Skipwise, skipwise_positions
-from posenc_jax.encodings.positions.slots import streaming_slots
-from posenc_jax.encodings.rotations.axes.axes_rotary import AxesRotary
-from posenc_jax.encodings.rotations.axes.dinov3 import DinoRotary
-from posenc_jax.encodings.rotations.axes.mixed import MixedRotary
-from posenc_jax.encodings.rotations.axes.vjepa2 import VJepa2Rotary
-from posenc_jax.encodings.rotations.frequencies.fope import Fope
-from posenc_jax.encodings.rotations.frequencies.lerope import LeRotary
-from posenc_jax.encodings.rotations.frequencies.rope_pp import RotaryPlusPlus
-from posenc_jax.encodings.rotations.frequencies.xpos import XPos
 from posenc_jax.encodings.rotations.m_rotary import (
     MRotary,
     mrotary_axes,
@@ -218,12 +212,10 @@ from posenc_jax.encodings.rotations.remaps.shifted import ShiftedRotary
 from posenc_jax.encodings.rotations.remaps.streaming import StreamingRotary
 from posenc_jax.encodings.rotations.rotary import Rotary, rotary_frequencies, rotate, rotate_by
 from posenc_jax.encodings.rotations.rotary_values import RotaryValues
-from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.encodings.rotations.vo_rotary import VORotary, unrotate
-from posenc_jax.encodings.softmax.cosine_scores import CosineScores
 from posenc_jax.encodings.softmax.affine_temperature import AffineTemperature, affine_temperature
-from posenc_jax.encodings.softmax.chunks import Chunks, chunk_visible
 from posenc_jax.encodings.softmax.constant_temperature import ConstantTemperature
+from posenc_jax.encodings.softmax.cosine_scores import CosineScores
 from posenc_jax.encodings.softmax.driven_sink import DrivenSink, driven_sinks
 from posenc_jax.encodings.softmax.meta_tokens import MetaTokens, meta_visible
 from posenc_jax.encodings.softmax.sink import Sink, sink_weights
@@ -256,9 +248,10 @@ __all__ += [  # python -m tests.support.follow
   "LaplacianNodes", "laplacian_positions", "WalkNodes", "random_walk_positions", "Randomized",
   "randomized_positions", "Shifted", "shifted_positions", "random_starts", "Cape", "cape_positions",
   "Continuous", "continuous_positions", "continuous_grid", "Skipwise", "skipwise_positions",
-  "coupled_positions", "bipe_positions", "streaming_positions", "drope_rotates", "Rotary",
+  "coupled_positions", "bipe_positions", "streaming_slots", "drope_rotates", "Rotary",
   "rotary_frequencies", "rotate", "rotate_by", "VORotary", "unrotate", "MRotary", "mrotary_axes",
-  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "trailing_rotary",
+  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "LeRotary", "XPos",
+  "Fope", "RotaryPlusPlus", "AxesRotary", "MixedRotary", "DinoRotary", "VJepa2Rotary",
   "RotaryValues", "Liere", "liere_rotations", "StringCirculant", "circulant_rotation",
   "StringCayley", "cayley", "ComRope", "comrope", "GrapeM", "grape_frequencies", "GrapePlane",
   "plane_rotation", "moebius_rotary", "HDRotary", "hd_rotate", "TreePaths", "tree_paths",
@@ -266,8 +259,6 @@ __all__ += [  # python -m tests.support.follow
   "frame_vectors", "CARope", "carope_steps", "SelectiveRotary", "RePo", "content_positions",
   "GrapeContextual", "grape_gates", "Wall", "wall_bias", "RotaryOnRead", "SelfExtend", "ReRope",
   "DualChunk", "ShiftedRotary", "StreamingRotary", "LocalWindow", "LocalChunks", "Alibi",
-  "mrotary_positions", "mrotate", "Pope", "polar_magnitudes", "polar_expand", "LeRotary", "XPos",
-  "Fope", "RotaryPlusPlus", "AxesRotary", "MixedRotary", "DinoRotary", "VJepa2Rotary", "Alibi",
   "alibi_slopes", "alibi_bias", "T5Bias", "t5_bucket", "t5_bias", "deberta_bucket", "Fire",
   "fire_bias", "AlibiOffset", "AlibiSplit", "LittleBird", "HardAlibi", "KerpleLog",
   "kerple_log_bias", "KerplePower", "kerple_power_bias", "KerpleProduct", "Sandwich",
@@ -275,15 +266,11 @@ __all__ += [  # python -m tests.support.follow
   "SwinTable", "BeitTable", "LevitTable", "LogCPB", "CosineScores", "DynamicGrid", "Shaw",
   "shaw_index", "shaw_bias", "shaw_values", "TransformerXL", "transformer_xl_bias", "Cope",
   "cope_positions", "cope_bias", "Fox", "log_forget_gates", "forget_positions", "forget_bias",
-  "Dape", "dape_scores", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
-  "fire_bias", "Shaw", "shaw_index", "shaw_bias", "shaw_values", "TransformerXL",
-  "transformer_xl_bias", "Cope", "cope_positions", "cope_bias", "Fox", "log_forget_gates",
-  "forget_positions", "forget_bias", "Dape", "dape_scores", "MusicTransformer",
-  "music_transformer_bias", "Disentangled", "disentangled_bias", "Tupe", "tupe_projections",
-  "Inkling", "inkling_positions", "inkling_bias", "GrapeA", "grape_bias", "GrapePath",
-  "grape_path_positions", "grape_path_bias", "PathAttention", "path_products", "LogNTemperature",
-  "log_n_temperature", "SSMax", "ssmax_scores", "SteppedTemperature", "stepped_temperature",
-  "AffineTemperature", "affine_temperature", "ConstantTemperature", "Sink", "sink_weights",
-  "SoftmaxOne", "DrivenSink", "driven_sinks", "StickBreaking", "stick_breaking_weights",
-  "MetaTokens", "meta_visible", "Chunks", "chunk_visible",
+  "Dape", "dape_scores", "MusicTransformer", "music_transformer_bias", "Disentangled",
+  "disentangled_bias", "Tupe", "tupe_projections", "Inkling", "inkling_positions", "inkling_bias",
+  "GrapeA", "grape_bias", "GrapePath", "grape_path_positions", "grape_path_bias", "PathAttention",
+  "path_products", "LogNTemperature", "log_n_temperature", "SSMax", "ssmax_scores",
+  "SteppedTemperature", "stepped_temperature", "AffineTemperature", "affine_temperature",
+  "ConstantTemperature", "Sink", "sink_weights", "SoftmaxOne", "DrivenSink", "driven_sinks",
+  "StickBreaking", "stick_breaking_weights", "MetaTokens", "meta_visible",
 ]

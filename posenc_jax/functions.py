@@ -43,7 +43,7 @@ function                     what goes in                                    wha
 ``bipe_positions``           separators, bool                                ids ``[..., T, 2]``
 ``bipe``                     key, sizes                                      an encoding
 ``bipe_alibi``               key, sizes                                      an encoding
-``streaming_positions``      what slots hold, tokens seen                    ids, -1 where evicted
+``streaming_slots``          what slots hold, tokens seen                    ids, -1 where evicted
 ``drope_rotates``            step, steps                                     whether to rotate
 ``drope``                    a rotary encoding, whether                      a rotary encoding
 ``rotary_frequencies``       dim, base                                       frequencies
@@ -55,7 +55,47 @@ function                     what goes in                                    wha
 ``mrotate``                  q or k, its positions, frequencies, axes        q or k
 ``polar_magnitudes``         q or k                                          magnitudes
 ``polar_expand``             magnitudes, their positions, frequencies        q or k, ``[..., 2H]``
-``trailing_rotary``          dims of heads, dims that turn                   an encoding
+``partial_rotary``           head_dim, fraction                              an encoding
+``trailing_rotary``          head_dim, dim                                   an encoding
+``proportional_rotary``      head_dim, proportion                            an encoding
+``lerope_rotate``            q or k, its positions, frequencies, alpha       q or k
+``learned_rotary``           dim, base                                       an encoding
+``xpos_scales``              dim, gamma                                      decays [dim // 2]
+``xpos_expand``              q, k, positions, decays                         q, k
+``hope_rotary``              dim, train_length                               an encoding
+``clipped_frequencies``      frequencies, count                              frequencies
+``clipped_rotary``           dim, train_length                               an encoding
+``fope_cos_sin``             positions, frequencies, matrices                cosines, sines
+``quarter_turn``             q, dim                                          q
+``helm_rotary``              head_dim                                        an encoding
+``axial_rotary``             head_dim, axes                                  an encoding
+``pixtral_rotary``           head_dim                                        an encoding
+``mixed_rotate``             q or k, its positions, directions               q or k
+``golden_directions``        count, axes                                     unit vectors
+``golden_rotary``            num_heads, head_dim, axes                       an encoding
+``dinov3_positions``         height, width, prefix                           positions ``[T, 3]``
+``stretch_coordinates``      key, positions                                  positions
+``vjepa2_turn``              q or k, its positions, frequencies              q or k
+``diffusion_rotary``         model                                           an encoding
+``cosmos_rotary``            head_dim, scales                                an encoding
+``centred_positions``        sizes                                           positions ``[T, P]``
+``ltx_positions``            frames, height, width                           positions ``[T, 3]``
+``ltx_rotary``               num_heads, head_dim                             an encoding
+``mochi_positions``          frames, height, width                           positions ``[T, 3]``
+``mochi_rotary``             num_heads, head_dim                             an encoding
+``atom_rotary``              head_dim                                        an encoding
+``omni_positions``           sizes of texts and grids                        positions ``[T, 3]``
+``reset_positions``          sizes of texts and grids                        positions ``[T, 3]``
+``mh_rotary``                head_dim, sections                              an encoding
+``videorope_axes``           sections                                        an axis for each pair
+``videorope_positions``      sizes of texts and grids                        positions ``[T, 3]``
+``hope_video_rotary``        sections                                        an encoding
+``mm_rope_axes``             pairs                                           an axis for each pair
+``mm_rope_positions``        sizes of texts and grids                        positions ``[T, 3]``
+``circle_grid``              height, width                                   positions ``[T, 3]``
+``circle_positions``         sizes of texts and grids                        positions ``[T, 3]``
+``v2pe_positions``           sizes of texts and grids                        positions ``[T]``
+``tmrope_positions``         video, audio                                    positions, is audio
 ``liere_rotations``          positions, generators                           rotations
 ``circulant_rotation``       q or k, its positions, columns                  q or k
 ``cayley``                   a matrix                                        orthogonal
@@ -107,47 +147,6 @@ function                     what goes in                                    wha
 ``rnope_swa_layers``         layers, encoding, window                        the others in a window
 ``irope_layers``             layers, encoding, chunk                         the others in chunks
 ``two_base_layers``          layers, dim, window, bases                      two bases
-``partial_rotary``           head_dim, fraction                              an encoding
-``trailing_rotary``          head_dim, dim                                   an encoding
-``proportional_rotary``      head_dim, proportion                            an encoding
-``lerope_rotate``            q or k, its positions, frequencies, alpha       q or k
-``learned_rotary``           dim, base                                       an encoding
-``xpos_scales``              dim, gamma                                      decays [dim // 2]
-``xpos_expand``              q, k, positions, decays                         q, k
-``hope_rotary``              dim, train_length                               an encoding
-``clipped_frequencies``      frequencies, count                              frequencies
-``clipped_rotary``           dim, train_length                               an encoding
-``fope_cos_sin``             positions, frequencies, matrices                cosines, sines
-``quarter_turn``             q, dim                                          q
-``helm_rotary``              head_dim                                        an encoding
-``axial_rotary``             head_dim, axes                                  an encoding
-``pixtral_rotary``           head_dim                                        an encoding
-``mixed_rotate``             q or k, its positions, directions               q or k
-``golden_directions``        count, axes                                     unit vectors
-``golden_rotary``            num_heads, head_dim, axes                       an encoding
-``dinov3_positions``         height, width, prefix                           positions ``[T, 3]``
-``stretch_coordinates``      key, positions                                  positions
-``vjepa2_turn``              q or k, its positions, frequencies              q or k
-``diffusion_rotary``         model                                           an encoding
-``cosmos_rotary``            head_dim, scales                                an encoding
-``centred_positions``        sizes                                           positions ``[T, P]``
-``ltx_positions``            frames, height, width                           positions ``[T, 3]``
-``ltx_rotary``               num_heads, head_dim                             an encoding
-``mochi_positions``          frames, height, width                           positions ``[T, 3]``
-``mochi_rotary``             num_heads, head_dim                             an encoding
-``atom_rotary``              head_dim                                        an encoding
-``omni_positions``           sizes of texts and grids                        positions ``[T, 3]``
-``reset_positions``          sizes of texts and grids                        positions ``[T, 3]``
-``mh_rotary``                head_dim, sections                              an encoding
-``videorope_axes``           sections                                        an axis for each pair
-``videorope_positions``      sizes of texts and grids                        positions ``[T, 3]``
-``hope_video_rotary``        sections                                        an encoding
-``mm_rope_axes``             pairs                                           an axis for each pair
-``mm_rope_positions``        sizes of texts and grids                        positions ``[T, 3]``
-``circle_grid``              height, width                                   positions ``[T, 3]``
-``circle_positions``         sizes of texts and grids                        positions ``[T, 3]``
-``v2pe_positions``           sizes of texts and grids                        positions ``[T]``
-``tmrope_positions``         video, audio                                    positions, is audio
 ``alibi_slopes``             heads                                           ``[N]``
 ``alibi_bias``               distance, slopes                                bias ``[N, ...]``
 ``t5_bucket``                relative_position (key - query)                 buckets
@@ -196,7 +195,7 @@ function                     what goes in                                    wha
 ``inkling_positions``        x, positions, weights                           ``[..., T, N R + 2]``
 ``inkling_bias``             query and key positions, of inkling_positions   bias ``[..., N, T, S]``
 ``grape_bias``               distances, slopes, gates                        bias ``[..., N, T, S]``
-``grape_gates``              q or k, directions                              gates
+``grape_additive_gates``     q or k, directions                              gates
 ``grape_path_positions``     x, positions, weights                           ``[..., T, 2, N, P]``
 ``grape_path_bias``          query and key positions, slopes, mask           bias ``[..., N, T, S]``
 ``path_products``            q, k, w, beta, mask                             in the place of q . k
@@ -210,7 +209,6 @@ function                     what goes in                                    wha
 ``driven_sinks``             a layer's input, weights                        sinks ``[..., T, N]``
 ``stick_breaking_weights``   scores, mask                                    weights
 ``meta_visible``             query and key positions, sizes                  bool ``[..., T, S]``
-``chunk_visible``            query and key positions, a length               bool ``[..., T, S]``
 ===========================  ==============================================  =====================
 
 A bias is added to the scores after their scaling. ``positions`` (where tokens stand) and ``phases``
@@ -252,13 +250,14 @@ from posenc_jax.encodings.content.cope import cope_bias, cope_positions
 from posenc_jax.encodings.content.dape import dape_scores
 from posenc_jax.encodings.content.disentangled import disentangled_bias, disentangled_index
 from posenc_jax.encodings.content.fox import forget_bias, forget_positions, log_forget_gates
-from posenc_jax.encodings.content.grape_additive import grape_bias, grape_gates
+from posenc_jax.encodings.content.grape_additive import grape_additive_gates, grape_bias
 from posenc_jax.encodings.content.grape_path import grape_path_bias, grape_path_positions
 from posenc_jax.encodings.content.inkling import inkling_bias, inkling_positions
 from posenc_jax.encodings.content.music_transformer import music_transformer_bias, skew
 from posenc_jax.encodings.content.path_attention import path_products
 from posenc_jax.encodings.content.shaw import shaw_bias, shaw_index, shaw_values
 from posenc_jax.encodings.content.transformer_xl import transformer_xl_bias
+from posenc_jax.encodings.content.tupe import tupe_projections, untie_cls
 from posenc_jax.encodings.content.wall import wall_bias
 from posenc_jax.encodings.inputs.abacus import abacus_positions
 from posenc_jax.encodings.inputs.complex_order import complex_frequencies, complex_order
@@ -268,7 +267,6 @@ from posenc_jax.encodings.inputs.graph import laplacian_positions, random_walk_p
 from posenc_jax.encodings.inputs.grid_sinusoidal import grid_sinusoidal
 from posenc_jax.encodings.inputs.lape import lape, lape_layers
 from posenc_jax.encodings.inputs.learnable_fourier import learnable_fourier
-from posenc_jax.encodings.content.tupe import tupe_projections, untie_cls
 from posenc_jax.encodings.inputs.learned import lookup
 from posenc_jax.encodings.inputs.learned_sinusoid import learned_sinusoidal, scaled_sinusoidal
 from posenc_jax.encodings.inputs.seqpe import decimal_digits
@@ -279,6 +277,7 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     tutorial_growing_angle,
     tutorial_one_frequency,
 )
+from posenc_jax.encodings.inputs.time2vec import time2vec
 from posenc_jax.encodings.layers.patterns import (
     irope_layers,
     layer_pattern,
@@ -286,23 +285,6 @@ from posenc_jax.encodings.layers.patterns import (
     rnope_swa_layers,
     two_base_layers,
 )
-from posenc_jax.encodings.positions.randomized import randomized_positions
-from posenc_jax.encodings.rotations.driven.carope import carope_steps
-from posenc_jax.encodings.rotations.driven.grape_contextual import grape_gates
-from posenc_jax.encodings.rotations.driven.repo import content_positions
-from posenc_jax.encodings.rotations.driven.selective import sliced_norm
-from posenc_jax.encodings.rotations.groups.algebraic import path_rotation, tree_paths
-from posenc_jax.encodings.rotations.groups.comrope import comrope
-from posenc_jax.encodings.rotations.groups.geometric import frame_positions, frame_vectors
-from posenc_jax.encodings.rotations.groups.grape_m import grape_frequencies, log_frequencies
-from posenc_jax.encodings.rotations.groups.grape_plane import plane_rotation
-from posenc_jax.encodings.rotations.groups.hd_rotary import hd_rotate
-from posenc_jax.encodings.rotations.groups.liere import liere_rotations
-from posenc_jax.encodings.rotations.groups.moebius import moebius_frequencies, moebius_rotary
-from posenc_jax.encodings.rotations.groups.prope import camera_positions, camera_transform
-from posenc_jax.encodings.rotations.groups.string_cayley import cayley
-from posenc_jax.encodings.rotations.groups.string_circulant import circulant_rotation
-from posenc_jax.encodings.inputs.time2vec import time2vec
 from posenc_jax.encodings.positions.bipe import bipe, bipe_alibi, bipe_positions
 from posenc_jax.encodings.positions.cape import cape_positions
 from posenc_jax.encodings.positions.continuous import continuous_grid, continuous_positions
@@ -336,6 +318,10 @@ from posenc_jax.encodings.rotations.axes.video import (
     videorope_positions,
 )
 from posenc_jax.encodings.rotations.axes.vjepa2 import vjepa2_turn
+from posenc_jax.encodings.rotations.driven.carope import carope_steps
+from posenc_jax.encodings.rotations.driven.grape_contextual import grape_gates
+from posenc_jax.encodings.rotations.driven.repo import content_positions
+from posenc_jax.encodings.rotations.driven.selective import sliced_norm
 from posenc_jax.encodings.rotations.frequencies.clipped import clipped_frequencies, clipped_rotary
 from posenc_jax.encodings.rotations.frequencies.fope import fope_cos_sin
 from posenc_jax.encodings.rotations.frequencies.helm import helm_rotary
@@ -348,6 +334,17 @@ from posenc_jax.encodings.rotations.frequencies.partial import (
 )
 from posenc_jax.encodings.rotations.frequencies.rope_pp import quarter_turn
 from posenc_jax.encodings.rotations.frequencies.xpos import xpos_expand, xpos_scales
+from posenc_jax.encodings.rotations.groups.algebraic import path_rotation, tree_paths
+from posenc_jax.encodings.rotations.groups.comrope import comrope
+from posenc_jax.encodings.rotations.groups.geometric import frame_positions, frame_vectors
+from posenc_jax.encodings.rotations.groups.grape_m import grape_frequencies, log_frequencies
+from posenc_jax.encodings.rotations.groups.grape_plane import plane_rotation
+from posenc_jax.encodings.rotations.groups.hd_rotary import hd_rotate
+from posenc_jax.encodings.rotations.groups.liere import liere_rotations
+from posenc_jax.encodings.rotations.groups.moebius import moebius_frequencies, moebius_rotary
+from posenc_jax.encodings.rotations.groups.prope import camera_positions, camera_transform
+from posenc_jax.encodings.rotations.groups.string_cayley import cayley
+from posenc_jax.encodings.rotations.groups.string_circulant import circulant_rotation
 from posenc_jax.encodings.rotations.m_rotary import mrotary_axes, mrotary_positions, mrotate
 from posenc_jax.encodings.rotations.pope import polar_expand, polar_magnitudes
 from posenc_jax.encodings.rotations.remaps.dual_chunk import dual_chunk_positions
@@ -379,52 +376,10 @@ from posenc_jax.encodings.rotations.scaling.yarn import (
     yarn_frequencies,
     yarn_rotary,
 )
-from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.encodings.rotations.vo_rotary import unrotate
-from posenc_jax.encodings.softmax.cosine_scores import unit_vectors
-from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
-
-__all__ = [
-  "alibi_2d_bias", "alibi_bias", "alibi_offset_bias", "alibi_slopes", "alibi_split_visible",
-  "beit_bias", "by_parts_frequencies", "camera_positions", "camera_transform", "carope_steps",
-  "cayley", "circulant_rotation", "comrope", "content_positions", "cope_bias", "cope_positions",
-  "dape_scores", "deberta_bias", "deberta_bucket", "deberta_thresholds", "distance_table_bias",
-  "dual_chunk_positions", "dynamic_grid_bias", "dynamic_ntk_base", "dynamic_ntk_rotary",
-  "dynamic_position_bias", "dynamic_yarn_factor", "dynamic_yarn_rotary", "fire_bias", "forget_bias",
-  "forget_positions", "frame_positions", "frame_vectors", "grape_frequencies", "grape_gates",
-  "hard_alibi_visible", "hd_rotate", "irope_layers", "kerple_log_bias", "kerple_power_bias",
-  "kerple_weight", "layer_pattern", "levit_bias", "liere_rotations", "linear_frequencies",
-  "littlebird_bias", "llama3_frequencies", "local_chunks_visible", "local_window_visible",
-  "log_cpb_bias", "log_forget_gates", "log_frequencies", "log_n_temperature",
-  "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary", "longrope_search",
-  "lookup", "moebius_frequencies", "moebius_rotary", "mrotary_axes", "mrotary_positions", "mrotate",
-  "mrrope_frequencies", "nope_layers", "ntk_base", "path_rotation", "plane_rotation",
-  "polar_expand", "polar_magnitudes", "proportional_frequencies", "randomized_positions",
-  "rerope_distance", "resonance_frequencies", "rnope_swa_layers", "rotary_frequencies", "rotate",
-  "rotate_by", "sandwich_bias", "self_extend_positions", "shaw_bias", "shaw_index", "shaw_values",
-  "shifted_distance", "sinusoidal", "sinusoidal_frequencies", "sliced_norm", "ssmax_scores",
-  "streaming_positions", "swin_bias", "t5_bias", "t5_bucket", "t5_thresholds", "toeplitz_bias",
-  "trailing_rotary", "transformer_xl_bias", "tree_paths", "tutorial_doubled_exponent",
-  "tutorial_growing_angle", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
-  "wall_bias", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
-  "abacus_positions", "alibi_bias", "alibi_slopes", "bipe", "bipe_alibi", "bipe_positions",
-  "cape_matrix", "cape_positions", "complex_frequencies", "complex_order", "conditional",
-  "continuous_grid", "continuous_positions", "cope_bias", "cope_positions", "coupled_positions",
-  "dape_scores", "deberta_bucket", "deberta_thresholds", "decimal_digits", "drope", "drope_rotates",
-  "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions", "fourier_features",
-  "grid_sinusoidal", "lape", "lape_layers", "laplacian_positions", "learnable_fourier",
-  "learned_sinusoidal", "llama3_frequencies", "log_forget_gates", "log_n_temperature",
-  "longrope_attention_scaling", "longrope_frequencies", "lookup", "mrotary_axes",
-  "mrotary_positions", "mrotate", "ntk_base", "polar_expand", "polar_magnitudes",
-  "proportional_frequencies", "random_starts", "random_walk_positions", "randomized_positions",
-  "rotary_frequencies", "rotate", "rotate_by", "scaled_sinusoidal", "shaw_bias", "shaw_index",
-  "shaw_values", "shifted_positions", "sinusoidal", "sinusoidal_frequencies", "skipwise_positions",
-  "ssmax_scores", "streaming_positions", "t5_bias", "t5_bucket", "t5_thresholds", "time2vec",
-  "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "unrotate", "yarn_attention_scaling", "yarn_frequencies",
 from posenc_jax.encodings.softmax.affine_temperature import affine_temperature
-from posenc_jax.encodings.softmax.chunks import chunk_visible
 from posenc_jax.encodings.softmax.constant_temperature import drope_temperature, yarn_temperature
+from posenc_jax.encodings.softmax.cosine_scores import unit_vectors
 from posenc_jax.encodings.softmax.driven_sink import driven_sinks
 from posenc_jax.encodings.softmax.meta_tokens import meta_visible
 from posenc_jax.encodings.softmax.sink import sink_weights
@@ -433,35 +388,46 @@ from posenc_jax.encodings.softmax.stick_breaking import stick_breaking_weights
 from posenc_jax.encodings.softmax.temperature import log_n_temperature, ssmax_scores
 
 __all__ = [
-  "affine_temperature", "alibi_bias", "alibi_slopes", "cable", "cable_init", "chunk_visible",
-  "cope_bias", "cope_positions", "dape_scores", "deberta_bucket", "deberta_thresholds",
-  "disentangled_bias", "disentangled_index", "driven_sinks", "drope_temperature",
-  "dynamic_ntk_base", "fire_bias", "forget_bias", "forget_positions", "grape_bias", "grape_gates",
-  "grape_path_bias", "grape_path_positions", "inkling_bias", "inkling_positions",
-  "llama3_frequencies", "log_forget_gates", "log_n_temperature", "longrope_attention_scaling",
-  "longrope_frequencies", "lookup", "meta_visible", "mrotary_axes", "mrotary_positions", "mrotate",
-  "music_transformer_bias", "ntk_base", "path_products", "polar_expand", "polar_magnitudes",
-  "proportional_frequencies", "randomized_positions", "rotary_frequencies", "rotate", "rotate_by",
-  "shaw_bias", "shaw_index", "shaw_values", "sink_weights", "sinusoidal", "sinusoidal_frequencies",
-  "skew", "ssmax_scores", "stepped_temperature", "stick_breaking_weights", "t5_bias", "t5_bucket",
-  "t5_thresholds", "transformer_xl_bias", "tupe_projections", "tutorial_doubled_exponent",
-  "tutorial_growing_angle", "tutorial_one_frequency", "unrotate", "untie_cls",
-  "yarn_attention_scaling", "yarn_frequencies", "yarn_temperature",
-  "alibi_bias", "alibi_slopes", "atom_rotary", "axial_rotary", "centred_positions", "circle_grid",
-  "circle_positions", "clipped_frequencies", "clipped_rotary", "cope_bias", "cope_positions",
-  "cosmos_rotary", "dape_scores", "deberta_bucket", "deberta_thresholds", "diffusion_rotary",
-  "dinov3_positions", "dynamic_ntk_base", "fire_bias", "fope_cos_sin", "forget_bias",
-  "forget_positions", "golden_directions", "golden_rotary", "helm_rotary", "hope_rotary",
-  "hope_video_rotary", "learned_rotary", "lerope_rotate", "llama3_frequencies", "log_forget_gates",
-  "log_n_temperature", "longrope_attention_scaling", "longrope_frequencies", "lookup",
-  "ltx_positions", "ltx_rotary", "mh_rotary", "mixed_rotate", "mm_rope_axes", "mm_rope_positions",
-  "mochi_positions", "mochi_rotary", "mrotary_axes", "mrotary_positions", "mrotate", "ntk_base",
-  "omni_positions", "partial_rotary", "pixtral_rotary", "polar_expand", "polar_magnitudes",
-  "proportional_frequencies", "proportional_rotary", "quarter_turn", "randomized_positions",
-  "reset_positions", "rotary_frequencies", "rotate", "rotate_by", "shaw_bias", "shaw_index",
-  "shaw_values", "sinusoidal", "sinusoidal_frequencies", "ssmax_scores", "stretch_coordinates",
-  "t5_bias", "t5_bucket", "t5_thresholds", "tmrope_positions", "trailing_rotary",
-  "transformer_xl_bias", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "unrotate", "v2pe_positions", "videorope_axes", "videorope_positions",
-  "vjepa2_turn", "xpos_expand", "xpos_scales", "yarn_attention_scaling", "yarn_frequencies",
+  "abacus_positions", "affine_temperature", "alibi_2d_bias", "alibi_bias", "alibi_offset_bias",
+  "alibi_slopes", "alibi_split_visible", "atom_rotary", "axial_rotary", "beit_bias", "bipe",
+  "bipe_alibi", "bipe_positions", "by_parts_frequencies", "cable", "cable_init", "camera_positions",
+  "camera_transform", "cape_matrix", "cape_positions", "carope_steps", "cayley",
+  "centred_positions", "circle_grid", "circle_positions", "circulant_rotation",
+  "clipped_frequencies", "clipped_rotary", "complex_frequencies", "complex_order", "comrope",
+  "conditional", "content_positions", "continuous_grid", "continuous_positions", "cope_bias",
+  "cope_positions", "cosmos_rotary", "coupled_positions", "dape_scores", "deberta_bias",
+  "deberta_bucket", "deberta_thresholds", "decimal_digits", "diffusion_rotary", "dinov3_positions",
+  "disentangled_bias", "disentangled_index", "distance_table_bias", "driven_sinks", "drope",
+  "drope_rotates", "drope_temperature", "dual_chunk_positions", "dynamic_grid_bias",
+  "dynamic_ntk_base", "dynamic_ntk_rotary", "dynamic_position_bias", "dynamic_yarn_factor",
+  "dynamic_yarn_rotary", "fire_bias", "fope_cos_sin", "forget_bias", "forget_positions",
+  "fourier_features", "frame_positions", "frame_vectors", "golden_directions", "golden_rotary",
+  "grape_additive_gates", "grape_bias", "grape_frequencies", "grape_gates", "grape_path_bias",
+  "grape_path_positions", "grid_sinusoidal", "hard_alibi_visible", "hd_rotate", "helm_rotary",
+  "hope_rotary", "hope_video_rotary", "inkling_bias", "inkling_positions", "irope_layers",
+  "kerple_log_bias", "kerple_power_bias", "kerple_weight", "lape", "lape_layers",
+  "laplacian_positions", "layer_pattern", "learnable_fourier", "learned_rotary",
+  "learned_sinusoidal", "lerope_rotate", "levit_bias", "liere_rotations", "linear_frequencies",
+  "littlebird_bias", "llama3_frequencies", "local_chunks_visible", "local_window_visible",
+  "log_cpb_bias", "log_forget_gates", "log_frequencies", "log_n_temperature",
+  "longrope_attention_scaling", "longrope_frequencies", "longrope_rotary", "longrope_search",
+  "lookup", "ltx_positions", "ltx_rotary", "meta_visible", "mh_rotary", "mixed_rotate",
+  "mm_rope_axes", "mm_rope_positions", "mochi_positions", "mochi_rotary", "moebius_frequencies",
+  "moebius_rotary", "mrotary_axes", "mrotary_positions", "mrotate", "mrrope_frequencies",
+  "music_transformer_bias", "nope_layers", "ntk_base", "omni_positions", "partial_rotary",
+  "path_products", "path_rotation", "pixtral_rotary", "plane_rotation", "polar_expand",
+  "polar_magnitudes", "proportional_frequencies", "proportional_rotary", "quarter_turn",
+  "random_starts", "random_walk_positions", "randomized_positions", "rerope_distance",
+  "reset_positions", "resonance_frequencies", "rnope_swa_layers", "rotary_frequencies", "rotate",
+  "rotate_by", "sandwich_bias", "scaled_sinusoidal", "self_extend_positions", "shaw_bias",
+  "shaw_index", "shaw_values", "shifted_distance", "shifted_positions", "sink_weights",
+  "sinusoidal", "sinusoidal_frequencies", "skew", "skipwise_positions", "sliced_norm",
+  "ssmax_scores", "stepped_temperature", "stick_breaking_weights", "streaming_positions",
+  "streaming_slots", "stretch_coordinates", "swin_bias", "t5_bias", "t5_bucket", "t5_thresholds",
+  "time2vec", "tmrope_positions", "toeplitz_bias", "trailing_rotary", "transformer_xl_bias",
+  "tree_paths", "tupe_projections", "tutorial_doubled_exponent", "tutorial_growing_angle",
+  "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate", "untie_cls",
+  "v2pe_positions", "videorope_axes", "videorope_positions", "vjepa2_turn", "wall_bias",
+  "xpos_expand", "xpos_scales", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
+  "yarn_temperature",
 ]

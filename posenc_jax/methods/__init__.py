@@ -10,11 +10,13 @@ experiments know are read from it. ``python -m tests.support.follow`` writes the
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 
 import posenc_jax as px
+from posenc_jax import _errors
 from posenc_jax.methods import (
   biases,
   biases_distance,
@@ -60,7 +62,7 @@ def builders() -> dict[str, Build]:
   """
   named: dict[str, Build] = {"none": lambda s, key: px.Encoding()}
   for method in METHODS:
-    named.update(method.builds)
+    _add(named, method.builds, method)
   return named
 
 
@@ -76,8 +78,16 @@ def contract_cases(key: jax.Array) -> dict[str, Callable[[], Case]]:
     made = method.cases
     if made is None:
       made = {name: functools.partial(_try, build) for name, build in method.builds.items()}
-    cases.update({name: functools.partial(make, key) for name, make in made.items()})
+    _add(cases, {name: functools.partial(make, key) for name, make in made.items()}, method)
   return cases
+
+
+def _add(named: dict[str, Any], new: Mapping[str, Any], method: Method) -> None:
+  """Adds names, each of which belongs to one method."""
+  if twice := set(named) & set(new):
+    raise _errors.value_error(f"row {method.title!r}", f"the names {sorted(twice)}",
+                              "names that no other method has", "Rename them in its row")
+  named.update(new)
 
 
 def _try(build: Build, key: jax.Array) -> Case:

@@ -76,7 +76,7 @@ METHODS = (
   Method(
     "GRAPE-A (2025), gated by keys, queries or both", "content.grape_additive", "GrapeA", "scores",
     {"grape_bias": ("distances, slopes, gates", _BIAS)},
-    {"grape_gates": ("q or k, directions", "gates")},
+    {"grape_additive_gates": ("q or k, directions", "gates")},
     {"grape-a": Maker(GrapeA.init, _HEADS),
      "grape-a-queries": Maker(GrapeA.init, _HEADS, fixed={"keys": False, "queries": True}),
      "grape-a-both": Maker(GrapeA.init, _HEADS, fixed={"keys": True, "queries": True})},

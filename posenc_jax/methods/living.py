@@ -170,7 +170,7 @@ def _explained(e: px.Encoding, case: Case, sizes: tuple[int, int, int], platform
   order = np.arange(512, dtype=np.int32)
   positions: Any = order
   if e.position_axes:
-    positions = jax.tree.map(np.asarray, case.make_positions(jnp.asarray(order)))
+    positions = jax.tree.map(np.asarray, case.make_positions(jnp.asarray(order % case.length)))
   return px.explain(q, k, k, e, q_positions=positions, k_positions=positions, q_order=order,
                     k_order=order, causal=case.causal, platform=platform,
                     applied=tuple(hook for hook in ALL_HOOKS if hook not in px.PREPARED))

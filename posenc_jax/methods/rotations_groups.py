@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from posenc_jax.encodings.rotations.frequencies.partial import trailing_rotary
 from posenc_jax.encodings.rotations.groups.algebraic import TreePaths, tree_paths
 from posenc_jax.encodings.rotations.groups.comrope import ComRope
 from posenc_jax.encodings.rotations.groups.geometric import Geometric
@@ -20,7 +21,6 @@ from posenc_jax.encodings.rotations.groups.prope import Prope
 from posenc_jax.encodings.rotations.groups.string_cayley import StringCayley
 from posenc_jax.encodings.rotations.groups.string_circulant import StringCirculant
 from posenc_jax.encodings.rotations.rotary_values import RotaryValues
-from posenc_jax.encodings.rotations.trailing import trailing_rotary
 from posenc_jax.methods.maker import Maker
 from posenc_jax.methods.row import Method
 from posenc_jax.testing import Case
@@ -88,10 +88,11 @@ _ANGLES = "q or k, its positions, "
 
 METHODS = (
   Method(
-    "trailing rotary with its inverse on outputs (DeepSeek-V4)", "rotations.trailing", "",
-    "q, k, values, output", {"trailing_rotary": ("dims of heads, dims that turn", "an encoding")},
-    builds={"trailing-rotary": Maker(trailing_rotary, {"head_dim": "head_dim"},
-                                     {"base": lambda s: s.base})},
+    "trailing rotary with its inverse on outputs (DeepSeek-V4)", "rotations.frequencies.partial",
+    "", "q, k, values, output", builds={"deepseek-v4-rotary": Maker(
+      trailing_rotary, {"head_dim": "head_dim"},
+      {"base": lambda s: s.base, "dim": lambda s: s.head_dim // 8 * 2 or 2},
+      {"values": True, "pairing": "interleaved"})},
     catalogue="DeepSeek-V4 rotary", goldens="transformers 5.23.0"),
   Method(
     "rotary values, not turned back", "rotations.rotary_values", "RotaryValues", "values",

@@ -3,7 +3,6 @@
 """Rows of encodings that change the softmax or its temperature."""
 
 from posenc_jax.encodings.softmax.affine_temperature import AffineTemperature
-from posenc_jax.encodings.softmax.chunks import Chunks
 from posenc_jax.encodings.softmax.constant_temperature import (
   ConstantTemperature,
   drope_temperature,
@@ -51,7 +50,8 @@ METHODS = (
     "one temperature (DroPE's, YaRN's)", "softmax.constant_temperature", "ConstantTemperature", "q",
     more={"drope_temperature": ("a factor of length", "a number"),
           "yarn_temperature": ("a factor of length", "a number")},
-    builds={"drope": Maker(_drope, defaults=_LONGER), "yarn": Maker(_yarn, defaults=_LONGER)},
+    builds={"drope-temperature": Maker(_drope, defaults=_LONGER),
+            "yarn-temperature": Maker(_yarn, defaults=_LONGER)},
     catalogue="DroPE's temperature", arxiv="2512.12167"),
   Method(
     "learned sinks (gpt-oss)", "softmax.sink", "Sink", "softmax",
@@ -80,10 +80,4 @@ METHODS = (
       "num_meta": lambda s: 4, "window": lambda s: s.train_length})},
     cases={"meta-tokens": lambda key: Case(MetaTokens(2, 3))},
     catalogue="meta tokens (Hymba)", arxiv="2411.13676", directions="causal"),
-  Method(
-    "attention in chunks (Llama 4)", "softmax.chunks", "Chunks", "who sees whom",
-    {"chunk_visible": ("query and key positions, a length", "bool ``[..., T, S]``")},
-    builds={"chunks": Maker(Chunks, defaults={"length": lambda s: s.train_length})},
-    cases={"chunks": lambda key: Case(Chunks(3))},
-    catalogue="chunked layers (Llama 4)"),
 )

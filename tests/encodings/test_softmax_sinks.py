@@ -12,7 +12,6 @@ from posenc_jax import functions as f
 from tests import goldens, oracles
 from tests.oracles import (
   affine_temperature,
-  chunks,
   constant_temperature,
   driven_sink,
   meta_tokens,
@@ -138,7 +137,6 @@ def test_stick_breaking_skips_hidden_keys_and_decodes(qkv, rng):
 @pytest.mark.parametrize("e, visible", [
   (px.MetaTokens(2, 1), lambda m, n: meta_tokens.meta_visible(m, n, 2, 1)),
   (px.MetaTokens(0, 2), lambda m, n: meta_tokens.meta_visible(m, n, 0, 2)),
-  (px.Chunks(4), lambda m, n: n <= m and chunks.chunk_visible(m, n, 4)),
 ])
 def test_visibility(e, visible, qkv):
   mask = np.array([[visible(m, n) for n in range(T)] for m in range(T)])
@@ -186,7 +184,6 @@ ERRORS = {
                       r"got shape \(3,\), wanted driven positions \[\.\.\., T, 2\]"),
   "stick": (lambda: px.StickBreaking(remainder=1), "remainder: got 1, wanted True or False"),
   "meta": (lambda: px.MetaTokens(-1, 2), "num_meta: got -1, wanted an int, at least 0"),
-  "chunks": (lambda: px.Chunks(2.0), "length: got 2.0, wanted an int"),
 }
 
 

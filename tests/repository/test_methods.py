@@ -13,7 +13,7 @@ import pytest
 
 import posenc_jax as px
 from experiments import encodings
-from posenc_jax import functions
+from posenc_jax import functions, methods
 from posenc_jax.methods import METHODS, builders
 from tests.encodings.test_contract import CASES
 from tests.support import follow
@@ -67,6 +67,14 @@ def test_names_are_exported_and_methods_are_tried():
     assert not method.cls or method.cases or method.builds
   assert set(px.__all__) >= {name for m in METHODS for name in follow.exported(m)}
   assert set(encodings.ENCODINGS) == set(builders())
+
+
+def test_a_name_belongs_to_one_method():
+  """Without this the later row would win, and an experiment train another method than it says."""
+  alibi = next(m for m in METHODS if "alibi" in m.builds)
+  named = dict(alibi.builds)
+  with pytest.raises(ValueError, match=r"row 'ALiBi \(2021\)': got the names \['alibi'\], wanted"):
+    methods._add(named, alibi.builds, alibi)
 
 
 def unproven(methods, oracles: set[str], fuzz: str) -> list[str]:

@@ -26,7 +26,7 @@ from posenc_jax.positions import distance
 _MEND = "Build it with GrapeA.init(key, num_heads, head_dim)"
 
 
-def grape_gates(x: jax.Array, direction: jax.Array, *, eps: float = 1e-6) -> jax.Array:
+def grape_additive_gates(x: jax.Array, direction: jax.Array, *, eps: float = 1e-6) -> jax.Array:
   """softplus(u_h . x / sqrt(H)) with u_h of length one.
 
   Args:
@@ -42,7 +42,7 @@ def grape_gates(x: jax.Array, direction: jax.Array, *, eps: float = 1e-6) -> jax
     ValueError: directions for other heads or another head dim than x.
 
   Example:
-    >>> grape_gates(jnp.zeros((1, 1, 4)), jnp.ones((1, 4))).round(3).tolist()
+    >>> grape_additive_gates(jnp.zeros((1, 1, 4)), jnp.ones((1, 4))).round(3).tolist()
     [[0.693]]
   """
   direction = jnp.asarray(_checks.floats("direction", direction, "[N, H]", _MEND,
@@ -130,7 +130,7 @@ class GrapeA(Encoding):
     return cls(u, v, jnp.full(shape[:1], math.log(math.expm1(omega)), jnp.float32))
 
   def bias(self, tile):
-    gates = [None if d is None else grape_gates(_tables.for_heads(x, tile.q.shape[-2]), d)
+    gates = [None if d is None else grape_additive_gates(_tables.for_heads(x, tile.q.shape[-2]), d)
              for x, d in ((tile.k, self.key_direction), (tile.q, self.query_direction))]
     dtype = _numerics.wide(tile.q)
     slopes = jax.nn.softplus(self.omega.astype(dtype)) * jnp.asarray(self.slopes).astype(dtype)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from posenc_jax import _errors
 from posenc_jax.base import Encoding, encoding
 from posenc_jax.encodings import _queries
-from posenc_jax.encodings.rotations.rope_scaling import yarn_attention_scaling
+from posenc_jax.encodings.rotations.scaling.yarn import yarn_attention_scaling
 
 
 def drope_temperature(factor: float, *, c: float = 0.412) -> float:

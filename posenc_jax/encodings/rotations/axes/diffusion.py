@@ -12,7 +12,7 @@ import numpy as np
 from posenc_jax import _errors
 from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations.axes.axes_rotary import AxesRotary
-from posenc_jax.encodings.rotations.rope_scaling import ntk_base
+from posenc_jax.encodings.rotations.scaling.ntk import ntk_base
 
 _MODELS: dict[str, tuple[tuple[int, ...], float, str]] = {
   "flux": ((16, 56, 56), 10_000.0, "interleaved"),
