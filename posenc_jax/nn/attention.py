@@ -15,12 +15,15 @@ from posenc_jax import _align, _errors
 from posenc_jax.attention import IMPLEMENTATIONS, attend, attention_weights, prepare
 from posenc_jax.attention.arguments import check_applied, check_names
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
+from posenc_jax.chain import chain
+from posenc_jax.encodings.softmax.sink import Sink
 from posenc_jax.nn import cache as cache_lib
+from posenc_jax.nn import scoring
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import HeldEncoding, Hyper
-from posenc_jax.nn.layers import inverse_root
+from posenc_jax.nn.layers import add_row, dropout_key, hold_rate, inverse_root
 from posenc_jax.nn.tokens import both_segments, default_positions, of_keys, token_positions
 
 # Hooks that a model runs once, before any layer.
@@ -39,7 +42,11 @@ class MultiHeadAttention(nnx.Module):
     num_heads: N; head_dim: H; kv_heads: K. As in ``Settings``.
     encoding: an encoding, a ``HeldEncoding``, or None.
     causal: whether tokens later in order are hidden.
-    window, scale, implementation, dtype, param_dtype: as in ``Settings``.
+    window, scale, implementation, dtype, param_dtype, qk_norm, qk_norm_place, soft_cap, sinks,
+      norm_epsilon: as in ``Settings``.
+    bias: ``attention_bias`` of ``Settings``.
+    qk_norm_one: whether gains of the norms of q and k are 1 + w.
+    dropout: ``attention_dropout`` of ``Settings``.
     active_width: how many of the D columns are in use, an int or traced; None for all of them.
       See ``posenc_jax.nn.width``.
     rngs: keys of the parameters, stream ``params``.
@@ -63,6 +70,9 @@ class MultiHeadAttention(nnx.Module):
                kv_heads: int | None = None, encoding: Encoding | HeldEncoding | None = None,
                causal: bool = False, window=None, scale: float | None = None,
                implementation: str = "auto", dtype=None, param_dtype=jnp.float32,
+               bias: str = "none", qk_norm: str = "none", qk_norm_place: str = "before",
+               qk_norm_one: bool = False, norm_epsilon: float = 1e-6,
+               soft_cap: float | None = None, sinks: bool = False, dropout: Any = 0.0,
                active_width=None, rngs: nnx.Rngs):
     d_model = settings_lib.check_size("d_model", d_model)
     n, h, k = settings_lib.resolve_heads(d_model, num_heads, head_dim, kv_heads)
@@ -88,11 +98,27 @@ class MultiHeadAttention(nnx.Module):
     self.out = nnx.Param(width_lib.draw(
         rngs.params(), (n, h, d_model), scale=inverse_root(active.num_heads * h),
         active=(active.num_heads, None, active.d_model), rows=2, dtype=param_dtype))
+    for name, value, choices in (("bias", bias, settings_lib.BIASES),
+                                 ("qk_norm", qk_norm, settings_lib.QK_NORMS),
+                                 ("qk_norm_place", qk_norm_place, settings_lib.PLACES)):
+      _errors.check_choice(name, value, choices)
+    settings_lib.check_rate("dropout", dropout)
+    zeros = lambda *shape: nnx.Param(jnp.zeros(shape, param_dtype))
+    some = bias != "none"
+    self.query_bias = zeros(n, h) if some else None
+    self.key_bias, self.value_bias = (zeros(k, h), zeros(k, h)) if some else (None, None)
+    self.out_bias = zeros(d_model) if bias == "all" else None
+    self.qk_norm = None if qk_norm == "none" else scoring.QKNorm(
+        qk_norm, n, k, h, one=qk_norm_one, epsilon=norm_epsilon, dtype=param_dtype)
+    self.norm_after, self.soft_cap = qk_norm_place == "after", soft_cap
+    self.sinks = zeros(n) if sinks else None
+    self.rate = hold_rate(dropout)
 
   def __call__(self, x: jax.Array, memory: jax.Array | Cache | None = None, *, positions=None,
                memory_positions=None, segments=None, mask: jax.Array | None = None,
                cache: Cache | None = None, encoding: Encoding | None = None,
-               applied: tuple[str, ...] = ()):
+               applied: tuple[str, ...] = (), deterministic: bool = True,
+               rngs: nnx.Rngs | None = None):
     """Attends from x to x, to a memory, or to x and what a cache holds.
 
     Args:
@@ -107,6 +133,8 @@ class MultiHeadAttention(nnx.Module):
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
       applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
+      deterministic, rngs: for dropout of the weights of attention to itself, as in
+        ``TransformerLM``.
 
     Returns:
       ``[..., T, D]``, and the new cache if there was one.
@@ -120,6 +148,7 @@ class MultiHeadAttention(nnx.Module):
     encoding = self._chosen(encoding, applied)
     cache_lib.check_memory_arguments(memory, memory_positions, segments)
     if memory is None:
+      encoding = self._dropped(encoding, deterministic, rngs)
       if cache is None:
         return self._attend_whole(x, encoding, positions, segments, mask)
       return self._attend_cached(x, encoding, positions, segments, mask, cache)
@@ -154,9 +183,9 @@ class MultiHeadAttention(nnx.Module):
     order = default_positions(x.shape[-2])
     positions = order if positions is None else positions
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
-    q, k, _ = self._project(x)
+    q, k, _ = self._prepared(*self._project(x), encoding, at, at)
     return attention_weights(q, k, encoding, **self._options((at, at), (order, order), segments,
-                                                             mask, ()))
+                                                             mask, PREPARED))
 
   def remember(self, memory: jax.Array, positions=None, *, segments: jax.Array | None = None,
                encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> Cache:
@@ -198,7 +227,7 @@ class MultiHeadAttention(nnx.Module):
 
     def one(x):
       x, at, carry = self._run_layer(encoding, x, positions, None, None)
-      _, k, v = prepare(*self._project(x), encoding, at, at)
+      _, k, v = self._prepared(*self._project(x), encoding, at, at)
       k, v = (y.astype(dtype or self.dtype) for y in (k, v))
       return Cache(k, v, jax.tree.map(jnp.asarray, at), None, jnp.int32(0), carry)
 
@@ -210,7 +239,10 @@ class MultiHeadAttention(nnx.Module):
     order = default_positions(x.shape[-2])
     positions = order if positions is None else positions
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
-    out = self._attend(*self._project(x), encoding, (at, at), (order, order), segments, mask)
+    qkv, applied = self._project(x), ()
+    if self.qk_norm is not None and self.norm_after:
+      qkv, applied = self._prepared(*qkv, encoding, at, at), PREPARED
+    out = self._attend(*qkv, encoding, (at, at), (order, order), segments, mask, applied)
     return self._join(out)
 
   def _attend_cached(self, x, encoding, positions, segments, mask, cache):
@@ -220,7 +252,7 @@ class MultiHeadAttention(nnx.Module):
     if positions is None:
       positions = cache.index + default_positions(t)
     x, at, carry = self._run_layer(encoding, x, positions, cache.carry, of_keys(segments))
-    q, k, v = prepare(*self._project(x), encoding, at, at)
+    q, k, v = self._prepared(*self._project(x), encoding, at, at)
     q_segments, k_segments = both_segments(segments, x.shape[:-1])
     order = cache_lib.slot_order(cache, t)
     cache = cache_lib.append(cache, k, v, at, k_segments, carry)
@@ -235,11 +267,11 @@ class MultiHeadAttention(nnx.Module):
     order = default_positions(x.shape[-2]), default_positions(memory.length)
     positions = order[0] if positions is None else positions
     at = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
-    q = self._heads(x, self.query)
+    q = self._queries(x)
     k, v = memory.keys.astype(q.dtype), memory.values.astype(q.dtype)
     # The keys were transformed by ``remember``, so zeros stand in their place here.
     keys = jnp.zeros((*q.shape[:-2], k.shape[-2], q.shape[-1]), q.dtype)
-    q, _, _ = prepare(q, keys, keys, encoding, at, at)
+    q, _, _ = self._prepared(q, keys, keys, encoding, at, at)
     queries = segments[0] if isinstance(segments, tuple) else segments
     if memory.segments is None and queries is not None:
       raise _errors.value_error("segments", "ids of the queries alone", "a pair (queries, memory)",
@@ -257,10 +289,10 @@ class MultiHeadAttention(nnx.Module):
     s = memory.shape[-2]
     positions = default_positions(s) if positions is None else positions
     at = token_positions(encoding, positions, memory.ndim - 2, s)
-    k, v = self._heads(memory, self.key), self._heads(memory, self.value)
+    k, v = self._keys(memory), self._heads(memory, self.value, self.value_bias)
     # Keys are transformed before any query is known, so zeros stand in the place of the queries.
     queries = jnp.zeros((*k.shape[:-2], self.query.shape[-2], k.shape[-1]), k.dtype)
-    _, k, v = prepare(queries, k, v, encoding, at, at)
+    _, k, v = self._prepared(queries, k, v, encoding, at, at)
     if segments is not None:
       segments = jnp.asarray(_align.numbers(segments, "segments"))
     return Cache(k, v, at, segments, jnp.int32(s), None)
@@ -286,7 +318,17 @@ class MultiHeadAttention(nnx.Module):
     for name in applied:
       _errors.check_choice("applied", name, ONCE_A_MODEL)
     check_applied(encoding, (*applied, "layer"))
-    return encoding
+    more = [] if self.soft_cap is None else [scoring.SoftCap(self.soft_cap)]
+    if self.sinks is not None:
+      more.append(Sink(self.sinks[...]))
+    return chain(encoding, *more) if more else encoding
+
+  def _dropped(self, encoding, deterministic, rngs) -> Encoding:
+    """The encoding with dropout of its weights, if there is any."""
+    rate = self.rate[...] if isinstance(self.rate, Hyper) else self.rate
+    if deterministic or (isinstance(rate, int | float) and not rate):
+      return encoding
+    return scoring.DroppedWeights(encoding, rate, dropout_key(rngs))
 
   def _checked(self, x, argument):
     if not hasattr(x, "ndim") or not jnp.issubdtype(x.dtype, jnp.floating):
@@ -298,20 +340,46 @@ class MultiHeadAttention(nnx.Module):
     return x.astype(self.dtype)
 
   def _project(self, x):
-    return self._heads(x, self.query), self._heads(x, self.key), self._heads(x, self.value)
+    return self._queries(x), self._keys(x), self._heads(x, self.value, self.value_bias)
 
-  def _heads(self, x, kernel):
-    return jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
+  def _queries(self, x):
+    q = self._heads(x, self.query, self.query_bias)
+    first = self.qk_norm is not None and not self.norm_after
+    return self.qk_norm.of_queries(q, self._used(q)) if first else q
+
+  def _keys(self, x):
+    k = self._heads(x, self.key, self.key_bias)
+    first = self.qk_norm is not None and not self.norm_after
+    return self.qk_norm.of_keys(k, self._used(k)) if first else k
+
+  def _prepared(self, q, k, v, encoding, q_positions, k_positions):
+    """``prepare`` and the norms that stand after it."""
+    q, k, v = prepare(q, k, v, encoding, q_positions, k_positions)
+    if self.qk_norm is None or not self.norm_after:
+      return q, k, v
+    return (self.qk_norm.of_queries(q, self._used(q)), self.qk_norm.of_keys(k, self._used(k)), v)
+
+  def _used(self, x):
+    """How many columns of all heads are in use; None for all."""
+    if self.active_width is None:
+      return None
+    return self.active_width[...] * (x.shape[-2] * x.shape[-1]) // self.d_model
+
+  def _heads(self, x, kernel, bias):
+    y = jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
+    return y if bias is None else add_row(y, bias[...].astype(self.dtype))
 
   def _join(self, out):
     if self.active_width is not None:
       # An encoding may put values of its own into surplus heads (Shaw): their rows must stay zero.
       count = self.active_width[...] * out.shape[-2] // self.d_model
       out = width_lib.keep(out, (None,) * (out.ndim - 2) + (count, None))
-    return jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
+    y = jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
+    return y if self.out_bias is None else add_row(y, self.out_bias[...].astype(self.dtype))
 
   def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=()):
-    return attend(q, k, v, encoding, implementation=self.implementation,
+    whole = isinstance(encoding, scoring.DroppedWeights)
+    return attend(q, k, v, encoding, implementation="reference" if whole else self.implementation,
                   **self._options(positions, order, segments, mask, applied))
 
   def _options(self, positions, order, segments, mask, applied) -> dict[str, Any]:
