@@ -31,6 +31,7 @@ from posenc_jax.nn.held import HeldEncoding as HeldEncoding
 from posenc_jax.nn.held import Hyper as Hyper
 from posenc_jax.nn.lm import TransformerEncoder as TransformerEncoder
 from posenc_jax.nn.lm import TransformerLM as TransformerLM
+from posenc_jax.nn.load import load_hf as load_hf
 from posenc_jax.nn.maps import attention_maps as attention_maps
 from posenc_jax.nn.seq2seq import DecoderCache as DecoderCache
 from posenc_jax.nn.seq2seq import Memory as Memory
