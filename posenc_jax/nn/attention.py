@@ -318,7 +318,7 @@ class MultiHeadAttention(nnx.Module):
     for name in applied:
       _errors.check_choice("applied", name, ONCE_A_MODEL)
     check_applied(encoding, (*applied, "layer"))
-    more = [] if self.soft_cap is None else [scoring.SoftCap(self.soft_cap)]
+    more: list[Encoding] = [] if self.soft_cap is None else [scoring.SoftCap(self.soft_cap)]
     if self.sinks is not None:
       more.append(Sink(self.sinks[...]))
     return chain(encoding, *more) if more else encoding
@@ -344,13 +344,13 @@ class MultiHeadAttention(nnx.Module):
 
   def _queries(self, x):
     q = self._heads(x, self.query, self.query_bias)
-    first = self.qk_norm is not None and not self.norm_after
-    return self.qk_norm.of_queries(q, self._used(q)) if first else q
+    norm = None if self.norm_after else self.qk_norm
+    return q if norm is None else norm.of_queries(q, self._used(q))
 
   def _keys(self, x):
     k = self._heads(x, self.key, self.key_bias)
-    first = self.qk_norm is not None and not self.norm_after
-    return self.qk_norm.of_keys(k, self._used(k)) if first else k
+    norm = None if self.norm_after else self.qk_norm
+    return k if norm is None else norm.of_keys(k, self._used(k))
 
   def _prepared(self, q, k, v, encoding, q_positions, k_positions):
     """``prepare`` and the norms that stand after it."""

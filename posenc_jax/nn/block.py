@@ -80,7 +80,8 @@ class Block(nnx.Module):
       return self.cross(y, memory, positions=cross_positions, segments=cross_segments,
                         encoding=cross_encoding)
 
-    branches = [(attend_self, self.attention_norm, self.attention_after)]
+    branches: list[tuple[Any, Any, Any]] = [
+        (attend_self, self.attention_norm, self.attention_after)]
     if self.cross is not None:
       branches.append((attend_memory, self.cross_norm, self.cross_after))
     branches.append((self.feed_forward, self.feed_forward_norm or self.attention_norm,

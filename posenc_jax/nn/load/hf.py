@@ -47,10 +47,12 @@ def load_hf(path_or_config: Any, weights: Any = None, *, dtype: Any = None,
     FileNotFoundError: no such file.
 
   Example:
-    >>> load_hf({"model_type": "lama"}, {})
+    >>> config = {"model_type": "gpt2", "vocab_size": 3, "n_embd": 2, "n_layer": 1, "n_head": 1}
+    >>> load_hf(config | {"n_positions": 4}, {"wte.weight": np.zeros((3, 2))})
     Traceback (most recent call last):
     ...
-    ValueError: model_type: got 'lama', wanted one of the 237 in docs/released_models.md. Did ..
+    ValueError: weights: got no ['wpe.weight', 'h.0.ln_1.weight', 'h.0.ln_1.bias'], wanted every \
+tensor the config asks for. The file has 1, such as ['wte.weight'].
   """
   if weights is None:
     if not isinstance(path_or_config, str | os.PathLike):

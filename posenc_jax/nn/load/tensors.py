@@ -68,8 +68,8 @@ class Tensors:
             raise _errors.value_error("weights", f"{name!r} in two files", "each tensor once",
                                       "Look at the index of the files")
           part = opened.get_slice(name)
-          infos[name] = Info(tuple(part.get_shape()), _FLOATS.get(part.get_dtype(),
-                                                                  part.get_dtype()))
+          dtype = str(part.get_dtype())
+          infos[name] = Info(tuple(part.get_shape()), _FLOATS.get(dtype, dtype))
           self.files[name] = file
     return infos
 
