@@ -120,6 +120,7 @@ class Stack(nnx.Module):
     count = settings.num_layers
     active = settings.active(active_width)
     self.rate, self.d_model = layers_lib.hold_rate(settings.dropout), settings.d_model
+    self.remat = settings.remat
     self.active_width = None if active_width is None else Hyper(
         jnp.asarray(active_width, jnp.int32))
     self.layers = module_list([
@@ -170,15 +171,21 @@ class Stack(nnx.Module):
     kept = []
     for i, layer in enumerate(self.layers):
       encoding, at = entered[i] or (None, None)
-      x, cache = layer(
-          x, count=self.count, encoding=encoding, positions=at, segments=segments,
+      x, cache = self._run(
+          layer, x, rngs, count=self.count, encoding=encoding, positions=at, segments=segments,
           cache=None if caches is None else caches[i],
           memory=None if memories is None else memories[i], cross_encoding=crossing[i],
           cross_positions=cross_positions, cross_segments=cross_segments,
-          deterministic=deterministic, rngs=rngs)
+          deterministic=deterministic)
       kept.append(cache)
     x = x if self.norm is None else self.norm(x, self.count)
     return x, None if caches is None else tuple(kept)
+
+  def _run(self, layer, x, rngs, **options):
+    """A layer's (x, cache); what it computed on the way is not kept if the settings say so."""
+    if not self.remat:
+      return layer(x, rngs=rngs, **options)
+    return nnx.remat(lambda layer, x, rngs: layer(x, rngs=rngs, **options))(layer, x, rngs)
 
   def remember(self, memory: jax.Array, positions, segments) -> tuple[Cache, ...]:
     """Each layer's keys and values of a memory ``[..., S, D]``."""

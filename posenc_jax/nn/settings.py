@@ -76,6 +76,7 @@ class Settings:
     attention_dropout: rate on the weights of self-attention, which then runs in the dense way.
     window: None, w or (left, right): as in ``attend``, in every self-attention.
     windows: None, or one window a layer in place of ``window``, None for layers without.
+    remat: whether layers are computed again in the backward pass in place of being kept.
     scale: multiplies q k^T; None is 1 / sqrt(H) (T5 uses 1.0).
     implementation: as in ``attend``.
     dtype: what is computed in; None takes param_dtype. Norms, softmax and logits use at least
@@ -119,6 +120,7 @@ class Settings:
   attention_dropout: Any = 0.0
   window: int | tuple[int, int] | None = None
   windows: Any = None
+  remat: bool = False
   scale: float | None = None
   implementation: str = "auto"
   dtype: Any = None
@@ -130,7 +132,8 @@ class Settings:
     d_ff = 4 * d_model if self.d_ff is None else check_size("d_ff", self.d_ff)
     for name, choices in _CHOICES.items():
       _errors.check_choice(name, getattr(self, name), choices)
-    for name in ("norm_bias", "embedding_norm", "gated", "feed_forward_bias", "sinks"):
+    for name in ("norm_bias", "embedding_norm", "gated", "feed_forward_bias", "sinks",
+                 "remat"):
       _errors.check_bool(name, getattr(self, name), "It shapes the program: pass a Python bool")
     for name in ("norm_epsilon", "soft_cap", "embedding_scale", "logit_scale", "logit_cap"):
       if getattr(self, name) is not None or name in ("norm_epsilon", "logit_scale"):

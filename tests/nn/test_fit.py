@@ -140,3 +140,37 @@ def test_every_choice_runs_in_low_precision_and_in_an_encoder_decoder():
   assert np.isfinite(call(both, TOKENS, TOKENS)).all()
   with pytest.raises(ValueError, match="branches: got 'parallel', wanted 'serial' in layers that"):
     build(nn.Seq2SeqTransformer, V, D, 1, N, branches="parallel")
+
+
+def test_layers_computed_again_give_the_same_gradients():
+  """With dropout, whose keys must be those of the forward pass, and with a cache."""
+  found = []
+  for remat in (False, True):
+    model = build(nn.TransformerLM, V, D, 2, N, remat=remat, dropout=0.3, encoding=px.Rotary(H))
+    graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+
+    def loss(p, graphdef=graphdef, rest=rest):
+      model = nnx.merge(graphdef, p, rest)
+      return jnp.sum(model(TOKENS, deterministic=False, rngs=nnx.Rngs(dropout=1)) ** 2)
+
+    text = str(jax.make_jaxpr(jax.grad(loss))(params))
+    assert (("checkpoint" in text) or ("remat" in text)) == remat
+    found.append(jax.tree.leaves(jax.jit(jax.value_and_grad(loss))(params)))
+    logits, _ = model(TOKENS, cache=model.init_cache(2, T))
+    _close(logits, model(TOKENS))
+  for a, b in zip(*found, strict=True):
+    _close(a / (1 + abs(b).max()), b / (1 + abs(b).max()), 1e-5)
+
+
+def test_a_causal_stack_of_embeddings_and_a_deeper_encoder(rng):
+  stack = build(nn.TransformerEncoder, None, D, 1, N, encoding=px.Rotary(H), causal=True)
+  x = jnp.asarray(rng.normal(size=(T, D)), jnp.float32)
+  _close(call(stack, x[:3]), call(stack, x)[:3])
+  both = build(nn.Seq2SeqTransformer, V, D, 2, N, decoder_layers=1)
+  assert len(both.encoder.layers) == 2 and len(both.decoder.layers) == 1
+  cache = both.init_cache(both.encode(TOKENS), T)
+  _close(both.decode(TOKENS, cache=cache)[0], call(both, TOKENS, TOKENS))
+  with pytest.raises(TypeError, match="causal: got 1, wanted True or False"):
+    build(nn.TransformerEncoder, None, D, 1, N, causal=1)
+  with pytest.raises(ValueError, match="decoder_layers: got 0, wanted an int"):
+    build(nn.Seq2SeqTransformer, V, D, 2, N, decoder_layers=0)
