@@ -27,6 +27,8 @@ Many seeds at once; a ``Param`` or ``Hyper`` of the model is swept in the same w
 from posenc_jax.nn import serialize as serialize
 from posenc_jax.nn.attention import MultiHeadAttention as MultiHeadAttention
 from posenc_jax.nn.cache import Cache as Cache
+from posenc_jax.nn.heads import Classifier as Classifier
+from posenc_jax.nn.heads import MaskedLM as MaskedLM
 from posenc_jax.nn.held import HeldEncoding as HeldEncoding
 from posenc_jax.nn.held import Hyper as Hyper
 from posenc_jax.nn.lm import TransformerEncoder as TransformerEncoder

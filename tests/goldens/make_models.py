@@ -3,8 +3,8 @@
 """Makes models.npz: tiny random models of transformers, with their logits.
 
 Run from the repository root, with torch and transformers installed (they are needed for nothing
-else): ``python -m tests.goldens.make_models``. Weights are rounded to float16, which halves the
-file; the models run in float32 on the CPU.
+else): ``python -m tests.goldens.make_models``. Weights are multiples of 1/64, which makes the
+file small; the models run in float32 on the CPU.
 """
 
 import inspect
@@ -51,18 +51,29 @@ MODELS = {
         head_dim=8, query_pre_attn_scalar=10, rope_parameters=BOTH_ROPES)),
     "olmo2": ("Olmo2", COMMON),
     "smollm3": ("SmolLM3", COMMON | dict(no_rope_layers=[1, 0])),
-    "phi3": ("Phi3", COMMON | dict(sliding_window=5)),
-    "bloom": ("Bloom", dict(vocab_size=VOCABULARY, hidden_size=18, n_layer=2, n_head=3)),
-    "cohere": ("Cohere", COMMON | dict(logit_scale=0.25, use_qk_norm=False)),
+    "phi3": ("Phi3", COMMON | ONE | dict(sliding_window=5)),
+    "bloom": ("Bloom", dict(vocab_size=VOCABULARY, hidden_size=18, n_layer=1, n_head=3)),
+    "cohere": ("Cohere", COMMON | ONE | dict(logit_scale=0.25, use_qk_norm=False)),
 }
+T5 = dict(vocab_size=VOCABULARY, d_model=16, d_kv=6, d_ff=20, num_layers=2, num_decoder_layers=1,
+          num_heads=3, relative_attention_num_buckets=8, relative_attention_max_distance=12)
+SEQ2SEQ = {"t5": ("T5", T5 | dict(decoder_start_token_id=0)),
+           "t5_gated": ("T5", T5 | dict(decoder_start_token_id=0, num_layers=1, d_ff=12,
+                                        feed_forward_proj="gated-gelu",
+                                        tie_word_embeddings=False))}
+ENCODERS = {"bert": ("Bert", dict(vocab_size=VOCABULARY, hidden_size=16, intermediate_size=20,
+                                  num_hidden_layers=2, num_attention_heads=4,
+                                  max_position_embeddings=12))}
 
 
 def make(name):
   """(config, weights, model) of one case."""
-  kind, settings = MODELS[name]
+  kind, settings = (MODELS | SEQ2SEQ | ENCODERS)[name]
   config = getattr(transformers, f"{kind}Config")(**settings, **IDS)
   config._attn_implementation = "eager"
-  model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+  auto = "AutoModelForSeq2SeqLM" if name in SEQ2SEQ else "AutoModelForCausalLM"
+  auto = "AutoModelForMaskedLM" if name in ENCODERS else auto
+  model = getattr(transformers, auto).from_config(config, attn_implementation="eager").eval()
   draws = torch.Generator().manual_seed(SEED)
   weights = {}
   with torch.no_grad():
@@ -70,7 +81,7 @@ def make(name):
       around = parameter.mean() if parameter.ndim == 1 else 0.0  # gains stay about 1
       size = 0.1 if parameter.ndim == 1 else 0.3
       drawn = around + size * torch.randn(parameter.shape, generator=draws)
-      parameter.copy_(drawn.to(torch.float16).to(torch.float32))
+      parameter.copy_(torch.round(drawn * 64) / 64)
       weights[key] = parameter.numpy().astype(np.float16)
   return config, weights, model
 
@@ -94,6 +105,22 @@ def run(model, tokens, mask):
   return whole.numpy(), torch.cat(parts, 1).numpy()
 
 
+def run_both(model, source, mask, target):
+  """Logits of an encoder-decoder, whose cached ones must be the same."""
+  with torch.no_grad():
+    whole = model(input_ids=source, attention_mask=mask, decoder_input_ids=target).logits
+    out = model(input_ids=source, attention_mask=mask, decoder_input_ids=target[:, :START],
+                use_cache=True)
+    parts = [out.logits]
+    for i in range(START, target.shape[1]):
+      out = model(encoder_outputs=(out.encoder_last_hidden_state,), attention_mask=mask,
+                  decoder_input_ids=target[:, i:i + 1], past_key_values=out.past_key_values,
+                  use_cache=True)
+      parts.append(out.logits)
+  assert abs(whole - torch.cat(parts, 1)).max() < 1e-5
+  return whole.numpy()
+
+
 def main():
   found = {"versions": np.array([f"torch {torch.__version__}",
                                  f"transformers {transformers.__version__}"]),
@@ -112,6 +139,28 @@ def main():
     real = found["mask"]
     # One array stands for both: what the cache gives, and the first row, which has no padding.
     assert abs(left - cached)[real].max() < 1e-5 and abs(full - left)[0].max() < 1e-5
+    print(name, np.std(full))
+  found["both_names"] = np.array(sorted(SEQ2SEQ))
+  for name in SEQ2SEQ:
+    config, weights, model = make(name)
+    target = torch.tensor(tokens[:, ::-1].copy())
+    full = run_both(model, torch.tensor(tokens), torch.ones((2, LENGTH), dtype=torch.int64), target)
+    left = run_both(model, torch.tensor(padded), torch.tensor(found["mask"]).long(), target)
+    found |= {f"{name}/config": np.array(json.dumps(config.to_dict())), f"{name}/full": full,
+              f"{name}/padded": left[1]}
+    found |= {f"{name}/weights/{k}": v for k, v in weights.items()}
+    print(name, np.std(full))
+  found["encoder_names"] = np.array(sorted(ENCODERS))
+  for name in ENCODERS:
+    config, weights, model = make(name)
+    with torch.no_grad():
+      mask = torch.tensor(found["mask"]).long()
+      at = (mask.cumsum(-1) - 1).clamp(min=0)
+      full = model(torch.tensor(tokens)).logits.numpy()
+      left = model(torch.tensor(padded), attention_mask=mask, position_ids=at).logits.numpy()
+    found |= {f"{name}/config": np.array(json.dumps(config.to_dict())), f"{name}/full": full,
+              f"{name}/padded": left[1]}
+    found |= {f"{name}/weights/{k}": v for k, v in weights.items()}
     print(name, np.std(full))
   path = pathlib.Path(__file__).parent / "models.npz"
   np.savez_compressed(path, **found)

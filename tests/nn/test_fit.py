@@ -174,3 +174,34 @@ def test_a_causal_stack_of_embeddings_and_a_deeper_encoder(rng):
     build(nn.TransformerEncoder, None, D, 1, N, causal=1)
   with pytest.raises(ValueError, match="decoder_layers: got 0, wanted an int"):
     build(nn.Seq2SeqTransformer, V, D, 2, N, decoder_layers=0)
+
+
+def test_heads_read_real_tokens(rng):
+  """Pools of hidden states, wherever the padding is; regression is one output."""
+  tokens = np.asarray(TOKENS[:1])
+  padded, mask = np.pad(tokens, ((0, 0), (2, 1))), np.pad(np.ones((1, T), bool), ((0, 0), (2, 1)))
+  for pool in ("mean", "first", "last"):
+    model = build(nn.Classifier, 1, V, D, 1, N, pool=pool, encoding=px.Alibi(N),
+                  causal=pool == "last")
+    randomize(model, rng)
+    states = np.asarray(call(model.encoder, tokens), np.float64)[0]
+    state = dict(mean=states.mean(0), first=states[0], last=states[-1])[pool]
+    wanted = state @ number(model.out.kernel) + number(model.out.bias)
+    _close(call(model, tokens)[0], wanted)
+    _close(call(model, padded, mask=mask)[0], wanted)
+  nothing = call(model, tokens, mask=np.zeros((1, T), bool))
+  assert np.isfinite(nothing).all()
+  with pytest.raises(ValueError, match="pool: got 'max', wanted one of mean, first, last"):
+    build(nn.Classifier, 1, V, D, 1, N, pool="max")
+  with pytest.raises(ValueError, match="outputs: got 0, wanted an int"):
+    build(nn.Classifier, 0, V, D, 1, N)
+  with pytest.raises(TypeError, match="Classifier: .* 'num_head', .* Did you mean 'num_heads'"):
+    build(nn.Classifier, 1, V, D, 1, N, num_head=3)
+
+
+@pytest.mark.parametrize("make", [nn.MaskedLM, lambda *a, **k: nn.Classifier(3, *a, **k)],
+                         ids=["masked", "classes"])
+def test_narrow_heads_in_wide_ones(make):
+  wide = build(make, V, 2 * D, 1, head_dim=H, active_width=D)
+  narrow = build(make, V, D, 1, head_dim=H)
+  _close(call(wide, TOKENS), call(narrow, TOKENS))

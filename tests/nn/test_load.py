@@ -37,3 +37,31 @@ def test_logits_equal_those_of_transformers(name):
     logits, cache = call(model, tokens[:, a:b], mask=mask[:, a:b], cache=cache)
     found.append(logits)
   assert abs(np.concatenate(found, 1) - wanted)[mask].max() < CLOSE
+
+
+@pytest.mark.parametrize("name", GOLDEN["both_names"].tolist())
+def test_encoder_decoders(name):
+  """The same with the source padded on the left."""
+  model = nn.load_hf(*parts(name))
+  source, target = GOLDEN["tokens"], GOLDEN["tokens"][:, ::-1]
+  assert abs(call(model, source, target) - GOLDEN[f"{name}/full"]).max() < CLOSE
+  padded, mask = GOLDEN["padded_tokens"], GOLDEN["mask"]
+  wanted = np.stack([GOLDEN[f"{name}/full"][0], GOLDEN[f"{name}/padded"]])
+  assert abs(call(model, padded, target, source_mask=mask) - wanted).max() < CLOSE
+  memory = call(model, padded, mask=mask, method="encode")
+  cache = model.init_cache(memory, target.shape[1])
+  start, found = int(GOLDEN["start"]), []
+  ends = [0, start, *range(start + 1, target.shape[1] + 1)]
+  for a, b in zip(ends[:-1], ends[1:], strict=True):
+    logits, cache = call(model, target[:, a:b], cache=cache, method="decode")
+    found.append(logits)
+  assert abs(np.concatenate(found, 1) - wanted).max() < CLOSE
+
+
+@pytest.mark.parametrize("name", GOLDEN["encoder_names"].tolist())
+def test_encoders(name):
+  model = nn.load_hf(*parts(name))
+  assert abs(call(model, GOLDEN["tokens"]) - GOLDEN[f"{name}/full"]).max() < CLOSE
+  wanted = np.stack([GOLDEN[f"{name}/full"][0], GOLDEN[f"{name}/padded"]])
+  got = call(model, GOLDEN["padded_tokens"], mask=GOLDEN["mask"])
+  assert abs(got - wanted)[GOLDEN["mask"]].max() < CLOSE

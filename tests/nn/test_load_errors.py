@@ -162,3 +162,23 @@ def test_files_need_their_reader(llama, tmp_path, monkeypatch):
   (tmp_path / "a.safetensors").write_bytes(b"")
   with pytest.raises(ImportError, match="wanted the package safetensors.*pip install safetensors"):
     nn.load_hf(llama[0], tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name, config, message", [
+    ("t5", dict(feed_forward_proj="gated-relu"), "feed_forward_proj: got 'gated-relu', wanted one"),
+    ("bert", dict(is_decoder=True), "config: got is_decoder=True, wanted False"),
+    ("bert", dict(position_embedding_type="relative_key"), "got position_embedding_type='relative"),
+])
+def test_settings_of_encoders_that_are_not_built(name, config, message):
+  settings, weights = parts(name)
+  with pytest.raises(ValueError, match=message):
+    nn.load_hf(settings | config, weights)
+
+
+def test_tables_that_are_stored_again():
+  config, weights = parts("t5")
+  table = weights["shared.weight"]
+  copies = {f"{stack}.embed_tokens.weight": table for stack in ("encoder", "decoder")}
+  nn.load_hf(config, weights | copies)
+  with pytest.raises(ValueError, match="not use, such as .'decoder.embed_tokens.weight'"):
+    nn.load_hf(config, weights | copies | {"decoder.embed_tokens.weight": table + 1})

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""``load_hf``: a released decoder as a ``TransformerLM``, checked before anything is allocated."""
+"""``load_hf``: a released model as a module, checked before anything is allocated."""
 
 import os
 from collections.abc import Sequence
@@ -14,19 +14,26 @@ from flax import nnx
 from posenc_jax import _errors
 from posenc_jax.interop import lookup
 from posenc_jax.interop.config import size
+from posenc_jax.nn.heads import MaskedLM
 from posenc_jax.nn.held import LayerEncodings
 from posenc_jax.nn.lm import TransformerLM
 from posenc_jax.nn.load.families import FAMILIES
 from posenc_jax.nn.load.plan import Plan, Tensor
 from posenc_jax.nn.load.tensors import Tensors
+from posenc_jax.nn.seq2seq import Seq2SeqTransformer
 from posenc_jax.nn.settings import resolve_dtypes
 
+MODELS = {"lm": TransformerLM, "both": Seq2SeqTransformer, "masked": MaskedLM}
+STACKS = {"lm": lambda model, plan: [(model.stack, plan.encoding)],
+          "both": lambda model, plan: [(model.encoder, plan.encoding),
+                                       (model.decoder, plan.decoder_encoding)],
+          "masked": lambda model, plan: [(model.encoder.stack, plan.encoding)]}
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
 def load_hf(path_or_config: Any, weights: Any = None, *, dtype: Any = None,
             param_dtype: Any = jnp.float32, length: int | None = None,
-            ignore: str | Sequence[str] = ()) -> TransformerLM:
+            ignore: str | Sequence[str] = ()) -> Any:
   """A released model with its weights. Nothing is downloaded, no code of the model's is run.
 
   Args:
@@ -38,7 +45,8 @@ def load_hf(path_or_config: Any, weights: Any = None, *, dtype: Any = None,
     ignore: beginnings of names of tensors that may stay unused; others are refused.
 
   Returns:
-    The model. Dropout is off, whatever the config says.
+    A ``TransformerLM``; for T5 a ``Seq2SeqTransformer``, for BERT a ``MaskedLM``. Dropout is off,
+    whatever the config says.
 
   Raises:
     ValueError: a model type that is not built here, or a setting of it; tensors that are missing,
@@ -125,29 +133,33 @@ def _check(name, tensor, info):
 
 
 def _is_copy(name, plan, tensors, found):
-  """Whether this is an output table that holds the numbers of the tied embedding table."""
-  if name != plan.head:
+  """Whether this is a tensor that holds the numbers of the embedding table once more."""
+  if name not in (plan.head, *plan.copies):
     return False
   table = next(n for n, tensor in found if tensor.name == plan.table)
   same = tensors.infos[name] == tensors.infos[table]
   return same and np.array_equal(tensors.read(name), tensors.read(table))
 
 
-def _build(plan, tensors, found, dtype, param_dtype) -> TransformerLM:
+def _build(plan, tensors, found, dtype, param_dtype) -> Any:
   options = dict(plan.options) | dict(dtype=dtype, param_dtype=param_dtype)
 
   def build():
-    return TransformerLM(plan.vocabulary, encoding=plan.encoding(), rngs=nnx.Rngs(0), **options)
+    more = {} if plan.decoder_encoding is None else dict(decoder_encoding=plan.decoder_encoding())
+    return MODELS[plan.model](plan.vocabulary, encoding=plan.encoding(), rngs=nnx.Rngs(0),
+                              **options, **more)
 
   model: Any = nnx.eval_shape(build)
-  depth = len(model.stack.layers)
-  model.stack.encodings = LayerEncodings(plan.encoding(), depth, rngs=nnx.Rngs(0))
+  # Fixed leaves of encodings, such as frequencies, are in no file.
+  for stack, encoding in STACKS[plan.model](model, plan):
+    stack.encodings = LayerEncodings(encoding(), len(stack.layers), rngs=nnx.Rngs(0))
   graphdef, params, rest = nnx.split(model, nnx.Param, ...)
   flat = dict(nnx.to_flat_state(params))
   for name, tensor in found:
     array = tensors.read(name)
     for path, convert in tensor.targets.items():
       new = jnp.asarray(convert(array)).astype(flat[path].dtype)
+      new = flat[path][...] + new if tensor.adds else new
       assert new.shape == flat[path].shape, (path, new.shape, flat[path].shape)
       flat[path] = flat[path].replace(new)
   empty = [path for path, v in flat.items() if isinstance(v[...], jax.ShapeDtypeStruct)]

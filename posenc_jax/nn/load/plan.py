@@ -22,12 +22,14 @@ class Tensor(NamedTuple):
     shape: that it must have.
     targets: for each parameter that it fills, what makes the one of the other.
     others: further names, of files written by other versions.
+    adds: whether it is added to what an earlier tensor has put there, repeated over missing rows.
   """
 
   name: str
   shape: tuple[int, ...]
   targets: Mapping[Path, Callable[[np.ndarray], np.ndarray]]
   others: tuple[str, ...] = ()
+  adds: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Plan:
     head: the name of the output table.
     table: the name of the embedding table.
     prefix: of names, absent in files of the bare model.
+    copies: further names that the embedding table may have in a file.
+    decoder_encoding: of an encoder-decoder.
+    model: "lm", "both" (an encoder-decoder) or "masked".
   """
 
   vocabulary: int
@@ -53,6 +58,9 @@ class Plan:
   head: str = "lm_head.weight"
   table: str = "model.embed_tokens.weight"
   prefix: str = "model."
+  copies: tuple[str, ...] = ()
+  decoder_encoding: Callable[[], Any] | None = None
+  model: str = "lm"
 
 
 class Sizes(NamedTuple):
