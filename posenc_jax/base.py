@@ -165,12 +165,15 @@ class Encoding(_Base):
     layer_axes: axes after T of the positions that ``layer`` returns, if it puts others in the
       place of the tokens'; else None.
     shared_heads: a claim that a bias of one head is meant for all query heads.
+    one_way: a claim that all keys after the query look alike to it, so that attention which sees
+      both ways needs another setting or method.
   """
 
   relative: ClassVar[bool] = False
   position_axes: ClassVar[int | None] = None
   layer_axes: ClassVar[int | None] = None
   shared_heads: ClassVar[bool] = False
+  one_way: ClassVar[bool] = False
 
   def has(self, hook: str) -> bool:
     """Whether this encoding answers ``hook``: a fact of its type, so dispatch is static."""

@@ -102,6 +102,10 @@ class Chain(Encoding):
   def shared_heads(self) -> bool:
     return all(m.shared_heads for m in self.members if m.has("bias"))
 
+  @property
+  def one_way(self) -> bool:
+    return any(m.one_way for m in self.members)
+
   def has(self, hook):
     if hook in ("distance_bias", "bias_columns"):
       biased = [m for m in self.members if m.has("bias")]

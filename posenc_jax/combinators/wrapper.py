@@ -32,6 +32,10 @@ class Wrapper(Encoding):
     return self.inner.shared_heads
 
   @property
+  def one_way(self) -> bool:
+    return self.inner.one_way
+
+  @property
   def one_axis(self) -> bool:
     """Whether any number of axes from ``position_axes`` on will do; see ``along``."""
     return getattr(self.inner, "one_axis", False)

@@ -18,6 +18,7 @@ from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argu
 from posenc_jax.chain import chain
 from posenc_jax.encodings.softmax.sink import Sink
 from posenc_jax.nn import cache as cache_lib
+from posenc_jax.nn import rollback as rollback_lib
 from posenc_jax.nn import scoring
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
@@ -113,11 +114,12 @@ class MultiHeadAttention(nnx.Module):
     self.norm_after, self.soft_cap = qk_norm_place == "after", soft_cap
     self.sinks = zeros(n) if sinks else None
     self.rate = hold_rate(dropout)
+    self.deterministic = True  # train() and eval() of NNX set it
 
   def __call__(self, x: jax.Array, memory: jax.Array | Cache | None = None, *, positions=None,
                memory_positions=None, segments=None, mask: jax.Array | None = None,
                cache: Cache | None = None, encoding: Encoding | None = None,
-               applied: tuple[str, ...] = (), deterministic: bool = True,
+               applied: tuple[str, ...] = (), deterministic: bool | None = None,
                rngs: nnx.Rngs | None = None):
     """Attends from x to x, to a memory, or to x and what a cache holds.
 
@@ -129,12 +131,13 @@ class MultiHeadAttention(nnx.Module):
       memory_positions: ``[..., S]``; None is 0, 1, ..
       segments: int ``[..., T]`` or a pair for T and S; see ``attend``. With a cache the pair is
         (of the queries, of the new keys), where ``PADDING_SEGMENT`` marks padding.
-      mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache.
+      mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache. A mask
+        ``[B, T, S]`` is refused, also where B is N: write ``mask[:, None]``.
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
       applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
       deterministic, rngs: for dropout of the weights of attention to itself, as in
-        ``TransformerLM``.
+        ``TransformerLM``; None is what ``train()`` or ``eval()`` said last.
 
     Returns:
       ``[..., T, D]``, and the new cache if there was one.
@@ -207,7 +210,7 @@ class MultiHeadAttention(nnx.Module):
     return self._remember(memory, self._chosen(encoding, applied), positions, segments)
 
   def init_cache(self, batch: int | tuple[int, ...], length: int, dtype=None, *, positions=None,
-                 encoding: Encoding | None = None) -> Cache:
+                 encoding: Encoding | None = None, rollback: int = 0) -> Cache:
     """An empty cache.
 
     Args:
@@ -216,11 +219,16 @@ class MultiHeadAttention(nnx.Module):
       dtype: of keys and values; None takes the module's dtype.
       positions: an example of one token's positions ``[1]`` or ``[1, P]``; None for int32 ``[1]``.
       encoding: takes the place of the module's own.
+      rollback: the most tokens that ``crop`` takes back at once. It matters to encodings that carry
+        a state from token to token, which then read the last ``rollback`` tokens of every call one
+        by one; all others can be cut anywhere.
 
     Returns:
       A ``Cache``.
     """
     batch = cache_lib.batch_axes(batch)
+    rollback = _errors.check_int("rollback", rollback, "an int, at least 0",
+                                 "It is how many tokens crop may take back", least=0)
     length = settings_lib.check_size("length", length)
     encoding = self._chosen(encoding, ONCE_A_MODEL)
     positions = default_positions(1) if positions is None else positions
@@ -232,7 +240,7 @@ class MultiHeadAttention(nnx.Module):
       return Cache(k, v, jax.tree.map(jnp.asarray, at), None, jnp.int32(0), carry)
 
     shapes = jax.eval_shape(one, jax.ShapeDtypeStruct((*batch, 1, self.d_model), self.dtype))
-    return cache_lib.empty_cache(shapes, batch, length)
+    return cache_lib.empty_cache(shapes, batch, length, rollback)
 
   def _attend_whole(self, x, encoding, positions, segments, mask):
     """x to itself, no token before it."""
@@ -251,11 +259,12 @@ class MultiHeadAttention(nnx.Module):
     cache_lib.check_batch(cache, x.shape[:-2])
     if positions is None:
       positions = cache.index + default_positions(t)
-    x, at, carry = self._run_layer(encoding, x, positions, cache.carry, of_keys(segments))
+    x, at, carry, *before = self._run_layer(encoding, x, positions, cache.carry,
+                                            of_keys(segments), cache.history)
     q, k, v = self._prepared(*self._project(x), encoding, at, at)
     q_segments, k_segments = both_segments(segments, x.shape[:-1])
-    order = cache_lib.slot_order(cache, t)
-    cache = cache_lib.append(cache, k, v, at, k_segments, carry)
+    cache = cache_lib.append(cache, k, v, at, k_segments, carry, *before)
+    order = cache_lib.slot_order(cache, t, count=self.window is not None)
     out = self._attend(q, cache.keys.astype(q.dtype), cache.values.astype(q.dtype), encoding,
                        (at, cache.positions), order, (q_segments, cache.segments), mask,
                        applied=PREPARED)
@@ -297,17 +306,25 @@ class MultiHeadAttention(nnx.Module):
       segments = jnp.asarray(_align.numbers(segments, "segments"))
     return Cache(k, v, at, segments, jnp.int32(s), None)
 
-  def _run_layer(self, encoding, x, positions, carry, segments):
-    """(x, positions, carry) after the encoding's ``layer``; positions () where none are read."""
+  def _run_layer(self, encoding, x, positions, carry, segments, history=None):
+    """(x, positions, carry) after the encoding's ``layer``; positions () where none are read.
+
+    With a history of carries, what was carried before each of the last tokens follows.
+    """
     positions = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
     if not encoding.has("layer"):
       return x, positions, carry
     if segments is not None:
       segments = _align.align_array(segments, x.ndim - 2, x.shape[-2], 0, "segments", real=False)
-    x, positions, carry = encoding.layer(x, positions, carry=carry, segments=segments)
+    before: list[Any] = []
+    if history is None:
+      x, positions, carry = encoding.layer(x, positions, carry=carry, segments=segments)
+    else:
+      x, positions, carry, *before = rollback_lib.run(encoding, x, positions, carry, segments,
+                                                      history)
     if self.active_width is not None:  # else surplus rows of the kernels would get gradients
       x = width_lib.keep(x, (None,) * (x.ndim - 1) + (self.active_width[...],))
-    return x.astype(self.dtype), positions, carry
+    return x.astype(self.dtype), positions, carry, *before
 
   def _chosen(self, encoding, applied) -> Encoding:
     """The encoding of a call, refused if it has hooks that were not run."""
@@ -325,6 +342,7 @@ class MultiHeadAttention(nnx.Module):
 
   def _dropped(self, encoding, deterministic, rngs) -> Encoding:
     """The encoding with dropout of its weights, if there is any."""
+    deterministic = self.deterministic if deterministic is None else deterministic
     rate = self.rate[...] if isinstance(self.rate, Hyper) else self.rate
     if deterministic or (isinstance(rate, int | float) and not rate):
       return encoding

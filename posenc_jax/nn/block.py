@@ -127,6 +127,9 @@ class Stack(nnx.Module):
         Block(settings, causal=causal, cross=cross, layer=i, active_width=active_width, rngs=rngs)
         for i in range(count)])
     self.encodings = LayerEncodings(encoding, count, rngs=rngs)
+    if not causal:
+      self.encodings.check_both_ways()
+    self.deterministic = True  # train() and eval() of NNX set it
     self.cross_encodings = LayerEncodings(cross_encoding, count, rngs=rngs) if cross else None
     if self.cross_encodings is not None:
       _check_cross(self.cross_encodings)
@@ -149,7 +152,7 @@ class Stack(nnx.Module):
 
   def __call__(self, x: jax.Array, positions, *, segments=None, mask=None, caches=None,
                memories=None, cross_positions=None, cross_segments=None, key=None,
-               deterministic: bool = True, rngs: nnx.Rngs | None = None):
+               deterministic: bool | None = None, rngs: nnx.Rngs | None = None):
     """x ``[..., T, D]`` of embeddings to (x, caches).
 
     Args:
@@ -161,8 +164,9 @@ class Stack(nnx.Module):
       memories: one ``Cache`` a layer, from ``remember``, if the layers attend to a memory.
       cross_positions, cross_segments: of the queries, for the attention to the memory.
       key: for the encodings' ``positions``.
-      deterministic, rngs: for dropout.
+      deterministic, rngs: for dropout; None is what ``train()`` or ``eval()`` said last.
     """
+    deterministic = self.deterministic if deterministic is None else deterministic
     x, entered = self.enter(x, positions, mask=mask, key=key, deterministic=deterministic,
                             rngs=rngs)
     crossing = [None] * len(self.layers)
@@ -194,7 +198,8 @@ class Stack(nnx.Module):
     return tuple(layer.cross.remember(memory, positions, segments=segments, encoding=encoding)
                  for layer, encoding in zip(self.layers, crossing, strict=True))
 
-  def init_cache(self, batch, length: int, dtype=None, *, positions=None) -> tuple[Cache, ...]:
+  def init_cache(self, batch, length: int, dtype=None, *, positions=None, rollback: int = 0
+                 ) -> tuple[Cache, ...]:
     """An empty cache for each layer; see ``MultiHeadAttention.init_cache``."""
     caches, by_layer = [], self.encodings.by_layer(self.encodings.encodings())
     for i, layer in enumerate(self.layers):
@@ -202,7 +207,8 @@ class Stack(nnx.Module):
       at = positions
       if e is not None and e.has("positions"):
         at = _mapped_example(e, positions)
-      caches.append(layer.attention.init_cache(batch, length, dtype, positions=at, encoding=e))
+      caches.append(layer.attention.init_cache(batch, length, dtype, positions=at, encoding=e,
+                                               rollback=rollback))
     return tuple(caches)
 
 

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors, _numerics
+from posenc_jax import _align, _errors, _numerics
+from posenc_jax.nn import rollback
+from posenc_jax.nn import rows as rows_lib
 
 # The segment of padding and of slots not yet written. No query has it, so no query sees them.
 PADDING_SEGMENT = np.iinfo(np.int32).min
@@ -32,6 +34,9 @@ class Cache:
       slots are real.
     index: int32, how many slots are filled.
     carry: what ``encoding.layer`` continues from; zeros before the first token.
+    history: None, or the last carries, so that the cache can be cut; see ``init_cache``.
+
+  A model has one cache a layer: ``cache = tuple(c.crop(n) for c in cache)``.
   """
 
   keys: jax.Array
@@ -40,11 +45,163 @@ class Cache:
   segments: jax.Array | None
   index: jax.Array
   carry: Any
+  history: rollback.History | None = None
 
   @property
   def length(self) -> int:
     """S, the number of slots."""
     return self.keys.shape[-3]
+
+  @property
+  def batch(self) -> tuple[int, ...]:
+    """Sizes of the batch axes."""
+    return self.keys.shape[:-3]
+
+  def crop(self, n: Any) -> "Cache":
+    """The cache as it was when it held n tokens, to go on from there: rejected tokens are gone.
+
+    Args:
+      n: how many slots stay, padding included: an int, or int32 of the batch's shape for rows of
+        which not all keep as much. The slots between the end of a row and that of the longest row
+        become padding. May be traced.
+
+    Returns:
+      A cache of the same shapes. A traced n that cannot be makes later outputs NaN.
+
+    Raises:
+      TypeError: n is no integer.
+      ValueError: n beyond the tokens, or before those whose carry is kept; a memory; a cache of an
+        encoding with a carry that was made without ``rollback``.
+
+    Example:
+      >>> import posenc_jax as px
+      >>> from flax import nnx
+      >>> from posenc_jax import nn
+      >>> model = nn.TransformerLM(11, 16, 1, 2, encoding=px.Rotary(8), rngs=nnx.Rngs(0))
+      >>> _, (cache,) = model(jnp.array([[1, 2, 3, 4]]), cache=model.init_cache(1, 6))
+      >>> int(cache.crop(2).index), cache.crop(jnp.array([1])).segments[0, :2].tolist()
+      (2, [0, -2147483648])
+    """
+    if self.segments is None:
+      raise _errors.value_error("crop", "a memory", "the cache of a decoder's own tokens",
+                                "A memory is read whole: make another with remember(memory)")
+    counts, known = _check_counts(n, self)
+    least = _check_going_back(self, known)
+    bad = ((jnp.min(counts) < least) | (jnp.max(counts) > self.index)
+           | (self.index > self.length))
+    counts = jnp.broadcast_to(counts, self.batch)
+    stays = slots(self) < counts[..., None]
+    segments = jnp.where(stays, self.segments, jnp.int32(PADDING_SEGMENT))
+    history, carry = self.history, self.carry
+    if history is not None:
+      history, carry = rollback.go_back(history, carry, self.index, counts)
+    index = jnp.max(counts) if counts.size else self.index
+    return dataclasses.replace(self, segments=segments, carry=carry, history=history,
+                               index=_poisoned(bad, index, self.length))
+
+  def take(self, rows: Any) -> "Cache":
+    """The cache of these rows of the batch: beams that go on, in their order.
+
+    Args:
+      rows: int ``[B']``, numbers of rows of the first batch axis, each as often as it is wanted.
+
+    Returns:
+      A cache whose first batch axis is B'. A traced row that is not there makes later outputs NaN.
+
+    Raises:
+      TypeError: rows that are not integers.
+      ValueError: a cache without a batch axis, rows of another rank, a row that is not there.
+
+    Example:
+      >>> from flax import nnx
+      >>> from posenc_jax import nn
+      >>> cache = nn.MultiHeadAttention(8, 2, causal=True, rngs=nnx.Rngs(0)).init_cache(3, 5)
+      >>> cache.take([2, 2, 0, 1]).keys.shape
+      (4, 5, 2, 4)
+    """
+    rows, there = rows_lib.check_rows(rows, self.batch)
+    parts = self._with_rows(lambda tree: rows_lib.take(tree, rows, self.batch[0]))
+    return dataclasses.replace(parts, index=_poisoned(~there, self.index, self.length))
+
+  def repeat(self, n: int) -> "Cache":
+    """The cache with every row n times in a row: n samples or beams of one prompt.
+
+    Args:
+      n: an int, at least 1.
+
+    Returns:
+      A cache whose first batch axis is n times as long.
+
+    Raises:
+      TypeError: n is no int known on the host.
+      ValueError: n below 1, a cache without a batch axis.
+
+    Example:
+      >>> from flax import nnx
+      >>> from posenc_jax import nn
+      >>> cache = nn.MultiHeadAttention(8, 2, causal=True, rngs=nnx.Rngs(0)).init_cache(3, 5)
+      >>> cache.repeat(2).keys.shape
+      (6, 5, 2, 4)
+    """
+    n = _errors.check_int("repeat: n", n, "an int, at least 1", "Sizes shape the program", least=1)
+    count = rows_lib.check_batched("repeat", self.batch)
+    return self.take(np.repeat(np.arange(count, dtype=np.int32), n))
+
+  def _with_rows(self, change) -> "Cache":
+    """The cache with all that has batch axes changed."""
+    history = self.history
+    if history is not None:
+      history = dataclasses.replace(history, carries=change(history.carries))
+    return dataclasses.replace(
+        self, keys=change(self.keys), values=change(self.values),
+        positions=change(self.positions), segments=change(self.segments),
+        carry=change(self.carry), history=history)
+
+
+def _check_counts(n: Any, cache: Cache) -> tuple[jax.Array, np.ndarray | None]:
+  """(n as int32, its value if it is known), checked for shape and sign."""
+  counts = _align.numbers(n if hasattr(n, "dtype") else np.asarray(n), "n")
+  if counts.ndim and counts.shape != cache.batch:
+    raise _errors.value_error("n", f"shape {counts.shape}", f"an int or the batch {cache.batch}",
+                              "Say for every row how many slots stay, or one number for all")
+  known, filled = _numerics.known(counts), _numerics.known(cache.index)
+  if known is not None and known.size:
+    most = cache.length if filled is None else int(filled)
+    if not 0 <= known.min() <= known.max() <= most:
+      raise _errors.value_error("n", known.tolist(), f"how many of the {most} slots stay",
+                                "crop(cache.index - 3) drops the last three tokens")
+  if filled is not None and filled > cache.length:
+    raise _errors.value_error("crop", f"an index of {int(filled)} of {cache.length} slots",
+                              "a cache that has not run over", "Make it longer: init_cache(batch, "
+                              "length)")
+  return jnp.asarray(counts, jnp.int32), known
+
+
+def _check_going_back(cache: Cache, known: np.ndarray | None) -> jax.Array:
+  """The fewest slots that the cache can be cut to; an error if the known n is below that."""
+  if not jax.tree.leaves(cache.carry):
+    return jnp.int32(0)
+  if cache.history is None:
+    raise _errors.value_error(
+        "crop", "a cache without the states that its encoding carries from token to token",
+        "one that keeps them", "Make it with init_cache(batch, length, rollback=8), the most "
+        "tokens to go back")
+  least = _numerics.known(cache.history.oldest)
+  if known is not None and known.size and least is not None and known.min() < least:
+    raise _errors.value_error(
+        "n", known.tolist(), f"at least {int(least)}, as earlier states are not kept",
+        f"Make the cache with a rollback of more than {cache.history.room}")
+  return cache.history.oldest
+
+
+def _poisoned(bad: jax.Array, index: jax.Array, length: int) -> jax.Array:
+  """The index, or where ``bad`` one past the end, which makes every later output NaN."""
+  return jnp.where(bad, jnp.int32(length + 1), jnp.asarray(index, jnp.int32))
+
+
+def slots(cache: Cache) -> np.ndarray:
+  """Numbers of the slots with the batch axes of the cache: ``[1, .., S]``."""
+  return np.arange(cache.length, dtype=np.int32).reshape((1,) * len(cache.batch) + (-1,))
 
 
 def batch_axes(batch: Any) -> tuple[int, ...]:
@@ -65,8 +222,8 @@ def check_batch(cache: Cache, batch: tuple[int, ...]) -> None:
                               "Make it with init_cache(batch, length)")
 
 
-def check_caches(caches: Any, layers: int) -> None:
-  """Raises unless this is None or one cache for each of the layers."""
+def check_caches(caches: Any, layers: int, batch: tuple[int, ...]) -> None:
+  """Raises unless this is None or one cache for each of the layers, for tokens of this batch."""
   if caches is None:
     return
   fits = isinstance(caches, tuple | list) and all(isinstance(c, Cache) for c in caches)
@@ -75,6 +232,8 @@ def check_caches(caches: Any, layers: int) -> None:
         caches)
     raise _errors.value_error("cache", came, f"one cache for each of the {layers} layers",
                               "Pass what init_cache(batch, length) of this model returned")
+  for cache in caches:
+    check_batch(cache, batch)
 
 
 def check_memory_arguments(memory, memory_positions, segments) -> None:
@@ -103,27 +262,29 @@ def check_memory_arguments(memory, memory_positions, segments) -> None:
                               "The cache of a decoder is an argument of its own: cache=cache")
 
 
-def empty_cache(one: Cache, batch: tuple[int, ...], length: int) -> Cache:
+def empty_cache(one: Cache, batch: tuple[int, ...], length: int, room: int = 0) -> Cache:
   """An empty cache of ``length`` slots.
 
   Args:
     one: shapes of a cache of one token; batch axes of its positions may be 1.
     batch: sizes of the batch axes.
     length: S.
+    room: how many tokens it can be cut by, if something is carried.
 
   Returns:
     A cache of zeros that no query sees.
   """
-  def slots(x):
+  def zeros(x):
     return jnp.zeros((*batch, length, *x.shape[len(batch) + 1:]), x.dtype)
 
-  return Cache(keys=slots(one.keys), values=slots(one.values),
-               positions=jax.tree.map(slots, one.positions),
+  carry = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one.carry)
+  return Cache(keys=zeros(one.keys), values=zeros(one.values),
+               positions=jax.tree.map(zeros, one.positions),
                segments=jnp.full((*batch, length), PADDING_SEGMENT, jnp.int32), index=jnp.int32(0),
-               carry=jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one.carry))
+               carry=carry, history=rollback.start(carry, len(batch), room))
 
 
-def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
+def append(cache: Cache, keys, values, positions, segments, carry, before=None) -> Cache:
   """The cache with T more tokens.
 
   Args:
@@ -132,6 +293,7 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
     positions: like ``cache.positions`` with T slots; batch axes of size 1 are repeated.
     segments: int32 ``[..., T]``.
     carry: the new carry.
+    before: what was carried before each of the last tokens, if the cache keeps that.
 
   Returns:
     A cache of the same shapes and dtypes. If a traced index runs past the last slot, the cache is
@@ -160,9 +322,13 @@ def append(cache: Cache, keys, values, positions, segments, carry) -> Cache:
     new = jnp.broadcast_to(new, (*batch, t, *old.shape[len(batch) + 1:])).astype(old.dtype)
     return jax.lax.dynamic_update_slice_in_dim(old, new, cache.index, axis=len(batch))
 
+  index, history = cache.index + jnp.int32(t), cache.history
+  if history is not None:
+    _check_kind("carry", history.carries, before, len(batch) + 1)
+    history = rollback.extend(history, before, index)
   return Cache(keys=write(cache.keys, keys), values=write(cache.values, values),
                positions=jax.tree.map(write, cache.positions, positions),
-               segments=write(cache.segments, segments), index=cache.index + jnp.int32(t),
+               segments=write(cache.segments, segments), index=index, history=history,
                carry=jax.tree.map(lambda old, new: new.astype(old.dtype), cache.carry, carry))
 
 
@@ -179,8 +345,27 @@ def poison_overflow(cache: Cache, out: jax.Array) -> jax.Array:
   return jnp.where(cache.index <= cache.length, out, jnp.asarray(math.nan, out.dtype))
 
 
-def slot_order(cache: Cache, t: int):
-  """(q_order, k_order) of t tokens to append and of all slots; NumPy if the index is known."""
+def slot_order(cache: Cache, t: int, *, count: bool):
+  """(q_order, k_order) of the t tokens that were appended last and of all slots.
+
+  Args:
+    cache: with the tokens in it.
+    t: how many.
+    count: whether distances in order matter, as to a window: padding is then as if not there, and
+      a token's order is how many real tokens precede it, ``[..., S]``. Otherwise it is the slot,
+      NumPy if the index is known, from which hidden work is seen and left out.
+  """
   known = _numerics.known(cache.index)
-  start = cache.index if known is None else known.astype(np.int32)
+  start = cache.index - t if known is None else known.astype(np.int32) - np.int32(t)
+  if count and not _without_gaps(cache, known):
+    real = (cache.segments != PADDING_SEGMENT).astype(jnp.int32)
+    order = jnp.cumsum(real, axis=-1) - real
+    return jax.lax.dynamic_slice_in_dim(order, start, t, axis=-1), order
   return start + np.arange(t, dtype=np.int32), np.arange(cache.length, dtype=np.int32)
+
+
+def _without_gaps(cache: Cache, filled: np.ndarray | None) -> bool:
+  """Whether all filled slots are known to be real."""
+  segments = _numerics.known(cache.segments)
+  return (filled is not None and segments is not None
+          and bool((segments[..., :int(filled)] != PADDING_SEGMENT).all()))

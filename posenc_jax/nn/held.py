@@ -138,6 +138,22 @@ class LayerEncodings(nnx.Module):
     """The distinct encodings, in the order of the layers that use them first."""
     return [h.encoding for h in self.held]
 
+  def check_both_ways(self) -> None:
+    """Refuses encodings to which all later keys look alike, for layers that see both ways.
+
+    Raises:
+      ValueError: such an encoding.
+    """
+    for e in self.encodings():
+      for part, _, _ in e.parts():
+        if part.one_way:
+          while isinstance(getattr(part, "inner", None), Encoding):  # a combinator is not at fault
+            part = part.inner
+          raise _errors.value_error(
+              "encoding", f"{type(part).__name__} for one direction, in layers that see both",
+              "an encoding that tells the tokens after the query apart",
+              "Build it with bidirectional=True; a decoder may have another, by decoder_encoding")
+
   def by_layer(self, entries: list) -> list:
     """Entries of distinct encodings, one for each layer."""
     return [None if i is None else entries[i] for i in self.layers]

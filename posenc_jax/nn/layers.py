@@ -52,8 +52,8 @@ def maybe_dropout(x: jax.Array, rate: Any, deterministic: bool, rngs: nnx.Rngs |
 def dropout_key(rngs: nnx.Rngs | None) -> jax.Array:
   """The next key of the stream ``dropout``."""
   if rngs is None:
-    raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False",
-                              "Pass rngs=nnx.Rngs(dropout=key)")
+    raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False or after "
+                              "train()", "Pass rngs=nnx.Rngs(dropout=key)")
   return rngs.dropout()
 
 

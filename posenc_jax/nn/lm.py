@@ -67,7 +67,7 @@ class TransformerLM(nnx.Module):
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
                mask: jax.Array | None = None, cache: tuple[Cache, ...] | None = None,
-               deterministic: bool = True, rngs: nnx.Rngs | None = None):
+               deterministic: bool | None = None, rngs: nnx.Rngs | None = None):
     """Logits of the token after each token.
 
     Args:
@@ -77,7 +77,8 @@ class TransformerLM(nnx.Module):
       segments: int ``[..., T]``: packed documents do not see each other.
       mask: bool ``[..., T]``, True on real tokens: padding, on either side, is not seen.
       cache: None, or what ``init_cache`` or the previous call returned.
-      deterministic: False turns dropout on.
+      deterministic: False turns dropout on; None is what ``model.train()`` or ``model.eval()`` said
+        last, and off before.
       rngs: keys, made inside the trace: stream ``dropout``, and stream ``positions`` for encodings
         that draw positions (one key for all layers).
 
@@ -90,7 +91,7 @@ class TransformerLM(nnx.Module):
       TypeError: dtypes of tokens, positions, segments or mask.
     """
     shape = tokens_lib.token_shape(tokens)
-    check_caches(cache, len(self.stack.layers))
+    check_caches(cache, len(self.stack.layers), shape[:-1])
     segments, mask = tokens_lib.check_tokens(shape, segments, mask)
     if positions is None:
       first = None if cache is None else cache[0]
@@ -103,7 +104,7 @@ class TransformerLM(nnx.Module):
     return logits if cache is None else (logits, cache)
 
   def init_cache(self, batch: int | tuple[int, ...], length: int, dtype=None, *,
-                 positions=None) -> tuple[Cache, ...]:
+                 positions=None, rollback: int = 0) -> tuple[Cache, ...]:
     """An empty cache for ``length`` tokens, padding included; one ``Cache`` a layer.
 
     Args:
@@ -112,11 +113,13 @@ class TransformerLM(nnx.Module):
       dtype: of keys and values; None takes the model's dtype.
       positions: an example of one token's positions ``[1]`` or ``[1, P]``, if they will be given
         and are not int32 ``[..., T]``.
+      rollback: the most tokens that ``Cache.crop`` takes back; see
+        ``MultiHeadAttention.init_cache``.
 
     Returns:
       A PyTree, for ``cache=``.
     """
-    return self.stack.init_cache(batch, length, dtype, positions=positions)
+    return self.stack.init_cache(batch, length, dtype, positions=positions, rollback=rollback)
 
 
 class TransformerEncoder(nnx.Module):
@@ -148,7 +151,7 @@ class TransformerEncoder(nnx.Module):
     self.dtype = s.dtype
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
-               mask: jax.Array | None = None, deterministic: bool = True,
+               mask: jax.Array | None = None, deterministic: bool | None = None,
                rngs: nnx.Rngs | None = None) -> jax.Array:
     """States ``[..., T, D]`` of tokens ``[..., T]``, or of embeddings ``[..., T, D]``.
 

@@ -15,7 +15,7 @@ from posenc_jax import _errors
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn.block import Stack, position_key
-from posenc_jax.nn.cache import Cache
+from posenc_jax.nn.cache import Cache, check_caches
 from posenc_jax.nn.held import EncodingLike
 from posenc_jax.nn.settings import check_size, make_settings
 
@@ -46,6 +46,20 @@ class DecoderCache:
   layers: tuple[Cache, ...]
   memories: tuple[Cache, ...]
   packed: bool = dataclasses.field(metadata={"static": True})
+
+  def crop(self, n: Any) -> "DecoderCache":
+    """The cache when it held n tokens of the target; see ``Cache.crop``."""
+    return dataclasses.replace(self, layers=tuple(c.crop(n) for c in self.layers))
+
+  def take(self, rows: Any) -> "DecoderCache":
+    """The cache of these rows, with their sources; see ``Cache.take``."""
+    return dataclasses.replace(self, layers=tuple(c.take(rows) for c in self.layers),
+                               memories=tuple(c.take(rows) for c in self.memories))
+
+  def repeat(self, n: int) -> "DecoderCache":
+    """The cache with every row n times, with their sources; see ``Cache.repeat``."""
+    return dataclasses.replace(self, layers=tuple(c.repeat(n) for c in self.layers),
+                               memories=tuple(c.repeat(n) for c in self.memories))
 
 
 class Seq2SeqTransformer(nnx.Module):
@@ -106,7 +120,7 @@ class Seq2SeqTransformer(nnx.Module):
 
   def __call__(self, source: jax.Array, target: jax.Array, *, source_positions=None,
                target_positions=None, source_segments=None, target_segments=None,
-               source_mask=None, target_mask=None, deterministic: bool = True,
+               source_mask=None, target_mask=None, deterministic: bool | None = None,
                rngs: nnx.Rngs | None = None) -> jax.Array:
     """Logits of the target token after each target token.
 
@@ -132,7 +146,7 @@ class Seq2SeqTransformer(nnx.Module):
                        mask=target_mask, deterministic=deterministic, rngs=rngs)
 
   def encode(self, source: jax.Array, positions=None, *, segments=None, mask=None,
-             deterministic: bool = True, rngs: nnx.Rngs | None = None) -> Memory:
+             deterministic: bool | None = None, rngs: nnx.Rngs | None = None) -> Memory:
     """Reads the source int ``[..., S]``; arguments as in ``TransformerLM``."""
     shape = tokens_lib.token_shape(source, "source")
     segments, mask = tokens_lib.check_tokens(shape, segments, mask,
@@ -147,7 +161,7 @@ class Seq2SeqTransformer(nnx.Module):
 
   def decode(self, target: jax.Array, memory: Memory | None = None, positions=None, *,
              segments=None, mask=None, cache: DecoderCache | None = None,
-             deterministic: bool = True, rngs: nnx.Rngs | None = None) -> Any:
+             deterministic: bool | None = None, rngs: nnx.Rngs | None = None) -> Any:
     """Logits for the target int ``[..., T]``, given what ``encode`` or ``init_cache`` returned.
 
     Args:
@@ -163,6 +177,8 @@ class Seq2SeqTransformer(nnx.Module):
       raise _errors.value_error("memory, cache", "both" if cache else "neither", "one of them",
                                 "A cache already holds what it needs of the memory")
     shape = tokens_lib.token_shape(target, "target")
+    if cache is not None:
+      check_caches(cache.layers, len(self.decoder.layers), shape[:-1])
     segments, mask = tokens_lib.check_tokens(shape, segments, mask,
                                              ("target_segments", "target_mask"))
     source: Any = memory if cache is None else cache
@@ -185,7 +201,8 @@ class Seq2SeqTransformer(nnx.Module):
     logits = (embedding if self.head is None else self.head).logits(x)
     return logits if cache is None else (logits, dataclasses.replace(cache, layers=layers))
 
-  def init_cache(self, memory: Memory, length: int, dtype=None, *, positions=None) -> DecoderCache:
+  def init_cache(self, memory: Memory, length: int, dtype=None, *, positions=None,
+                 rollback: int = 0) -> DecoderCache:
     """A cache for targets of up to ``length`` tokens to one memory.
 
     Args:
@@ -193,10 +210,12 @@ class Seq2SeqTransformer(nnx.Module):
       length: T, padding included.
       dtype: of the target's keys and values; None takes the model's dtype.
       positions: an example of one target token's positions; see ``TransformerLM.init_cache``.
+      rollback: the most tokens that ``crop`` takes back; see ``TransformerLM.init_cache``.
 
     Returns:
       A PyTree, for ``cache=``.
     """
-    layers = self.decoder.init_cache(memory.states.shape[:-2], length, dtype, positions=positions)
+    layers = self.decoder.init_cache(memory.states.shape[:-2], length, dtype, positions=positions,
+                                     rollback=rollback)
     memories = self.decoder.remember(memory.states, memory.positions, memory.segments)
     return DecoderCache(layers, memories, memory.packed)

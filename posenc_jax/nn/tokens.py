@@ -10,7 +10,7 @@ import numpy as np
 
 from posenc_jax import _align, _errors, _numerics
 from posenc_jax.base import Encoding
-from posenc_jax.nn.cache import PADDING_SEGMENT, Cache, check_batch
+from posenc_jax.nn.cache import PADDING_SEGMENT, Cache, check_batch, slots
 
 
 def default_positions(length: int) -> np.ndarray:
@@ -140,6 +140,7 @@ def count_positions(shape: tuple[int, ...], segments, mask, cache: Cache | None 
   positions = before - start
   if cache is not None:
     assert cache.segments is not None, "a cache of init_cache"
-    same = cache.segments[..., None, :] == segments[..., :, None]
+    known = jnp.where(slots(cache) < cache.index, cache.segments, jnp.int32(PADDING_SEGMENT))
+    same = known[..., None, :] == segments[..., :, None]
     positions = positions + jnp.sum(same, axis=-1, dtype=jnp.int32)
   return positions

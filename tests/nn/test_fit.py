@@ -10,6 +10,7 @@ from flax import nnx
 
 import posenc_jax as px
 from posenc_jax import nn
+from posenc_jax.nn.sharding import axis_names
 from tests import oracles
 from tests.support.nn_models import build, call, number, randomize
 
@@ -205,3 +206,19 @@ def test_narrow_heads_in_wide_ones(make):
   wide = build(make, V, 2 * D, 1, head_dim=H, active_width=D)
   narrow = build(make, V, D, 1, head_dim=H)
   _close(call(wide, TOKENS), call(narrow, TOKENS))
+
+
+def test_axes_of_the_new_parameters_have_names_and_modes_govern_dropout(rng):
+  model = build(nn.TransformerLM, V, D, 1, N, **ODD)
+  block = axis_names(model)["stack"]["layers"][0]
+  named = block["attention"] | block["feed_forward"]
+  assert named["gate"] == ("d_model", "d_ff") and named["sinks"] == ("num_heads",)
+  assert named["value_bias"] == ("kv_heads", "head_dim") and named["out_bias"] == ("d_model",)
+  assert named["qk_norm"]["query"]["scale"] == (None,)
+  assert block["attention_after"]["scale"] == ("d_model",)
+  module = build(nn.MultiHeadAttention, D, N, dropout=0.5)
+  x = jnp.asarray(rng.normal(size=(T, D)), jnp.float32)
+  plain = module(x)
+  module.train()
+  assert abs(module(x, rngs=nnx.Rngs(0)) - plain).max() > 0.01
+  _close(module(x, deterministic=True), plain)

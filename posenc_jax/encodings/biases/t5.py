@@ -170,6 +170,10 @@ class T5Bias(Encoding):
     _, far = _check_buckets(self.bidirectional, table.shape[-2], self.max_distance)
     self.set_fields(table=table, bidirectional=bool(self.bidirectional), max_distance=far)
 
+  @property
+  def one_way(self) -> bool:
+    return not self.bidirectional
+
   @classmethod
   def init(cls, key, num_heads: int, *, bidirectional: bool = False, num_buckets: int = 32,
            max_distance: int = 128, stddev: float = 0.02) -> "T5Bias":
