@@ -92,6 +92,24 @@ def reads_lengths(spec: Spec, sizing: Sizing, vary: Vary = ()) -> bool:
   return bool(_LENGTHS & encodings.reads(spec, some, vary))
 
 
+def draws_always(spec: Spec, sizing: Sizing, fixed: Vary = ()) -> bool:
+  """Whether the encoding has no positions without a key, as Randomized.
+
+  Others draw as an augmentation (SHAPE, CAPE, PoSE): evaluated without a key, they draw nothing.
+  """
+  length = sizing.spans[-1][0]
+
+  def positions():
+    e = spec.build(sizing.sizes(2 * sizing.head_dim, length), jax.random.key(0), fixed)
+    return e.positions(jnp.arange(length, dtype=jnp.int32))
+
+  try:
+    jax.eval_shape(positions)
+  except ValueError:
+    return True
+  return False
+
+
 def agree(spec: Spec, sizing: Sizing, widths: tuple[int, ...], lengths: tuple[int, ...],
           fixed: Vary = (), traced: tuple[tuple[str, str], ...] = ()) -> bool:
   """Whether lanes of these sizes can share a program and compute what they would alone.

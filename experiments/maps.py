@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from experiments import figures
+from experiments import figures, training
 from experiments.training import Trained
 from posenc_jax import nn, sweeps
 from posenc_jax.sweeps.show import attached
@@ -51,10 +51,14 @@ def chosen(results: sweeps.Results) -> list[sweeps.Cell]:
   return [sweeps.Cell(record["cell"]) for record in found.values()]
 
 
-def maps_of(model: Any, tokens: np.ndarray, seed: int) -> list[np.ndarray]:
-  """The weights of each layer, ``[N, T, T]``, for tokens int ``[T]``."""
-  key = jax.random.fold_in(jax.random.key(seed), 0)
-  read = jax.jit(lambda tokens: nn.attention_maps(model, tokens, rngs=nnx.Rngs(positions=key)))
+def maps_of(model: Any, tokens: np.ndarray, seed: int, *, draws: bool = True) -> list[np.ndarray]:
+  """The weights of each layer, ``[N, T, T]``, for tokens int ``[T]``.
+
+  ``draws`` says whether positions are drawn, with the key that the evaluation has.
+  """
+  key = training.evaluation_key({"seed": seed})
+  streams = lambda: nnx.Rngs(positions=key) if draws else nnx.Rngs()
+  read = jax.jit(lambda tokens: nn.attention_maps(model, tokens, rngs=streams()))
   return [np.asarray(weights) for weights in read(tokens)]
 
 
@@ -105,7 +109,8 @@ def attach(results: sweeps.Results, experiment: Trained, tokens: np.ndarray) -> 
   paths = []
   for cell in cells:
     model = model_of(results, cell, experiment)
-    maps = maps_of(model, tokens[:2 * cell["seq_len"]], cell["seed"])
+    draws = training.draws_always(experiment.task, experiment.split(cell)[0])
+    maps = maps_of(model, tokens[:2 * cell["seq_len"]], cell["seed"], draws=draws)
     name = re.sub(r"[^A-Za-z0-9]+", "-", str(cell["encoding"])).strip("-")
     paths += figures.save(draw(maps, cell), results.directory / attached.FOLDER,
                           f"attention-{name}", kinds=("png",))

@@ -170,6 +170,17 @@ def evaluation_key(traced: dict[str, Any]) -> jax.Array:
   return jax.random.fold_in(jax.random.key(traced["seed"]), 0)
 
 
+def draws_always(task: Task, shape: Shape) -> bool:
+  """Whether the encoding draws positions in evaluation too; see ``lanes.draws_always``."""
+  sizing = lanes.Sizing(shape.head_dim, tuple((n, task.longest(n)) for n in shape.lengths))
+  return lanes.draws_always(shape.spec, sizing, shape.fixed)
+
+
+def evaluation_streams(task: Task, shape: Shape, traced: dict[str, Any]) -> nnx.Rngs:
+  """Streams of random numbers for an evaluation; make them inside the trace that uses them."""
+  return nnx.Rngs(positions=evaluation_key(traced)) if draws_always(task, shape) else nnx.Rngs()
+
+
 def draw_tokens(key: jax.Array, batch: int, length: int, vocabulary: int) -> jax.Array:
   """Tokens int32 ``[batch, length]``; a shorter draw with the same key begins a longer one.
 

@@ -11,6 +11,7 @@ Attention:
 
   attend      attention with any encoding; ``explain`` says how it would run
   attention_weights    what the values are multiplied by, dense, for pictures
+  config      implementations that are off; the platform that programs are traced for
   prepare     what a cache holds of new tokens: the hooks ``qk`` and ``values``
   context_attend, zigzag, unzigzag, zigzag_order    attention over a sequence cut across devices
 
@@ -62,7 +63,8 @@ Modules:
   nn          Flax NNX modules with any encoding (import it; needs flax)
   sweeps      many small models in one compiled program (import it)
 
-``precision_report`` says how exact an encoding is at which position.
+``precision_report`` says how exact an encoding is at which position; ``selfcheck`` holds every way
+of attention that this machine can run against the reference, and times it.
 
 Example:
   >>> import jax, jax.numpy as jnp, posenc_jax as px
@@ -79,6 +81,7 @@ from posenc_jax._version import __version__ as __version__
 from posenc_jax.attention import (
     attend,
     attention_weights,
+    config,
     context_attend,
     explain,
     prepare,
@@ -230,12 +233,16 @@ from posenc_jax.encodings.softmax.temperature import (
 )
 from posenc_jax.interop import from_hf, layers_from_hf
 from posenc_jax.precision import PrecisionReport, precision_report
+from posenc_jax.selfcheck.check import selfcheck
 
 __all__ = [
   "Each", "Encoding", "Frequencies", "PREPARED", "PrecisionReport", "Tile", "along", "attend",
   "attention_weights", "chain", "combine", "context_attend", "encoding", "explain", "freeze",
   "from_hf", "functions", "is_parameter", "layers_from_hf", "learn", "on_dims", "on_heads",
   "parameter", "partition", "phases", "positions", "precision_report", "prepare", "share_heads",
+  "attention_weights", "chain", "combine", "config", "context_attend", "encoding", "explain",
+  "freeze", "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
+  "partition", "phases", "positions", "precision_report", "prepare", "selfcheck", "share_heads",
   "static", "unzigzag", "zigzag", "zigzag_order",
 ]
 # The imports from encodings and these names follow from posenc_jax/methods, by a script.

@@ -61,7 +61,7 @@ function                     what goes in                                    wha
 ``lerope_rotate``            q or k, its positions, frequencies, alpha       q or k
 ``learned_rotary``           dim, base                                       an encoding
 ``xpos_scales``              dim, gamma                                      decays [dim // 2]
-``xpos_expand``              q, k, positions, decays                         q, k
+``xpos_expand``              q, k, query and key positions, decays           q, k
 ``hope_rotary``              dim, train_length                               an encoding
 ``clipped_frequencies``      frequencies, count                              frequencies
 ``clipped_rotary``           dim, train_length                               an encoding
@@ -135,13 +135,13 @@ function                     what goes in                                    wha
 ``mrrope_frequencies``       dim, factor, length                             radians, float64
 ``resonance_frequencies``    frequencies                                     radians, float64
 ``proportional_frequencies``  dim, proportion                                radians, float64
-``self_extend_positions``    positions of both sides, sizes                  positions, who is far
+``self_extend_positions``    query and key positions, sizes                  positions, who is far
 ``rerope_distance``          distance, window, slope                         distance
-``dual_chunk_positions``     positions of both sides, sizes                  positions, who is far
+``dual_chunk_positions``     query and key positions, sizes                  positions, who is far
 ``shifted_distance``         distance, sizes                                 distance
-``streaming_positions``      positions of both sides, sizes                  positions, who is far
+``streaming_positions``      query and key positions, sizes                  positions, who is far
 ``local_window_visible``     distance, window                                who is seen
-``local_chunks_visible``     positions of both sides, chunk                  who is seen
+``local_chunks_visible``     query and key positions, chunk                  who is seen
 ``layer_pattern``            layers, encodings                               one entry a layer
 ``nope_layers``              layers, encoding                                none on every n-th
 ``rnope_swa_layers``         layers, encoding, window                        the others in a window
@@ -157,7 +157,7 @@ function                     what goes in                                    wha
 ``fire_bias``                query and key positions, weights                bias ``[..., N, T, S]``
 ``alibi_offset_bias``        distance, slopes                                bias ``[N, ...]``
 ``alibi_split_visible``      distance, heads                                 bool ``[N, ...]``
-``littlebird_bias``          positions, three slopes                         bias ``[..., N, T, S]``
+``littlebird_bias``          query and key positions, slopes                 bias ``[..., N, T, S]``
 ``hard_alibi_visible``       distance, heads                                 bool ``[N, ...]``
 ``kerple_log_bias``          distance, p, a                                  bias ``[N, ...]``
 ``kerple_power_bias``        distance, a, p                                  bias ``[N, ...]``
@@ -169,7 +169,7 @@ function                     what goes in                                    wha
 ``deberta_bias``             distance, table                                 bias ``[N, ...]``
 ``alibi_2d_bias``            distance ``[..., P]``, slopes                   bias ``[N, ...]``
 ``swin_bias``                distance ``[..., 2]``, table                    bias ``[N, ...]``
-``beit_bias``                positions ``[..., 2]``, tables                  bias ``[..., N, T, S]``
+``beit_bias``                query and key positions ``[..., 2]``, tables    bias ``[..., N, T, S]``
 ``levit_bias``               distance ``[..., 2]``, table                    bias ``[N, ...]``
 ``log_cpb_bias``             distance ``[..., 2]``, weights                  bias ``[N, ...]``
 ``unit_vectors``             q or k                                          unit vectors
@@ -187,14 +187,14 @@ function                     what goes in                                    wha
 ``music_transformer_bias``   q, table, distances                             bias ``[..., N, T, S]``
 ``skew``                     q . E, ``[..., T, T]``                          rows moved to keys
 ``disentangled_bias``        q, k, tables, their rows                        bias ``[..., N, T, S]``
-``disentangled_index``       distances, span                                 rows of the tables
+``disentangled_index``       how far behind, span                            rows of the tables
 ``tupe_projections``         rows of the table, norm, weights                ``[..., N, H]``
-``untie_cls``                scores, positions, numbers                      scores
+``untie_cls``                scores, query and key positions, numbers        scores
 ``cable``                    weights of Cable                                a ``Fox``
 ``cable_init``               a key, sizes                                    a ``Fox``
 ``inkling_positions``        x, positions, weights                           ``[..., T, N R + 2]``
 ``inkling_bias``             query and key positions, of inkling_positions   bias ``[..., N, T, S]``
-``grape_bias``               distances, slopes, gates                        bias ``[..., N, T, S]``
+``grape_bias``               how far behind, slopes, gates                   bias ``[..., N, T, S]``
 ``grape_additive_gates``     q or k, directions                              gates
 ``grape_path_positions``     x, positions, weights                           ``[..., T, 2, N, P]``
 ``grape_path_bias``          query and key positions, slopes, mask           bias ``[..., N, T, S]``

@@ -12,3 +12,4 @@ from posenc_jax.attention.context.api import zigzag as zigzag
 from posenc_jax.attention.context.api import zigzag_order as zigzag_order
 from posenc_jax.attention.dispatch import IMPLEMENTATIONS as IMPLEMENTATIONS
 from posenc_jax.attention.dispatch import Explanation as Explanation
+from posenc_jax.attention.settings import config as config

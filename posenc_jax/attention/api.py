@@ -128,7 +128,7 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
 
   Args:
     q, k, v, encoding, implementation, **options: as in ``attend``.
-    platform: "cpu", "gpu" or "tpu"; None is the current one.
+    platform: "cpu", "gpu" or "tpu"; None is that of ``config``, or of the default device.
 
   Returns:
     An ``Explanation``: chosen, why, obstacles, and the hooks that are not run; ``str`` of it is

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import jax
 
 from posenc_jax import _compat, _errors
-from posenc_jax.attention import semantics
+from posenc_jax.attention import semantics, settings
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.fused import cudnn, splash
 from posenc_jax.attention.fused import strip as tpu_strip
@@ -41,8 +41,7 @@ _MODULES: tuple[Implementation, ...] = (semantics, rows, cudnn, splash, tpu_stri
 _BY_NAME = {module.NAME: module for module in _MODULES}
 IMPLEMENTATIONS = ("auto", *_BY_NAME)
 _MACHINES = {"gpu": "NVIDIA GPUs", "tpu": "TPUs"}
-# Our own kernel for TPUs must be asked for, as it has run on none.
-_AUTOMATIC = ("cudnn", "splash")
+_AUTOMATIC = ("cudnn", "splash", "strip")
 
 
 class Explanation(NamedTuple):
@@ -69,21 +68,13 @@ class Explanation(NamedTuple):
     return "\n".join(lines)
 
 
-def current_platform() -> str:
-  """cpu, gpu or tpu, of JAX's default device; a GPU that is not NVIDIA's goes by its own name."""
-  name = jax.default_backend()
-  if name == "gpu" and "cuda" not in jax.devices()[0].client.platform_version:
-    return "rocm"
-  return name
-
-
 def decide(call: Call, implementation: str, platform: str | None = None) -> Explanation:
   """Chooses the implementation of a call.
 
   Args:
     call: the call.
     implementation: one of ``IMPLEMENTATIONS``.
-    platform: "cpu", "gpu" or "tpu"; None is the current one.
+    platform: "cpu", "gpu" or "tpu"; None is what the call is traced for.
 
   Returns:
     The choice and the reasons.
@@ -92,7 +83,7 @@ def decide(call: Call, implementation: str, platform: str | None = None) -> Expl
     ValueError: an unknown implementation, or one that cannot serve this call.
   """
   _errors.check_choice("implementation", implementation, IMPLEMENTATIONS)
-  platform = current_platform() if platform is None else platform
+  platform = settings.platform_of(call.queries.x) if platform is None else platform
   obstacles = {module.NAME: _obstacle(module, call, platform) for module in _MODULES}
   if implementation != "auto":
     if obstacles[implementation] is not None:
@@ -102,11 +93,12 @@ def decide(call: Call, implementation: str, platform: str | None = None) -> Expl
           f"one that can serve this call: {', '.join(able)}",
           f"{implementation} cannot: {obstacles[implementation]}")
     return Explanation(implementation, "it was asked for", obstacles)
+  t, s, _, _ = call.sizes
   for name in _AUTOMATIC:
-    if obstacles[name] is None:
+    # Our own kernel for TPUs pads a tile to 128 rows, which is waste for a few new tokens.
+    if obstacles[name] is None and (name != "strip" or t >= 128):
       return Explanation(name, f"a fused kernel of this platform ({platform}) serves the call",
                          obstacles)
-  t, s, _, _ = call.sizes
   if obstacles["rows"] is not None:
     return Explanation("reference", f"rows cannot: {obstacles['rows']}", obstacles)
   if t * s <= _dense_scores(call, platform):
@@ -116,6 +108,9 @@ def decide(call: Call, implementation: str, platform: str | None = None) -> Expl
 
 
 def _obstacle(module, call, platform):
+  off = settings.why_off(module.NAME)
+  if off is not None:
+    return off
   if module.PLATFORM is None:
     return module.obstacle(call)
   if module.PLATFORM != platform:
@@ -146,5 +141,6 @@ def run(name: str, call: Call) -> jax.Array:
       new[i] = x
     return _BY_NAME[name].run(jax.tree.unflatten(tree, new))
 
-  return _compat.without_explicit_axes(of_arrays, call.queries.x, last=call.v)(
-      *(leaves[i] for i in at))
+  with settings.traced_for(settings.platform_of(call.queries.x)):
+    return _compat.without_explicit_axes(of_arrays, call.queries.x, last=call.v)(
+        *(leaves[i] for i in at))

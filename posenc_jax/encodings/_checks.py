@@ -109,3 +109,9 @@ def fits(x: jax.Array, pairs: int, name: str) -> None:
     raise _errors.value_error(name, f"{2 * pairs} dims that turn",
                               f"at most the {x.shape[-1]} dims of a head",
                               f"Build it with {name} of the head dim H, not of the model width D")
+
+
+def compat(value: Any) -> str:
+  """What to follow where the two differ: "paper" or "released-code"."""
+  _errors.check_choice("compat", value, ("paper", "released-code"))
+  return value

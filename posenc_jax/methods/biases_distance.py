@@ -46,7 +46,7 @@ METHODS: tuple[Method, ...] = (
     directions="bidirectional"),
   Method(
     "ALiBi of LittleBird (2022)", "biases.littlebird", "LittleBird", "scores",
-    more={"littlebird_bias": ("positions, three slopes", "bias ``[..., N, T, S]``")},
+    more={"littlebird_bias": ("query and key positions, slopes", "bias ``[..., N, T, S]``")},
     cases={"littlebird": lambda key: Case(LittleBird.init(key, 4), causal=False)},
     catalogue="ALiBi of LittleBird", arxiv="2210.11870", directions="bidirectional"),
   Method(

@@ -58,7 +58,7 @@ METHODS: tuple[Method, ...] = (
     goldens="transformers 5.23.0"),
   Method(
     "BEiT's table, with CLS (2021)", "biases.grids.beit", "BeitTable", "scores",
-    more={"beit_bias": ("positions ``[..., 2]``, tables", "bias ``[..., N, T, S]``")},
+    more={"beit_bias": ("query and key positions ``[..., 2]``, tables", "bias ``[..., N, T, S]``")},
     cases={"beit": lambda key: _case(BeitTable.init(key, 4, (3, 3), stddev=1.0),
                                      make_positions=_after_cls)},
     catalogue="BEiT", arxiv="2106.08254", directions="bidirectional",

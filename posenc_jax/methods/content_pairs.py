@@ -45,7 +45,7 @@ METHODS = (
   Method(
     "disentangled attention (DeBERTa 2020)", "content.disentangled", "Disentangled", "q, scores", {
       "disentangled_bias": ("q, k, tables, their rows", _BIAS)},
-    {"disentangled_index": ("distances, span", "rows of the tables")},
+    {"disentangled_index": ("how far behind, span", "rows of the tables")},
     {"deberta": Maker(Disentangled.init, _HEADS, {"span": lambda s: s.train_length})},
     {"deberta": lambda key: Case(
       Disentangled.init(key, 4, 8, span=4, max_position=8, stddev=1.0), causal=False)},
@@ -53,7 +53,7 @@ METHODS = (
   Method(
     "TUPE (2020), absolute and relative, CLS untied", "content.tupe", "Tupe", "q, scores", {
       "tupe_projections": ("rows of the table, norm, weights", "``[..., N, H]``")},
-    {"untie_cls": ("scores, positions, numbers", "scores")},
+    {"untie_cls": ("scores, query and key positions, numbers", "scores")},
     {"tupe": Maker(Tupe.init, _LAYER | {"head_dim": "head_dim", "length": "length"},
                    {"untied": lambda s: False})},
     {"tupe": lambda key: Case(_tupe(key, True), causal=False, far=False),
@@ -75,7 +75,7 @@ METHODS = (
     catalogue="Inkling", directions="causal", goldens="transformers 5.23.0"),
   Method(
     "GRAPE-A (2025), gated by keys, queries or both", "content.grape_additive", "GrapeA", "scores",
-    {"grape_bias": ("distances, slopes, gates", _BIAS)},
+    {"grape_bias": ("how far behind, slopes, gates", _BIAS)},
     {"grape_additive_gates": ("q or k, directions", "gates")},
     {"grape-a": Maker(GrapeA.init, _HEADS),
      "grape-a-queries": Maker(GrapeA.init, _HEADS, fixed={"keys": False, "queries": True}),

@@ -84,7 +84,7 @@ def _proportional(dim, proportion=0.75, base=10_000.0, pairing="half"):
     functions.proportional_frequencies(dim, proportion, base=base), pairing=pairing)
 
 
-def _dynamic_yarn(dim, length, original, compat=None, base=10_000.0, pairing="half"):
+def _dynamic_yarn(dim, length, original, compat="paper", base=10_000.0, pairing="half"):
   return functions.dynamic_yarn_rotary(dim, length=length, original=original, compat=compat,
                                        base=base, pairing=pairing)
 

@@ -32,7 +32,7 @@ def _shifted_two_branches(key: jax.Array) -> Case:
   return Case(ShiftedRotary(8, offset=3, local=2, compat="released-code"))
 
 
-_FUNCTIONS = ("positions of both sides, sizes", "positions, who is far")
+_FUNCTIONS = ("query and key positions, sizes", "positions, who is far")
 
 METHODS: tuple[Method, ...] = (
   Method(
@@ -83,7 +83,7 @@ METHODS: tuple[Method, ...] = (
       "window": lambda s: _least(s.train_length // 2)})}, arxiv="2004.05150"),
   Method(
     "chunked layers (Llama 4)", "biases.local_chunks", "LocalChunks", "who is seen",
-    more={"local_chunks_visible": ("positions of both sides, chunk", "who is seen")},
+    more={"local_chunks_visible": ("query and key positions, chunk", "who is seen")},
     builds={"local-chunks": Maker(LocalChunks, {}, {
       "chunk": lambda s: _least(s.train_length // 2)})}),
   Method(

@@ -39,7 +39,11 @@ T5 = px.T5Bias(np.zeros((32, 8), np.float32), False, 128)
   ("gpu", None, {"lengths": np.array([7, 9])}, "cudnn"),
   ("tpu", px.Rotary(64), {"causal": True}, "splash"),
   ("tpu", px.Alibi(8), {"causal": True}, "splash"),
-  ("tpu", T5, {"causal": True}, "rows"),
+  ("tpu", T5, {"causal": True}, "strip"),
+  ("tpu", px.Alibi(8), {}, "strip"),
+  ("tpu", T5, {"causal": True, "q_positions": np.arange(7, 519), "k_positions": np.arange(512)},
+   "strip"),
+  ("tpu", T5, {"causal": True, "mask": np.ones((1, 512, 512), bool)}, "rows"),
 ])
 def test_auto_chooses_by_platform(platform, encoding, options, chosen):
   x = _shape()

@@ -12,7 +12,7 @@ from jax.experimental.pallas import tpu as pltpu
 
 import posenc_jax as px
 from posenc_jax.attention.strip.attention import strip_attention
-from posenc_jax.attention.strip.geometry import LANES, Geometry, make_strip
+from posenc_jax.attention.strip.geometry import LANES, Geometry, make_line
 
 NAMES = ("out", "dq", "dk", "dv", "dvector")
 
@@ -178,11 +178,12 @@ def test_plan_visits_every_visible_tile_and_reads_its_bias(t, s, block_q, block_
   np.testing.assert_array_equal(visited, tiles)
   np.testing.assert_array_equal(by_columns, tiles)
   vector = rng.standard_normal((1, t + s - 1)).astype(np.float32)
-  strip = np.asarray(make_strip(jnp.asarray(vector), geometry))[0]
+  line = np.asarray(make_line(jnp.asarray(vector), geometry))[0, 0]
   for i, j in np.argwhere(tiles):
-    at = geometry.strip_block(int(i), int(j)) * geometry.unit
-    window = strip[:, at:at + geometry.pieces * geometry.unit]
-    assert window.shape[1] == geometry.pieces * geometry.unit
+    at = geometry.piece(int(i), int(j)) * geometry.unit
+    assert at + geometry.pieces * geometry.unit <= len(line)
+    window = np.stack([line[at + LANES - 1 - r:][:geometry.window] for r in range(LANES)])
+    assert window.shape[1] == geometry.window
     for r in range(0, block_q, 37):
       start = block_q - LANES * (r // LANES + 1)
       for c in range(0, block_k, 41):

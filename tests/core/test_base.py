@@ -105,10 +105,12 @@ def test_helpers_that_are_no_misspelling_are_allowed():
 
 @pytest.mark.parametrize("cls", [getattr(px, m.cls) for m in METHODS if m.cls])
 def test_constructors_name_the_near_miss(cls):
-  taken = max(inspect.signature(cls).parameters, key=len)
-  with pytest.raises(TypeError, match=f"{cls.__name__}: got an argument .*Did you mean '{taken}'"):
-    cls(**{taken + "x": 1})
-  with pytest.raises(TypeError, match=f"{cls.__name__}: got an argument 'quite_other', wanted one"):
+  taken = max(inspect.signature(cls).parameters, key=len, default="")
+  if len(taken) > 2:  # Of shorter names no misspelling is nearer than any other word.
+    near = f"{cls.__name__}: got an argument .*Did you mean '{taken}'"
+    with pytest.raises(TypeError, match=near):
+      cls(**{taken + "x": 1})
+  with pytest.raises(TypeError, match=f"{cls.__name__}: got an argument 'quite_other', wanted "):
     cls(quite_other=1)
 
 

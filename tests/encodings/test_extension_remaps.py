@@ -105,7 +105,7 @@ def test_distances_by_hand():
   assert not far[63, 0] and far[64, 0] and int(q[64] - k[0]) == 64
   reached = np.where(far[-1], q[-1] - k, at[-1] - at)
   assert reached.max() == 2999 // 8 + 64 - 8 and set(np.diff(reached).tolist()) <= {0, -1}
-  for compat, largest in ((None, 95), ("released-code", 96)):
+  for compat, largest in (("paper", 95), ("released-code", 96)):
     k, before, earlier, behind = map(np.asarray, f.dual_chunk_positions(
       at, at, chunk=96, local=16, compat=compat))
     rel = np.select([behind == 0, behind == 1],

@@ -77,7 +77,7 @@ def test_against_transformers():
   assert "transformers 5" in " ".join(golden["versions"])
   alpha = px.Rotary(64, base=f.ntk_base(10_000.0, 1000.0, 64)).frequencies.radians
   np.testing.assert_allclose(alpha, golden["hunyuan_alpha"], rtol=5e-7)
-  e = px.from_hf({"head_dim": 64, "rope_parameters": {
+  e = px.from_hf({"model_type": "hunyuan_v1_dense", "head_dim": 64, "rope_parameters": {
     "rope_type": "dynamic", "alpha": 1000.0, "rope_theta": 10_000.0, "factor": 1.0}}, length=9**9)
   np.testing.assert_array_equal(e.frequencies.radians, alpha)
   turns = f.yarn_frequencies(64, factor=8.0, original=2048, ramp="turns")

@@ -161,19 +161,19 @@ def test_moebius_heads_come_back_negated():
 
 
 def test_trailing_rotary_turns_the_last_dims_and_back(qkv):
-  e = px.trailing_rotary(H, 4, base=100.0, pairing="interleaved", values=True)
+  e = functions.trailing_rotary(H, 4, base=100.0, pairing="interleaved", values=True)
   f = [1.0, 0.1]
   turn = lambda x, **o: np.concatenate(
     [x[..., :4], oracles.rotate(x[..., 4:], ORDER, f, pairing="interleaved", **o)], -1)
   q, k, v = (wide(x) for x in qkv)
   wanted = turn(oracles.attention(turn(q), turn(k), turn(v), mask=CAUSAL), inverse=True)
   near(attend(qkv, e, ORDER), wanted)
-  assert not px.trailing_rotary(H, 4).has("values")
+  assert not functions.trailing_rotary(H, 4).has("values")
 
 
 def test_trailing_rotary_against_transformers():
   g = load("rotations_groups")
-  e = px.trailing_rotary(16, 8, pairing="interleaved")
+  e = functions.trailing_rotary(16, 8, pairing="interleaved")
   at = jnp.asarray(g["v4_at"], jnp.int32)
   near(e.qk(*[jnp.asarray(g["v4_q"])] * 2, at, at)[0], g["v4_turned"], 2e-5)
 
@@ -272,7 +272,7 @@ SHAPES = {
   "hd frequencies": (lambda: px.hd_rotate(jnp.ones((1, 1, 8)), [0], [1.0]),
                      r"frequencies: got 1 numbers, wanted a quarter of the 8 dims"),
   "moebius": (lambda: px.moebius_rotary(8, 4, 32, share=0.0), r"share: got 0.0, wanted"),
-  "trailing": (lambda: px.trailing_rotary(8, 16), r"dim: got 16, wanted at most head_dim = 8"),
+  "trailing": (lambda: functions.trailing_rotary(8, 16), r"dim: got 16, wanted at most head_dim"),
   "prope": (lambda: px.Prope(12), r"head_dim: got 12, wanted a multiple of 8"),
   "prope part": (lambda: px.camera_transform(jnp.ones((1, 1, 8)), np.zeros((1, 18)), [1.0], "v"),
                  r"part: got 'v', wanted one of query, key, output"),

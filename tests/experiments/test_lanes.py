@@ -176,3 +176,12 @@ def test_a_plan_of_many_sizes_is_quick():
     for b in shapes:
       assert experiment.merge((a, b)) is not None
   assert lanes._lengths_agree.cache_info().misses <= 3 * 5
+
+
+@pytest.mark.parametrize("name, draws", [
+  ("randomized", True), ("shape", False), ("cape", False), ("pose", False), ("continuous", False),
+  ("rotary", False), ("randomized+alibi", True)])
+def test_evaluation_draws_only_where_there_are_no_positions_without(name, draws):
+  """SHAPE, CAPE and PoSE were evaluated with the noise of their training."""
+  sizing = lanes.Sizing(8, ((4, 8),))
+  assert lanes.draws_always(encodings.parse(name), sizing) == draws

@@ -6,6 +6,7 @@ A check of a table is a function of its text that returns the faults, so that it
 bad example beside the document.
 """
 
+import contextlib
 import inspect
 import re
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
-from posenc_jax import sweeps, testing
+from posenc_jax import functions, interop, sweeps, testing
 from posenc_jax.base import CLAIMS, HOOKS, MODEL_HOOKS
 from tests.encodings.test_contract import CASES
 from tests.support import kinds
@@ -284,3 +285,22 @@ def test_the_ten_lines_are_attention(ten_lines, name):
   wanted = px.attend(q, k, v, e, q_positions=here, k_positions=here, q_order=index, k_order=index,
                      causal=case.causal, applied=MODEL_HOOKS, implementation="reference")
   np.testing.assert_allclose(ten_lines(q, k, v, e, here, here, mask), wanted, rtol=1e-5, atol=1e-5)
+
+
+def unknown_names(page: str) -> set[str]:
+  """Names in ticks that are no function, class or argument of the library, nor a quoted value."""
+  holders = [getattr(space, name) for space in (px, functions, interop)
+             for name in vars(space) if not name.startswith("_")]
+  calls = [f for holder in holders for f in (holder, getattr(holder, "init", None)) if callable(f)]
+  known = {name for space in (px, functions, interop) for name in vars(space)}
+  for call in calls:
+    with contextlib.suppress(ValueError, TypeError):
+      known |= set(inspect.signature(call).parameters)
+  told = re.findall(r"`(?:px\.)?(?:functions\.|interop\.)?([A-Za-z_]\w*)[^`]*`", page)
+  return set(told) - known
+
+
+def test_the_page_of_conventions_names_what_there_is():
+  page = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+  assert unknown_names(page) <= {"attention_factor", "mscale_all_dim"}, "keys of a config"
+  assert unknown_names("`pairing` of `px.Rotaries`, `functions.t5_bias(d)`") == {"Rotaries"}

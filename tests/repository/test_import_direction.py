@@ -30,12 +30,13 @@ LEVELS = {
   "posenc_jax.encodings": 5,
   "posenc_jax.attention": 6,
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("functions", "interop", "precision")], 7),
-  "posenc_jax": 8,
-  **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 9),
-  "posenc_jax.methods": 10,
-  "posenc_jax.__main__": 11,
-  **dict.fromkeys(["experiments", "benchmarks"], 11),
-  "tests": 12,
+  "posenc_jax.selfcheck": 8,
+  "posenc_jax": 9,
+  **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 10),
+  "posenc_jax.methods": 11,
+  "posenc_jax.__main__": 12,
+  **dict.fromkeys(["experiments", "benchmarks"], 12),
+  "tests": 13,
 }
 
 
@@ -144,6 +145,7 @@ ROOMS = {
   "posenc_jax.sweeps": {"landing": 0, "plan": 1, "store": 1, "show": 1, "run": 2, "rounds": 3},
   "posenc_jax.attention": {
     "answers": 0,
+    "settings": 0,
     "visibility": 0,
     "hiding": 0,
     **dict.fromkeys(["call", "arguments", "strip"], 1),
@@ -155,8 +157,9 @@ ROOMS = {
   },
   "posenc_jax.encodings": {
     "landing": 0,
-    **dict.fromkeys(["inputs", "rotations", "biases", "content", "softmax", "positions"], 1),
-    "layers": 2,
+    **dict.fromkeys(["inputs", "rotations", "biases"], 1),
+    **dict.fromkeys(["content", "softmax", "positions"], 2),
+    "layers": 3,
   },
 }
 # Modules that every room of their package may import, whatever its level.

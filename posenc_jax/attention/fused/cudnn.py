@@ -9,6 +9,7 @@ ALiBi, FoX). It would read a dense bias or mask from memory T x S times, so it i
 import jax
 import jax.numpy as jnp
 
+from posenc_jax.attention import settings
 from posenc_jax.attention.bias.columns import columns
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.fused.obstacles import (
@@ -27,6 +28,8 @@ DTYPES = ("bfloat16", "float16")
 def obstacle(call: Call) -> str | None:
   """Why cuDNN cannot serve this call, or None."""
   call = call.one_batch()
+  if settings.current().platform == "gpu" and not _detected():
+    return "JAX finds no cuDNN on this host, and asks for its version while it traces"
   if call.queries.x.dtype.name not in DTYPES:
     return f"it takes {' and '.join(DTYPES)}, not {call.queries.x.dtype.name}"
   if call.segments not in ("none", "lengths"):
@@ -47,6 +50,16 @@ def widest() -> int:
   devices = jax.devices() if jax.default_backend() == "gpu" else ()
   capable = [float(getattr(d, "compute_capability", 0)) >= 9 for d in devices]
   return 256 if capable and all(capable) else 128
+
+
+def _detected() -> bool:
+  """Whether calls of cuDNN can be traced here."""
+  x = jax.ShapeDtypeStruct((1, 8, 1, 8), DTYPES[0])
+  try:
+    jax.eval_shape(lambda x: jax.nn.dot_product_attention(x, x, x, implementation="cudnn"), x)
+  except RuntimeError:
+    return False
+  return True
 
 
 def _width(call):

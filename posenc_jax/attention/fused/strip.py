@@ -53,4 +53,14 @@ def _attend(call, interpret):
   offset = (contiguous(call.queries.order, call.keys.order) if rule.uses_order else 0) or 0
   return strip_attention(call.queries.x, call.keys.x, call.v, bias, causal=rule.causal,
                          window=rule.window, offset=offset, scale=float(call.scale),
-                         interpret=interpret)
+                         block_q=block(t), block_k=block(s), interpret=interpret)
+
+
+def block(length: int) -> int:
+  """Rows of a tile: many, as each tile costs the time of a step, where few of them are padding.
+
+  Example:
+    >>> [block(n) for n in (100, 256, 700, 4096, 5000)]
+    [128, 256, 128, 512, 512]
+  """
+  return max(b for b in (512, 256, 128) if b == 128 or length % b == 0 or length >= 8 * b)

@@ -3,9 +3,9 @@
 """Flash attention for TPUs with a bias by distance, and the gradient of that bias.
 
 The bias comes as one vector of T + S - 1 numbers a head, which any encoding with ``distance_bias``
-gives. The kernels read it from a strip that was skewed once, so that every tile is a rectangle of
-it; the backward pass adds tiles of score gradients along block diagonals and un-skews once. Nothing
-of size T x S exists, and no result depends on the order in which cores run.
+gives. The kernels skew a piece of it for each tile; the backward pass adds tiles of score
+gradients along block diagonals and un-skews each sum once. Nothing of size T x S exists, and no
+result depends on the order in which cores run.
 
 This code has not run on a TPU. It is tested in the TPU interpreter on CPUs, race detection on, and
 lowered for TPUs; with jax 0.10.2 and libtpu 0.0.42 it also compiled, without one, for v5e and v6e.

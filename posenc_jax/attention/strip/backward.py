@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from posenc_jax.attention.strip.forward import dot, parallel, strip_specs, tile_scores
-from posenc_jax.attention.strip.geometry import LANES, Geometry, make_strip
+from posenc_jax.attention.strip.forward import cost, dot, line_specs, parallel, tile_scores
+from posenc_jax.attention.strip.geometry import LANES, Geometry, make_line
 
 
 def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.Array:
@@ -50,13 +50,15 @@ def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax
           pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
       ],
       compiler_params=parallel(3, 1),
+      cost_estimate=cost(geometry, b * n, matmuls=(q.shape[-1], v.shape[-1], q.shape[-1]),
+                         arrays=(q, k, v, do, q)),
       interpret=geometry.interpret,
       name="strip_attention_dq",
-  )(q, k, v, do, lse, delta, *[make_strip(vector, geometry)] * geometry.pieces)
+  )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * geometry.pieces)
 
 
 def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry):
-  *strip_refs, dq_ref, acc_ref, lse_column, delta_column = refs
+  *line_refs, dq_ref, acc_ref, lse_column, delta_column = refs
   i, step = pl.program_id(2), pl.program_id(3)
   first, last = geometry.key_blocks(i)
   j = first + step
@@ -70,7 +72,7 @@ def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geom
   @pl.when(j <= last)
   def _():
     _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_column[:, :1], delta_column[:, :1],
-                     strip_refs, i, j, geometry)
+                     line_refs, i, j, geometry)
     acc_ref[...] += dot(ds.astype(k_ref.dtype), k_ref[...], 1, 0)
 
   @pl.when(step == geometry.key_steps - 1)
@@ -103,13 +105,15 @@ def keys_gradient(q, k, v, vector, lse, do, delta,
       out_shape=[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (k, v)],
       scratch_shapes=[pltpu.VMEM((geometry.block_k, x.shape[-1]), jnp.float32) for x in (k, v)],
       compiler_params=parallel(3, 2),
+      cost_estimate=cost(geometry, b * n, matmuls=2 * (q.shape[-1], v.shape[-1]),
+                         arrays=(q, k, v, do, k, v)),
       interpret=geometry.interpret,
       name="strip_attention_dkv",
-  )(q, k, v, do, lse, delta, *[make_strip(vector, geometry)] * geometry.pieces)
+  )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * geometry.pieces)
 
 
 def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry, group):
-  *strip_refs, dk_ref, dv_ref, dk_acc, dv_acc = refs
+  *line_refs, dk_ref, dv_ref, dk_acc, dv_acc = refs
   j, g, step = pl.program_id(2), pl.program_id(3), pl.program_id(4)
   first, last = geometry.query_blocks(j)
   i = first + step
@@ -121,7 +125,7 @@ def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometr
 
   @pl.when(i <= last)
   def _():
-    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref[...], delta_ref[...], strip_refs, i, j,
+    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref[...], delta_ref[...], line_refs, i, j,
                      geometry, flip=True)
     dv_acc[...] += dot(p.astype(do_ref.dtype), do_ref[...], 1, 0)
     dk_acc[...] += dot(ds.astype(q_ref.dtype), q_ref[...], 1, 0)
@@ -135,8 +139,9 @@ def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometr
 def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.Array:
   """d vector: for each block diagonal, over the batch and the tiles on it. Args as for dq.
 
-  The tiles of a diagonal are added up in place, folded once into the shape of their window of the
-  strip, and the strip's adjoint turns windows into the vector.
+  The tiles of a diagonal are added up in place, folded once into the shape of their window and
+  un-skewed into a piece of the line; overlapping pieces are added, and the line's adjoint turns
+  them into the vector.
 
   Returns:
     Like vector.
@@ -158,28 +163,27 @@ def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.
       functools.partial(_vector_kernel, geometry=geometry, batch=b),
       grid=(n, geometry.diagonals, b, min(geometry.rows, geometry.columns)),
       in_specs=_specs(q, v, geometry, tile),
-      out_specs=pl.BlockSpec((None, None, LANES, pieces * unit),
-                             lambda h, d, b, step: (h, d, 0, 0)),
-      out_shape=jax.ShapeDtypeStruct((n, geometry.diagonals, LANES, pieces * unit), jnp.float32),
+      out_specs=pl.BlockSpec((None, None, 1, pieces * unit), lambda h, d, b, step: (h, d, 0, 0)),
+      out_shape=jax.ShapeDtypeStruct((n, geometry.diagonals, 1, pieces * unit), jnp.float32),
       scratch_shapes=[
           pltpu.VMEM((unit, unit), jnp.float32),
           pltpu.VMEM((unit, LANES), jnp.float32),
           pltpu.VMEM((unit, LANES), jnp.float32),
       ],
       compiler_params=parallel(2, 2),
+      cost_estimate=cost(geometry, b * n, matmuls=(q.shape[-1], v.shape[-1]), arrays=(q, k, v, do)),
       interpret=geometry.interpret,
       name="strip_attention_dbias",
-  )(q, k, v, do, lse, delta, *[make_strip(vector, geometry)] * pieces)
-  windows = jnp.moveaxis(windows.reshape(n, geometry.diagonals, LANES, pieces, unit), 2, 1)
-  strip = functools.reduce(jnp.add, [
-      jnp.pad(windows[:, :, :, p], ((0, 0), (0, 0), (p, pieces - 1 - p), (0, 0)))
-      for p in range(pieces)])
-  unskew = jax.linear_transpose(lambda x: make_strip(x, geometry), vector)
-  return unskew(strip.reshape(n, LANES, -1))[0]
+  )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * pieces)
+  windows = windows.reshape(n, geometry.diagonals, pieces, unit)
+  line = functools.reduce(jnp.add, [
+      jnp.pad(windows[:, :, p], ((0, 0), (p, pieces - 1 - p), (0, 0))) for p in range(pieces)])
+  back = jax.linear_transpose(lambda x: make_line(x, geometry), vector)
+  return back(line.reshape(n, 1, -1))[0]
 
 
 def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry, batch):
-  *strip_refs, window_ref, acc_ref, lse_column, delta_column = refs
+  *line_refs, window_ref, acc_ref, lse_column, delta_column = refs
   d, b, step = pl.program_id(1), pl.program_id(2), pl.program_id(3)
   row, count = _diagonal(d, geometry)
   i = row + step
@@ -193,15 +197,30 @@ def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geome
     lse_column[...] = _columns(lse_ref[...])
     delta_column[...] = _columns(delta_ref[...])
     _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_column[:, :1], delta_column[:, :1],
-                     strip_refs, i, i + d + geometry.first_diagonal, geometry)
+                     line_refs, i, i + d + geometry.first_diagonal, geometry)
     acc_ref[...] += ds
 
   @pl.when((b == batch - 1) & (step == min(geometry.rows, geometry.columns) - 1))
   def _():
-    window_ref[...] = jnp.zeros_like(window_ref)
-    for a in range(geometry.unit // LANES):
-      start = geometry.unit - LANES * (a + 1)
-      window_ref[:, start:start + geometry.unit] += acc_ref[a * LANES:(a + 1) * LANES, :]
+    unit = geometry.unit
+    window = jnp.zeros((LANES, geometry.pieces * unit), jnp.float32)
+    for a in range(unit // LANES):
+      start = unit - LANES * (a + 1)
+      rows = acc_ref[a * LANES:(a + 1) * LANES, :]
+      window += jnp.pad(rows, ((0, 0), (start, window.shape[1] - start - unit)))
+    window_ref[...] = jnp.sum(_unskewed(window), axis=0, keepdims=True)
+
+
+def _unskewed(window: jax.Array) -> jax.Array:
+  """Row r moved LANES - 1 - r to the right, by the digits of that number.
+
+  A roll with a stride turns further from row to row, never less, so it cannot do this one.
+  """
+  row = jax.lax.broadcasted_iota(jnp.int32, window.shape, 0)
+  for digit in range(LANES.bit_length() - 1):
+    moved = pltpu.roll(window, 2**digit, 1)
+    window = jnp.where((row >> digit) & 1 == 0, moved, window)
+  return window
 
 
 def _diagonal(d, geometry: Geometry):
@@ -211,9 +230,9 @@ def _diagonal(d, geometry: Geometry):
   return row, jnp.minimum(geometry.rows, geometry.columns - shift) - row
 
 
-def _weights(q_ref, k_ref, v_ref, do_ref, lse, delta, strip_refs, i, j, geometry, *, flip=False):
+def _weights(q_ref, k_ref, v_ref, do_ref, lse, delta, line_refs, i, j, geometry, *, flip=False):
   """A tile's softmax weights and the gradient of its scores, both transposed if ``flip``."""
-  scores = tile_scores(q_ref[...], k_ref[...], strip_refs, i, j, geometry, flip=flip)
+  scores = tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry, flip=flip)
   p = jnp.exp(scores - lse)
   dp = dot(v_ref[...], do_ref[...], 1, 1) if flip else dot(do_ref[...], v_ref[...], 1, 1)
   return p, p * (dp - delta)
@@ -225,7 +244,7 @@ def _columns(row: jax.Array) -> jax.Array:
 
 
 def _specs(q, v, geometry: Geometry, tile) -> list[pl.BlockSpec]:
-  """Specs of q, k, v, do, lse, delta and the strip; ``tile`` maps the grid to
+  """Specs of q, k, v, do, lse, delta and the line; ``tile`` maps the grid to
   (batch, query head, key head, row, column)."""
   def pick(block, index):
     return pl.BlockSpec(block, lambda *grid: index(*tile(*grid)))
@@ -239,5 +258,5 @@ def _specs(q, v, geometry: Geometry, tile) -> list[pl.BlockSpec]:
       pick((None, None, geometry.block_q, v.shape[-1]), row),
       line,
       line,
-      *strip_specs(geometry, lambda *grid: tile(*grid)[1:2] + tile(*grid)[3:]),
+      *line_specs(geometry, lambda *grid: tile(*grid)[1:2] + tile(*grid)[3:]),
   ]

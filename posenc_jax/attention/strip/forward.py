@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from posenc_jax.attention.strip.geometry import LANES, Geometry, make_strip
+from posenc_jax.attention.strip.geometry import LANES, Geometry, make_line
 
 
 def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
@@ -27,7 +27,7 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   """
   b, n, rows, width = q.shape
   group = n // k.shape[1]
-  strip = make_strip(vector, geometry)
+  line = make_line(vector, geometry)
   wide = v.shape[-1]
 
   def at(i, step):
@@ -43,7 +43,7 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
           pl.BlockSpec((None, None, geometry.block_q, width), row),
           pl.BlockSpec((None, None, geometry.block_k, width), column),
           pl.BlockSpec((None, None, geometry.block_k, wide), column),
-          *strip_specs(geometry, lambda b, h, i, step: (h, i, at(i, step))),
+          *line_specs(geometry, lambda b, h, i, step: (h, i, at(i, step))),
       ],
       out_specs=[
           pl.BlockSpec((None, None, geometry.block_q, wide), row),
@@ -59,13 +59,14 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
           pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
       ],
       compiler_params=parallel(3, 1),
+      cost_estimate=cost(geometry, b * n, matmuls=(width, wide), arrays=(q, k, v, q)),
       interpret=geometry.interpret,
       name="strip_attention_forward",
-  )(q, k, v, *[strip] * geometry.pieces)
+  )(q, k, v, *[line] * geometry.pieces)
 
 
 def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
-  *strip_refs, o_ref, lse_ref, acc_ref, top_ref, sum_ref = refs
+  *line_refs, o_ref, lse_ref, acc_ref, top_ref, sum_ref = refs
   i, step = pl.program_id(2), pl.program_id(3)
   first, last = geometry.key_blocks(i)
   j = first + step
@@ -78,7 +79,7 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
 
   @pl.when(j <= last)
   def _():
-    scores = tile_scores(q_ref[...], k_ref[...], strip_refs, i, j, geometry)
+    scores = tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry)
     before = top_ref[:, :1]
     top = jnp.maximum(before, jnp.max(scores, axis=1, keepdims=True))
     # A row that has seen nothing has top = -inf: subtracting 0 instead keeps exp(-inf) = 0.
@@ -99,20 +100,20 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
     lse_ref[...] = jnp.where(seen, top_ref[...] + jnp.log(total), 0.0).T[:1, :]
 
 
-def tile_scores(q: jax.Array, k: jax.Array, strip_refs, i, j, geometry: Geometry, *,
+def tile_scores(q: jax.Array, k: jax.Array, line_refs, i, j, geometry: Geometry, *,
                 flip: bool = False) -> jax.Array:
   """Scaled, biased scores of one tile, -inf where hidden.
 
   Args:
     q: ``[block_q, H]``; k: ``[block_k, H]``.
-    strip_refs: the pieces of the strip for this tile, ``[LANES, unit]`` each.
+    line_refs: the pieces of the line for this tile, ``[1, unit]`` each.
     i, j: which blocks these are.
     flip: give the transpose.
 
   Returns:
     float32 ``[block_q, block_k]``, or ``[block_k, block_q]`` if ``flip``.
   """
-  bias = _tile_bias(strip_refs, geometry, flip)
+  bias = _tile_bias(line_refs, geometry, flip)
   scores = (dot(k, q, 1, 1) if flip else dot(q, k, 1, 1)) * geometry.scale + bias
   row = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 1 if flip else 0)
   column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0 if flip else 1)
@@ -129,25 +130,42 @@ def tile_scores(q: jax.Array, k: jax.Array, strip_refs, i, j, geometry: Geometry
   return scores
 
 
-def _tile_bias(strip_refs, geometry: Geometry, flip: bool) -> jax.Array:
-  """A tile's bias: row block a is the strip's window, a * LANES further left."""
-  parts = [ref[...].T if flip else ref[...] for ref in strip_refs]
-  axis = 0 if flip else 1
-  window = jnp.concatenate(parts, axis=axis) if len(parts) > 1 else parts[0]
+def _tile_bias(line_refs, geometry: Geometry, flip: bool) -> jax.Array:
+  """A tile's bias: row block a is the skewed window, a * LANES further left."""
+  line = jnp.concatenate([ref[...] for ref in line_refs], axis=1)
+  width = line.shape[1]
+  rows = jnp.broadcast_to(line, (LANES, width))
+  # Row r moves LANES - 1 - r to the left, which is a step less than the row above it.
+  window = pltpu.roll(rows, width - (LANES - 1), 1, stride=1, stride_axis=0)
+  window, axis = (window.T, 0) if flip else (window, 1)
   starts = range(geometry.block_q - LANES, -1, -LANES)
   tiles = [jax.lax.slice_in_dim(window, a, a + geometry.block_k, axis=axis) for a in starts]
   return jnp.concatenate(tiles, axis=1 - axis) if len(tiles) > 1 else tiles[0]
 
 
-def strip_specs(geometry: Geometry, tile) -> list[pl.BlockSpec]:
+def line_specs(geometry: Geometry, tile) -> list[pl.BlockSpec]:
   """One spec for each piece of a tile's bias; ``tile`` maps the grid to (head, row, column)."""
   def spec(piece):
     def index(*grid):
       h, i, j = tile(*grid)
-      return h, 0, geometry.strip_block(i, j) + piece
-    return pl.BlockSpec((None, LANES, geometry.unit), index)
+      return h, 0, geometry.piece(i, j) + piece
+    return pl.BlockSpec((None, 1, geometry.unit), index)
 
   return [spec(piece) for piece in range(geometry.pieces)]
+
+
+def cost(geometry: Geometry, heads: int, *, matmuls: tuple[int, ...], arrays) -> pl.CostEstimate:
+  """What a kernel does, for the compiler's schedule of what stands around it.
+
+  Args:
+    geometry: the geometry.
+    heads: query heads of all examples.
+    matmuls: the head dim of each product of a tile.
+    arrays: what is read and written, once each.
+  """
+  pairs = heads * geometry.pairs
+  return pl.CostEstimate(flops=2 * pairs * sum(matmuls), transcendentals=pairs,
+                         bytes_accessed=sum(x.size * x.dtype.itemsize for x in arrays))
 
 
 def dot(a: jax.Array, b: jax.Array, a_axis: int, b_axis: int) -> jax.Array:

@@ -1,12 +1,13 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Geometry of the strip kernel: which blocks see which, and the strip that holds their biases.
+"""Geometry of the strip kernel: which blocks see which, and the line that holds their biases.
 
 With e = j - i (key row minus query row), a tile of ``block_q`` x ``block_k`` scores at (i0, j0)
-needs a bias that depends on e alone. A strip of LANES rows, S[h, r, x] = b_h(x + origin - r), holds
-LANES rows of every tile as one rectangle, because the next LANES rows are the same rectangle LANES
-columns further left. So the strip has LANES * (T + S) numbers a head whatever the blocks are, and a
-tile is put together from slices at multiples of LANES, which are free of shuffles on a TPU.
+needs a bias that depends on e alone. LANES rows of it are one skewed window of the vector of
+biases, S[h, r, x] = b_h(x + origin - r), and the next LANES rows are the same window LANES columns
+further left. So a kernel reads a few pieces of a line of T + S numbers a head, skews them once for
+a tile and puts the tile together from slices at multiples of LANES, which are free of shuffles on a
+TPU.
 """
 
 import math
@@ -50,13 +51,24 @@ class Geometry(NamedTuple):
 
   @property
   def unit(self) -> int:
-    """Width of the strip's blocks: every tile's j0 - i0 is a multiple of it."""
+    """Width of the line's pieces: every tile's j0 - i0 is a multiple of it."""
     return math.gcd(self.block_q, self.block_k)
 
   @property
+  def window(self) -> int:
+    """Columns of the skewed window that holds one tile, in whole units."""
+    return math.ceil((self.block_q - LANES + self.block_k) / self.unit) * self.unit
+
+  @property
   def pieces(self) -> int:
-    """Neighbouring blocks of the strip that hold one tile."""
-    return math.ceil((self.block_q - LANES + self.block_k) / self.unit)
+    """Neighbouring pieces of the line that hold one window: skewing takes LANES - 1 more."""
+    return self.window // self.unit + 1
+
+  @property
+  def pairs(self) -> int:
+    """Pairs of rows in the tiles that are visited: what kernels tell the compiler they do."""
+    blocks = [self.key_blocks(row) for row in range(self.rows)]
+    return sum(max(last - first + 1, 0) for first, last in blocks) * self.block_q * self.block_k
 
   def square(self) -> "Geometry":
     """The same scores in square blocks, so that whole tiles lie on block diagonals."""
@@ -104,34 +116,31 @@ class Geometry(NamedTuple):
   def diagonals(self) -> int:
     return self.last_diagonal - self.first_diagonal + 1
 
-  def strip_block(self, row, column):
-    """The block of the strip that begins a tile's bias; in range for unseen tiles too."""
+  def piece(self, row, column):
+    """The piece of the line that begins a tile's bias; in range for unseen tiles too."""
     at = column * (self.block_k // self.unit) - row * (self.block_q // self.unit)
     return _at_most(_at_least(at - self.first_diagonal, 0), self.diagonals - 1)
 
 
-def make_strip(vector: jax.Array, geometry: Geometry) -> jax.Array:
-  """S[h, r, x] = vector[h, S - 1 - e] with e = x + origin - r, 0 where no pair has that distance.
+def make_line(vector: jax.Array, geometry: Geometry) -> jax.Array:
+  """line[h, 0, y] = vector[h, S - 1 - e] with e = y + origin - LANES + 1, 0 where no pair has it.
+
+  So row r and column x of the window that begins at piece p are line[p * unit + x - r + LANES - 1].
 
   Args:
     vector: ``[N, T+S-1]``, the bias of i - j at index i - j + S - 1.
-    geometry: the geometry; the strip covers the diagonals of its visible tiles.
+    geometry: the geometry; the line covers the diagonals of its visible tiles.
 
   Returns:
-    float32 ``[N, LANES, X]``, X = (geometry.diagonals - 1 + geometry.pieces) * geometry.unit.
+    float32 ``[N, 1, Y]``, Y = (geometry.diagonals - 1 + geometry.pieces) * geometry.unit.
   """
-  n = vector.shape[0]
-  width = (geometry.diagonals - 1 + geometry.pieces) * geometry.unit
   origin = geometry.first_diagonal * geometry.unit - (geometry.block_q - LANES)
-  # line[y] is the bias of e = y + origin - (LANES - 1); the vector, reversed, starts at e = 1 - T.
-  length = width + LANES - 1
+  length = (geometry.diagonals - 1 + geometry.pieces) * geometry.unit
+  # The vector, reversed, starts at e = 1 - T.
   start = origin - (LANES - 1) - (1 - geometry.t)
   line = jnp.flip(vector.astype(jnp.float32), axis=1)
   line = jax.lax.pad(line, jnp.float32(0), ((0, 0, 0), (-start, start + length - line.shape[1], 0)))
-  # Rows of equal content, re-read with rows one shorter: each row starts one later. No gather.
-  copies = jnp.broadcast_to(line[:, None, :], (n, LANES, length)).reshape(n, LANES * length)
-  skewed = copies[:, LANES - 1:LANES * length - 1].reshape(n, LANES, length - 1)
-  return skewed[:, :, :width]
+  return line[:, None, :]
 
 
 def _floor(x, divisor: int) -> Any:

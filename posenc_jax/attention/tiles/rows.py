@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _compat, _numerics
-from posenc_jax.attention import semantics
+from posenc_jax.attention import semantics, settings
 from posenc_jax.attention.bias.columns import columns
 from posenc_jax.attention.bias.distances import contiguous, distances, vector
 from posenc_jax.attention.call import Call
@@ -70,7 +70,7 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   size = n // kv * max(g.rows * g.keys for g in tiles)
   all_heads = isinstance(form, General) or masking.encoding is not None
   batch, heads = chunk(q.shape[0], kv, size, whole_heads=all_heads,
-                       budget=budget(jax.default_backend()))
+                       budget=budget(settings.platform_of()))
   work = Work(tiles, batch, heads, call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
   arrays: Any = _compat.vary_together((q, k, call.v, scale, data, masking))

@@ -24,7 +24,6 @@ from posenc_jax.encodings.content import _tables
 from posenc_jax.positions import distance
 
 _MEND = "Build it with Disentangled.init(key, num_heads, head_dim)"
-_COMPAT = ("paper", "released-code")
 
 
 def disentangled_index(behind: Any, span: int, max_position: int | None = None) -> jax.Array:
@@ -124,7 +123,7 @@ class Disentangled(Encoding):
   relative = True
 
   def __post_init__(self):
-    _errors.check_choice("compat", self.compat, _COMPAT)
+    _checks.compat(self.compat)
     given = {n: getattr(self, n) for n in ("key_table", "query_table")
              if getattr(self, n) is not None}
     for name, table in given.items():

@@ -15,10 +15,9 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors
 from posenc_jax.base import Encoding, encoding, parameter, static
-from posenc_jax.encodings import _checks
+from posenc_jax.encodings import _checks, _rows, _runs
 from posenc_jax.encodings.inputs import _add
 from posenc_jax.encodings.inputs.learned import lookup
-from posenc_jax.encodings.positions import _rows, _runs
 
 
 def abacus_positions(digits: Any, *, segments: Any = None) -> jax.Array:

@@ -17,9 +17,8 @@ import numpy as np
 
 from posenc_jax import _errors, _numerics
 from posenc_jax.base import Encoding, encoding, parameter
-from posenc_jax.encodings import _checks
+from posenc_jax.encodings import _checks, _rows
 from posenc_jax.encodings.inputs import _add
-from posenc_jax.encodings.positions import _rows
 
 
 def laplacian_positions(adjacency: Any, size: int) -> np.ndarray:

@@ -51,6 +51,14 @@ def layer_pattern(num_layers: int, pattern: Sequence[Encoding | None]) -> Layers
 def nope_layers(num_layers: int, encoding: Encoding, *, every: int = 4) -> Layers:
   """``encoding`` on all layers but each ``every``-th, which has none (SmolLM3: every fourth).
 
+  Args:
+    num_layers: how many layers.
+    encoding: of the others.
+    every: counted from 1.
+
+  Returns:
+    A list for the ``encoding`` of a model in ``posenc_jax.nn``.
+
   Example:
     >>> nope_layers(5, Rotary(4)).index(None)
     3
@@ -60,6 +68,15 @@ def nope_layers(num_layers: int, encoding: Encoding, *, every: int = 4) -> Layer
 
 def rnope_swa_layers(num_layers: int, encoding: Encoding, *, window: int, every: int = 4) -> Layers:
   """RNoPE-SWA: ``encoding`` in a sliding window, and on each ``every``-th layer none and no window.
+
+  Args:
+    num_layers: how many layers.
+    encoding: of the layers with a window.
+    window: a query sees the keys at distances below it.
+    every: counted from 1.
+
+  Returns:
+    A list for the ``encoding`` of a model in ``posenc_jax.nn``.
 
   References:
     Yang et al. 2025, arXiv 2501.18795.
@@ -82,6 +99,9 @@ def irope_layers(num_layers: int, encoding: Encoding, *, chunk: int = 8192, ever
     norm: acts on q and k after the rotation, on the rotary layers.
     temperature: of the layers without rotation.
 
+  Returns:
+    A list for the ``encoding`` of a model in ``posenc_jax.nn``.
+
   Example:
     >>> irope_layers(4, Rotary(4, pairing="interleaved"))[3] is None
     True
@@ -103,6 +123,9 @@ def two_base_layers(num_layers: int, dim: int, *, window: int = 1024, local_base
     factor: s of the position interpolation of the other layers (1 in the smallest model).
     every: 6 in Gemma 3.
     pairing: as in ``Rotary``.
+
+  Returns:
+    A list for the ``encoding`` of a model in ``posenc_jax.nn``.
 
   Example:
     >>> two_base_layers(6, 4)[5]

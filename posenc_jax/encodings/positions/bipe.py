@@ -17,10 +17,9 @@ from posenc_jax import positions as positions_lib
 from posenc_jax.base import Encoding
 from posenc_jax.chain import chain
 from posenc_jax.combinators import along
-from posenc_jax.encodings import _checks
+from posenc_jax.encodings import _checks, _runs
 from posenc_jax.encodings.biases.alibi import Alibi, alibi_slopes
 from posenc_jax.encodings.inputs.learned import Learned
-from posenc_jax.encodings.positions import _runs
 from posenc_jax.encodings.rotations.rotary import Rotary
 
 

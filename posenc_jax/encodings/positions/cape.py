@@ -15,8 +15,7 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors, _numerics
 from posenc_jax.base import Encoding, encoding, static
-from posenc_jax.encodings import _checks
-from posenc_jax.encodings.positions import _rows
+from posenc_jax.encodings import _checks, _rows
 
 _VMAP = "An encoding with stacked leaves needs jax.vmap over the encoding"
 

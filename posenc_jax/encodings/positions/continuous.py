@@ -16,8 +16,7 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors
 from posenc_jax.base import Encoding, encoding, static
-from posenc_jax.encodings import _checks
-from posenc_jax.encodings.positions import _rows
+from posenc_jax.encodings import _checks, _rows
 
 
 def continuous_positions(positions: Any, key: jax.Array, *, length: int) -> jax.Array:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from posenc_jax import _errors
-from posenc_jax.encodings.positions import _runs
+from posenc_jax.encodings import _runs
 
 
 def coupled_positions(digits: Any, least_first: Any, *, down_from: int | None = None,

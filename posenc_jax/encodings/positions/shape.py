@@ -14,10 +14,7 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors
 from posenc_jax.base import Encoding, encoding, static
-from posenc_jax.encodings import _checks
-from posenc_jax.encodings.positions import _rows
-
-COMPAT = ("paper", "released-code")
+from posenc_jax.encodings import _checks, _rows
 
 
 def shifted_positions(positions: Any, key: jax.Array, *, maximum: int = 500) -> jax.Array:
@@ -101,7 +98,7 @@ class Shifted(Encoding):
   compat: str = static(default="paper")
 
   def __post_init__(self):
-    _errors.check_choice("compat", self.compat, COMPAT)
+    _checks.compat(self.compat)
     self.set_fields(maximum=_checks.size("maximum", self.maximum, "The paper's K is 500"))
 
   def positions(self, positions, *, key=None):

@@ -13,13 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _align, _errors, _numerics, phases
+from posenc_jax import _align, _numerics, phases
 from posenc_jax.base import Encoding, encoding, static
 from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations.m_rotary import mrotate
 from posenc_jax.encodings.rotations.rotary import rotary_frequencies
-
-_COMPAT = ("paper", "released-code")
 
 
 def vjepa2_turn(x: jax.Array, positions: Any, frequencies: Any, *, compat: str = "paper"
@@ -43,7 +41,7 @@ def vjepa2_turn(x: jax.Array, positions: Any, frequencies: Any, *, compat: str =
     >>> vjepa2_turn(x, jnp.array([[1, 0, 0]]), [jnp.pi]).round(3).tolist()
     [[[-1.0, -1.0, 1.0, 1.0, 1.0, 1.0]]]
   """
-  _errors.check_choice("compat", compat, _COMPAT)
+  _checks.compat(compat)
   frequencies = phases.as_frequencies(frequencies, single=True)
   n = frequencies.shape[0]
   three = jax.tree.map(lambda f: jnp.tile(jnp.asarray(f), 3), frequencies)
@@ -88,7 +86,7 @@ class VJepa2Rotary(Encoding):
     return self.compat == "paper"
 
   def __init__(self, head_dim: int, *, base: Any = 10_000.0, compat: str = "paper"):
-    _errors.check_choice("compat", compat, _COMPAT)
+    _checks.compat(compat)
     head_dim = _checks.size("head_dim", head_dim, "Pass the head dim H, at least 6", least=6)
     self.set_fields(frequencies=rotary_frequencies(head_dim // 3 // 2 * 2, base=base),
                     compat=compat)

@@ -22,8 +22,6 @@ from posenc_jax.encodings.rotations.driven import _turns
 from posenc_jax.encodings.rotations.groups import _blocks
 from posenc_jax.encodings.rotations.groups.grape_m import GrapeM, grape_frequencies
 
-COMPAT = ("paper", "released-code")
-
 
 def grape_gates(x: jax.Array, weight: jax.Array, bias: jax.Array, *, compat: str = "paper"
                 ) -> jax.Array:
@@ -49,7 +47,7 @@ def grape_gates(x: jax.Array, weight: jax.Array, bias: jax.Array, *, compat: str
   References:
     Zhang et al. 2025, arXiv 2512.07805, contextual form.
   """
-  _errors.check_choice("compat", compat, COMPAT)
+  _checks.compat(compat)
   mend = "Build them with GrapeContextual.init(d_model, head_dim)"
   weight = jnp.asarray(_checks.floats("weight", weight, "[D, K]", mend))
   bias = jnp.asarray(_checks.floats("bias", bias, "[K]", mend, sizes={"K": weight.shape[1]}))
@@ -85,7 +83,7 @@ class GrapeContextual(Encoding):
   layer_axes = 2
 
   def __post_init__(self):
-    _errors.check_choice("compat", self.compat, COMPAT)
+    _checks.compat(self.compat)
     mend = "Build it with GrapeContextual.init(d_model, head_dim)"
     w = _checks.floats("gate_weight", self.gate_weight, "[D, K]", mend, stacked=True)
     _checks.floats("gate_bias", self.gate_bias, "[K]", mend, stacked=True,

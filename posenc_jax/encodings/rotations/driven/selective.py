@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors, _numerics, phases
 from posenc_jax.base import Encoding, encoding, parameter, static
-from posenc_jax.encodings import _bases, _checks, _taps
+from posenc_jax.encodings import _bases, _checks, _convolution
 from posenc_jax.encodings.rotations.driven import _turns
 from posenc_jax.encodings.rotations.rotary import PAIRINGS, rotary_frequencies
 
@@ -134,8 +134,8 @@ class SelectiveRotary(Encoding):
     normal = sliced_norm(x, heads)
     steps = _turns.project(_turns.project(normal, self.down),
                            self.up.reshape(self.up.shape[0], -1))
-    steps, rows = _taps.short_convolution(steps, self.kernel.reshape(self.kernel.shape[0], -1),
-                                          positions, carry=rows, segments=segments)
+    steps, rows = _convolution.convolve(steps, self.kernel.reshape(self.kernel.shape[0], -1),
+                                        positions, rows, segments)
     steps = steps.reshape(*steps.shape[:-1], heads, pairs)
     if self.gate is not None:
       steps = steps * jax.nn.sigmoid(_turns.project(normal, self.gate, self.gate_bias))[..., None]

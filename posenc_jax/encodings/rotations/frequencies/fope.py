@@ -22,7 +22,6 @@ from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations import _ladders
 from posenc_jax.encodings.rotations.rotary import PAIRINGS, rotary_frequencies, rotate_by
 
-_COMPAT = ("paper", "released-code")
 _MEND = "Build it with Fope.init(key, num_heads, head_dim, train_length)"
 
 
@@ -94,7 +93,7 @@ class Fope(Encoding):
   def __init__(self, head_dim: int, frequencies: Any, cos_mix: Any, sin_mix: Any, *,
                pairing: str = "half", compat: str = "paper"):
     _errors.check_choice("pairing", pairing, PAIRINGS)
-    _errors.check_choice("compat", compat, _COMPAT)
+    _checks.compat(compat)
     rotary_frequencies(head_dim)  # checks head_dim
     frequencies = phases.as_frequencies(frequencies)
     mixes = [_checks.floats(n, m, "[K, F, R]", _MEND, sizes={"F": frequencies.shape[-1]},

@@ -21,7 +21,7 @@ from posenc_jax.encodings.rotations.remaps import _difference
 
 
 def dual_chunk_positions(q_positions: Any, k_positions: Any, *, chunk: int, local: int,
-                         compat: str | None = None) -> tuple[jax.Array, ...]:
+                         compat: str = "paper") -> tuple[jax.Array, ...]:
   """Positions of keys, n mod s with s = c - w, and of queries for earlier chunks.
 
   A query m meets keys of its own chunk at m mod s, of the chunk before at min(m mod s + s, c - 1),
@@ -31,7 +31,7 @@ def dual_chunk_positions(q_positions: Any, k_positions: Any, *, chunk: int, loca
     q_positions: ``[..., T]``. k_positions: ``[..., S]``.
     chunk: c, at most the trained length.
     local: w, how many positions before a chunk keep their distance; 0 <= w < c.
-    compat: None, or "released-code" for c in the place of c - 1.
+    compat: "paper", or "released-code" for c in the place of c - 1.
 
   Returns:
     keys' ``[..., S]``; queries' for the chunk before ``[..., T]``; queries' for earlier ones
@@ -50,7 +50,7 @@ def dual_chunk_positions(q_positions: Any, k_positions: Any, *, chunk: int, loca
     An et al. 2024, arXiv 2402.17463, section 3.
   """
   chunk, local = _checked(chunk, local, compat)
-  s, last = chunk - local, chunk - (compat is None)
+  s, last = chunk - local, chunk - (compat == "paper")
   m, n = _difference.numbers(q_positions, k_positions)
   return (n % s, jnp.minimum(m % s + s, last), jnp.full_like(m, min(2 * s - 1, last)),
           (m // s)[..., :, None] - (n // s)[..., None, :])
@@ -62,8 +62,7 @@ def _checked(chunk, local, compat):
   if local >= chunk:
     raise _errors.value_error("local", local, f"less than chunk={chunk}",
                               "A sixth of the chunk is usual")
-  if compat is not None:
-    _errors.check_choice("compat", compat, ("released-code",))
+  _checks.compat(compat)
   return chunk, local
 
 
@@ -89,11 +88,11 @@ class DualChunk(RotaryOnRead):
 
   chunk: int = static(default=3072)
   local: int = static(default=512)
-  compat: str | None = static(default=None)
+  compat: str = static(default="paper")
 
   relative = False
 
-  def __init__(self, dim, *, chunk=3072, local=512, compat=None, base=10_000.0,
+  def __init__(self, dim, *, chunk=3072, local=512, compat="paper", base=10_000.0,
                attention_scaling=1.0, pairing="half"):
     chunk, local = _checked(chunk, local, compat)
     super().__init__(dim, base=base, attention_scaling=attention_scaling, pairing=pairing)

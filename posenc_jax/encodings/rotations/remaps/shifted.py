@@ -64,7 +64,7 @@ class ShiftedRotary(RotaryOnRead):
   Args:
     dim, base, attention_scaling, pairing: as in ``Rotary``; so is ``from_frequencies``.
     offset, local: static, S and W; see ``shifted_distance``.
-    compat: static; None, or "released-code" to count the key at distance S twice.
+    compat: static; "paper", or "released-code" to count the key at distance S twice.
 
   Raises:
     TypeError, ValueError: as ``Rotary`` and ``shifted_distance``; an unknown compat.
@@ -79,13 +79,12 @@ class ShiftedRotary(RotaryOnRead):
 
   offset: int = static(default=1351)
   local: int = static(default=128)
-  compat: str | None = static(default=None)
+  compat: str = static(default="paper")
 
-  def __init__(self, dim, *, offset=1351, local=128, compat=None, base=10_000.0,
+  def __init__(self, dim, *, offset=1351, local=128, compat="paper", base=10_000.0,
                attention_scaling=1.0, pairing="half"):
     offset, local = _checked(offset, local)
-    if compat is not None:
-      _errors.check_choice("compat", compat, ("released-code",))
+    _checks.compat(compat)
     super().__init__(dim, base=base, attention_scaling=attention_scaling, pairing=pairing)
     self.set_fields(offset=offset, local=local, compat=compat)
 
@@ -94,7 +93,7 @@ class ShiftedRotary(RotaryOnRead):
     d = m[..., :, None] - n[..., None, :]
     q = self._turn(tile.q, jnp.full_like(m, self.local - self.offset))
     bias = _difference.replaced(tile, (q, tile.k, d >= self.offset))
-    if self.compat is None:
+    if self.compat == "paper":
       return bias
     # exp(a) + exp(b) = exp(a + softplus(b - a)): two keys as one.
     return jnp.where((d == self.offset)[..., None, :, :], jax.nn.softplus(bias), bias)

@@ -10,17 +10,18 @@ which are turned on read for one length.
 from typing import Any
 
 from posenc_jax import _errors
+from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations.on_read import RotaryOnRead
 from posenc_jax.encodings.rotations.scaling import _host
 from posenc_jax.encodings.rotations.scaling.yarn import yarn_attention_scaling, yarn_frequencies
 
 
-def dynamic_yarn_factor(length: int, original: int, *, compat: str | None = None) -> float:
+def dynamic_yarn_factor(length: int, original: int, *, compat: str = "paper") -> float:
   """max(1, L / L0); L / L0 with ``compat="released-code"``.
 
   Args:
     length: L; original: L0; both positive.
-    compat: None or "released-code".
+    compat: "paper" or "released-code".
 
   Returns:
     s, a float.
@@ -34,13 +35,11 @@ def dynamic_yarn_factor(length: int, original: int, *, compat: str | None = None
   """
   _errors.check_positive("length", length, "Pass the length of the sequence so far")
   _host.check_original(original)
-  if compat is not None:
-    _errors.check_choice("compat", compat, ("released-code",))
-    return length / original
-  return max(1.0, length / original)
+  factor = length / original
+  return factor if _checks.compat(compat) == "released-code" else max(1.0, factor)
 
 
-def dynamic_yarn_rotary(dim: int, *, length: int, original: int, compat: str | None = None,
+def dynamic_yarn_rotary(dim: int, *, length: int, original: int, compat: str = "paper",
                         pairing: str = "half", base: Any = 10_000.0, **settings: Any
                         ) -> RotaryOnRead:
   """Dynamic YaRN for sequences of one length; at another length, build it again.

@@ -105,6 +105,14 @@ def yarn_rotary(dim: int, *, factor: float, original: int, base: Any = 10_000.0,
                 pairing: str = "half") -> Rotary:
   """``Rotary`` of YaRN's frequencies and its attention scaling, or the one that is given.
 
+  Args:
+    dim, factor, original, base, beta_fast, beta_slow, truncate, ramp: of ``yarn_frequencies``.
+    attention_scaling: on cos and sin; None takes ``yarn_attention_scaling(factor)``.
+    pairing: as in ``Rotary``.
+
+  Returns:
+    The encoding.
+
   Example:
     >>> float(yarn_rotary(8, factor=16.0, original=64).attention_scaling.round(3))
     1.277
