@@ -45,6 +45,8 @@ class MultiHeadAttention(nnx.Module):
     causal: whether tokens later in order are hidden.
     window, scale, implementation, dtype, param_dtype, qk_norm, qk_norm_place, soft_cap, sinks,
       norm_epsilon: as in ``Settings``.
+    memory_dim: width of the memory; None for D, as in attention to itself.
+    value_dim: width of the values of each head; None for H.
     bias: ``attention_bias`` of ``Settings``.
     qk_norm_one: whether gains of the norms of q and k are 1 + w.
     dropout: ``attention_dropout`` of ``Settings``.
@@ -71,6 +73,7 @@ class MultiHeadAttention(nnx.Module):
                kv_heads: int | None = None, encoding: Encoding | HeldEncoding | None = None,
                causal: bool = False, window=None, scale: float | None = None,
                implementation: str = "auto", dtype=None, param_dtype=jnp.float32,
+               memory_dim: int | None = None, value_dim: int | None = None,
                bias: str = "none", qk_norm: str = "none", qk_norm_place: str = "before",
                qk_norm_one: bool = False, norm_epsilon: float = 1e-6,
                soft_cap: float | None = None, sinks: bool = False, dropout: Any = 0.0,
@@ -88,16 +91,21 @@ class MultiHeadAttention(nnx.Module):
     done = isinstance(encoding, HeldEncoding | None)
     self.encoding = encoding if done else HeldEncoding(encoding)
 
-    def project(heads, used):
-      return nnx.Param(width_lib.draw(
-          rngs.params(), (d_model, heads, h), scale=inverse_root(active.d_model),
-          active=(active.d_model, used, None), dtype=param_dtype))
+    self.memory_dim, other = d_model, active.d_model
+    if memory_dim is not None:
+      self.memory_dim = other = settings_lib.check_size("memory_dim", memory_dim)
+    hv = h if value_dim is None else settings_lib.check_size("value_dim", value_dim)
 
-    self.query = project(n, active.num_heads)
-    self.key = project(k, active.kv_heads)
-    self.value = project(k, active.kv_heads)
+    def project(heads, used, width, rows, active_rows):
+      return nnx.Param(width_lib.draw(
+          rngs.params(), (rows, heads, width), scale=inverse_root(active_rows),
+          active=(active_rows, used, None), dtype=param_dtype))
+
+    self.query = project(n, active.num_heads, h, d_model, active.d_model)
+    self.key = project(k, active.kv_heads, h, self.memory_dim, other)
+    self.value = project(k, active.kv_heads, hv, self.memory_dim, other)
     self.out = nnx.Param(width_lib.draw(
-        rngs.params(), (n, h, d_model), scale=inverse_root(active.num_heads * h),
+        rngs.params(), (n, hv, d_model), scale=inverse_root(active.num_heads * hv),
         active=(active.num_heads, None, active.d_model), rows=2, dtype=param_dtype))
     for name, value, choices in (("bias", bias, settings_lib.BIASES),
                                  ("qk_norm", qk_norm, settings_lib.QK_NORMS),
@@ -107,7 +115,7 @@ class MultiHeadAttention(nnx.Module):
     zeros = lambda *shape: nnx.Param(jnp.zeros(shape, param_dtype))
     some = bias != "none"
     self.query_bias = zeros(n, h) if some else None
-    self.key_bias, self.value_bias = (zeros(k, h), zeros(k, h)) if some else (None, None)
+    self.key_bias, self.value_bias = (zeros(k, h), zeros(k, hv)) if some else (None, None)
     self.out_bias = zeros(d_model) if bias == "all" else None
     self.qk_norm = None if qk_norm == "none" else scoring.QKNorm(
         qk_norm, n, k, h, one=qk_norm_one, epsilon=norm_epsilon, dtype=param_dtype)
@@ -150,6 +158,9 @@ class MultiHeadAttention(nnx.Module):
     x = self._checked(x, "x")
     encoding = self._chosen(encoding, applied)
     cache_lib.check_memory_arguments(memory, memory_positions, segments)
+    if memory is None and self.memory_dim != self.d_model:
+      raise _errors.value_error("memory", None, f"[..., S, {self.memory_dim}]",
+                                "Attention to itself reads d_model columns: leave out memory_dim")
     if memory is None:
       encoding = self._dropped(encoding, deterministic, rngs)
       if cache is None:
@@ -293,7 +304,7 @@ class MultiHeadAttention(nnx.Module):
     return self._join(out)
 
   def _remember(self, memory, encoding, positions, segments) -> Cache:
-    memory = self._checked(memory, "memory")
+    memory = self._checked(memory, "memory", self.memory_dim)
     check_cross(encoding, "encoding")
     s = memory.shape[-2]
     positions = default_positions(s) if positions is None else positions
@@ -348,13 +359,15 @@ class MultiHeadAttention(nnx.Module):
       return encoding
     return scoring.DroppedWeights(encoding, rate, dropout_key(rngs))
 
-  def _checked(self, x, argument):
+  def _checked(self, x, argument, width=None):
+    width, name = (self.d_model, "d_model") if width in (None, self.d_model) else (
+        width, "memory_dim")
     if not hasattr(x, "ndim") or not jnp.issubdtype(x.dtype, jnp.floating):
-      raise _errors.type_error(argument, _errors.describe(x), f"floats [..., T, {self.d_model}]",
+      raise _errors.type_error(argument, _errors.describe(x), f"floats [..., T, {width}]",
                                "Embed tokens first; convert lists with jnp.asarray")
-    if x.ndim < 2 or x.shape[-1] != self.d_model:
-      raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {self.d_model}]",
-                                f"The module was built with d_model={self.d_model}")
+    if x.ndim < 2 or x.shape[-1] != width:
+      raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {width}]",
+                                f"The module was built with {name}={width}")
     return x.astype(self.dtype)
 
   def _project(self, x):

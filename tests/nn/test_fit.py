@@ -222,3 +222,32 @@ def test_axes_of_the_new_parameters_have_names_and_modes_govern_dropout(rng):
   module.train()
   assert abs(module(x, rngs=nnx.Rngs(0)) - plain).max() > 0.01
   _close(module(x, deterministic=True), plain)
+
+
+def test_memories_and_values_of_another_width(rng):
+  """The width of a memory is its own, and so is that of the values of each head."""
+  module = randomize(build(nn.MultiHeadAttention, D, N, memory_dim=6, value_dim=3, bias="all",
+                           kv_heads=2, encoding=px.Alibi(N)), rng)
+  x, memory = rng.normal(size=(T, D)), rng.normal(size=(5, 6))
+  q = np.einsum("td,dnh->tnh", x, number(module.query)) + number(module.query_bias)
+  k, v = (np.einsum("sd,dnh->snh", memory, number(w)) + number(b) for w, b in
+          ((module.key, module.key_bias), (module.value, module.value_bias)))
+  assert v.shape == (5, 2, 3)
+  bias = oracles.alibi_bias(range(T), range(5), oracles.alibi_slopes(N), symmetric=True)
+  out = oracles.attention(q, k, v, bias=bias)
+  wanted = np.einsum("tnh,nhd->td", out, number(module.out)) + number(module.out_bias)
+  x, memory = jnp.asarray(x, jnp.float32), jnp.asarray(memory, jnp.float32)
+  _close(call(module, x, memory), wanted)
+  _close(call(module, x, module.remember(memory)), wanted)
+  with pytest.raises(ValueError, match=r"memory: got shape \(6, 16\), .* built with memory_dim=6"):
+    module(x, x)
+  with pytest.raises(ValueError, match=r"memory: got None, wanted \[..., S, 6\]"):
+    module(x)
+  own = build(nn.MultiHeadAttention, D, N, value_dim=3, causal=True, encoding=px.Rotary(H))
+  cache = own.init_cache((), T)
+  assert cache.values.shape[-1] == 3
+  first, cache = call(own, x[:2], cache=cache)
+  _close(jnp.concatenate([first, call(own, x[2:], cache=cache)[0]]), call(own, x))
+  for name in ("memory_dim", "value_dim"):
+    with pytest.raises(ValueError, match=f"{name}: got 0, wanted an int"):
+      build(nn.MultiHeadAttention, D, N, **{name: 0})

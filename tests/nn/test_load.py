@@ -65,3 +65,16 @@ def test_encoders(name):
   wanted = np.stack([GOLDEN[f"{name}/full"][0], GOLDEN[f"{name}/padded"]])
   got = call(model, GOLDEN["padded_tokens"], mask=GOLDEN["mask"])
   assert abs(got - wanted)[GOLDEN["mask"]].max() < CLOSE
+
+
+def test_a_released_model_writes_on():
+  """Greedy tokens of generate are those of the logits, padded prompts included."""
+  model = nn.load_hf(*parts("gemma2"))
+  tokens, mask = GOLDEN["padded_tokens"][:, :6], GOLDEN["mask"][:, :6]
+  made = np.asarray(nn.generate(model, tokens, 3, mask=mask, temperature=0.0).tokens)
+  so_far, seen = tokens, mask
+  for _ in range(3):
+    following = np.asarray(call(model, so_far, mask=seen))[:, -1].argmax(-1).astype(np.int32)
+    so_far = np.concatenate([so_far, following[:, None]], 1)
+    seen = np.pad(seen, ((0, 0), (0, 1)), constant_values=True)
+  assert made[:, -3:].tolist() == so_far[:, -3:].tolist()
