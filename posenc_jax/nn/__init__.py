@@ -29,11 +29,14 @@ from posenc_jax.nn.attention import MultiHeadAttention as MultiHeadAttention
 from posenc_jax.nn.cache import Cache as Cache
 from posenc_jax.nn.generate import Generated as Generated
 from posenc_jax.nn.generate import generate as generate
+from posenc_jax.nn.heads import Classifier as Classifier
+from posenc_jax.nn.heads import MaskedLM as MaskedLM
 from posenc_jax.nn.held import HeldEncoding as HeldEncoding
 from posenc_jax.nn.held import Hyper as Hyper
 from posenc_jax.nn.linen_bridge import to_linen as to_linen
 from posenc_jax.nn.lm import TransformerEncoder as TransformerEncoder
 from posenc_jax.nn.lm import TransformerLM as TransformerLM
+from posenc_jax.nn.load import load_hf as load_hf
 from posenc_jax.nn.maps import attention_maps as attention_maps
 from posenc_jax.nn.sampling import sample as sample
 from posenc_jax.nn.seq2seq import DecoderCache as DecoderCache

@@ -15,13 +15,16 @@ from posenc_jax import _align, _errors
 from posenc_jax.attention import IMPLEMENTATIONS, attend, attention_weights, prepare
 from posenc_jax.attention.arguments import check_applied, check_names
 from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argument
+from posenc_jax.chain import chain
+from posenc_jax.encodings.softmax.sink import Sink
 from posenc_jax.nn import cache as cache_lib
 from posenc_jax.nn import rollback as rollback_lib
+from posenc_jax.nn import scoring
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import HeldEncoding, Hyper
-from posenc_jax.nn.layers import inverse_root
+from posenc_jax.nn.layers import add_row, dropout_key, hold_rate, inverse_root
 from posenc_jax.nn.tokens import both_segments, default_positions, of_keys, token_positions
 
 # Hooks that a model runs once, before any layer.
@@ -40,7 +43,13 @@ class MultiHeadAttention(nnx.Module):
     num_heads: N; head_dim: H; kv_heads: K. As in ``Settings``.
     encoding: an encoding, a ``HeldEncoding``, or None.
     causal: whether tokens later in order are hidden.
-    window, scale, implementation, dtype, param_dtype: as in ``Settings``.
+    window, scale, implementation, dtype, param_dtype, qk_norm, qk_norm_place, soft_cap, sinks,
+      norm_epsilon: as in ``Settings``.
+    memory_dim: width of the memory; None for D, as in attention to itself.
+    value_dim: width of the values of each head; None for H.
+    bias: ``attention_bias`` of ``Settings``.
+    qk_norm_one: whether gains of the norms of q and k are 1 + w.
+    dropout: ``attention_dropout`` of ``Settings``.
     active_width: how many of the D columns are in use, an int or traced; None for all of them.
       See ``posenc_jax.nn.width``.
     rngs: keys of the parameters, stream ``params``.
@@ -64,6 +73,10 @@ class MultiHeadAttention(nnx.Module):
                kv_heads: int | None = None, encoding: Encoding | HeldEncoding | None = None,
                causal: bool = False, window=None, scale: float | None = None,
                implementation: str = "auto", dtype=None, param_dtype=jnp.float32,
+               memory_dim: int | None = None, value_dim: int | None = None,
+               bias: str = "none", qk_norm: str = "none", qk_norm_place: str = "before",
+               qk_norm_one: bool = False, norm_epsilon: float = 1e-6,
+               soft_cap: float | None = None, sinks: bool = False, dropout: Any = 0.0,
                active_width=None, rngs: nnx.Rngs):
     d_model = settings_lib.check_size("d_model", d_model)
     n, h, k = settings_lib.resolve_heads(d_model, num_heads, head_dim, kv_heads)
@@ -78,22 +91,44 @@ class MultiHeadAttention(nnx.Module):
     done = isinstance(encoding, HeldEncoding | None)
     self.encoding = encoding if done else HeldEncoding(encoding)
 
-    def project(heads, used):
-      return nnx.Param(width_lib.draw(
-          rngs.params(), (d_model, heads, h), scale=inverse_root(active.d_model),
-          active=(active.d_model, used, None), dtype=param_dtype))
+    self.memory_dim, other = d_model, active.d_model
+    if memory_dim is not None:
+      self.memory_dim = other = settings_lib.check_size("memory_dim", memory_dim)
+    hv = h if value_dim is None else settings_lib.check_size("value_dim", value_dim)
 
-    self.query = project(n, active.num_heads)
-    self.key = project(k, active.kv_heads)
-    self.value = project(k, active.kv_heads)
+    def project(heads, used, width, rows, active_rows):
+      return nnx.Param(width_lib.draw(
+          rngs.params(), (rows, heads, width), scale=inverse_root(active_rows),
+          active=(active_rows, used, None), dtype=param_dtype))
+
+    self.query = project(n, active.num_heads, h, d_model, active.d_model)
+    self.key = project(k, active.kv_heads, h, self.memory_dim, other)
+    self.value = project(k, active.kv_heads, hv, self.memory_dim, other)
     self.out = nnx.Param(width_lib.draw(
-        rngs.params(), (n, h, d_model), scale=inverse_root(active.num_heads * h),
+        rngs.params(), (n, hv, d_model), scale=inverse_root(active.num_heads * hv),
         active=(active.num_heads, None, active.d_model), rows=2, dtype=param_dtype))
+    for name, value, choices in (("bias", bias, settings_lib.BIASES),
+                                 ("qk_norm", qk_norm, settings_lib.QK_NORMS),
+                                 ("qk_norm_place", qk_norm_place, settings_lib.PLACES)):
+      _errors.check_choice(name, value, choices)
+    settings_lib.check_rate("dropout", dropout)
+    zeros = lambda *shape: nnx.Param(jnp.zeros(shape, param_dtype))
+    some = bias != "none"
+    self.query_bias = zeros(n, h) if some else None
+    self.key_bias, self.value_bias = (zeros(k, h), zeros(k, hv)) if some else (None, None)
+    self.out_bias = zeros(d_model) if bias == "all" else None
+    self.qk_norm = None if qk_norm == "none" else scoring.QKNorm(
+        qk_norm, n, k, h, one=qk_norm_one, epsilon=norm_epsilon, dtype=param_dtype)
+    self.norm_after, self.soft_cap = qk_norm_place == "after", soft_cap
+    self.sinks = zeros(n) if sinks else None
+    self.rate = hold_rate(dropout)
+    self.deterministic = True  # train() and eval() of NNX set it
 
   def __call__(self, x: jax.Array, memory: jax.Array | Cache | None = None, *, positions=None,
                memory_positions=None, segments=None, mask: jax.Array | None = None,
                cache: Cache | None = None, encoding: Encoding | None = None,
-               applied: tuple[str, ...] = ()):
+               applied: tuple[str, ...] = (), deterministic: bool | None = None,
+               rngs: nnx.Rngs | None = None):
     """Attends from x to x, to a memory, or to x and what a cache holds.
 
     Args:
@@ -109,6 +144,8 @@ class MultiHeadAttention(nnx.Module):
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
       applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
+      deterministic, rngs: for dropout of the weights of attention to itself, as in
+        ``TransformerLM``; None is what ``train()`` or ``eval()`` said last.
 
     Returns:
       ``[..., T, D]``, and the new cache if there was one.
@@ -121,7 +158,11 @@ class MultiHeadAttention(nnx.Module):
     x = self._checked(x, "x")
     encoding = self._chosen(encoding, applied)
     cache_lib.check_memory_arguments(memory, memory_positions, segments)
+    if memory is None and self.memory_dim != self.d_model:
+      raise _errors.value_error("memory", None, f"[..., S, {self.memory_dim}]",
+                                "Attention to itself reads d_model columns: leave out memory_dim")
     if memory is None:
+      encoding = self._dropped(encoding, deterministic, rngs)
       if cache is None:
         return self._attend_whole(x, encoding, positions, segments, mask)
       return self._attend_cached(x, encoding, positions, segments, mask, cache)
@@ -156,9 +197,9 @@ class MultiHeadAttention(nnx.Module):
     order = default_positions(x.shape[-2])
     positions = order if positions is None else positions
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
-    q, k, _ = self._project(x)
+    q, k, _ = self._prepared(*self._project(x), encoding, at, at)
     return attention_weights(q, k, encoding, **self._options((at, at), (order, order), segments,
-                                                             mask, ()))
+                                                             mask, PREPARED))
 
   def remember(self, memory: jax.Array, positions=None, *, segments: jax.Array | None = None,
                encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> Cache:
@@ -205,7 +246,7 @@ class MultiHeadAttention(nnx.Module):
 
     def one(x):
       x, at, carry = self._run_layer(encoding, x, positions, None, None)
-      _, k, v = prepare(*self._project(x), encoding, at, at)
+      _, k, v = self._prepared(*self._project(x), encoding, at, at)
       k, v = (y.astype(dtype or self.dtype) for y in (k, v))
       return Cache(k, v, jax.tree.map(jnp.asarray, at), None, jnp.int32(0), carry)
 
@@ -217,7 +258,10 @@ class MultiHeadAttention(nnx.Module):
     order = default_positions(x.shape[-2])
     positions = order if positions is None else positions
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
-    out = self._attend(*self._project(x), encoding, (at, at), (order, order), segments, mask)
+    qkv, applied = self._project(x), ()
+    if self.qk_norm is not None and self.norm_after:
+      qkv, applied = self._prepared(*qkv, encoding, at, at), PREPARED
+    out = self._attend(*qkv, encoding, (at, at), (order, order), segments, mask, applied)
     return self._join(out)
 
   def _attend_cached(self, x, encoding, positions, segments, mask, cache):
@@ -228,7 +272,7 @@ class MultiHeadAttention(nnx.Module):
       positions = cache.index + default_positions(t)
     x, at, carry, *before = self._run_layer(encoding, x, positions, cache.carry,
                                             of_keys(segments), cache.history)
-    q, k, v = prepare(*self._project(x), encoding, at, at)
+    q, k, v = self._prepared(*self._project(x), encoding, at, at)
     q_segments, k_segments = both_segments(segments, x.shape[:-1])
     cache = cache_lib.append(cache, k, v, at, k_segments, carry, *before)
     order = cache_lib.slot_order(cache, t, count=self.window is not None)
@@ -243,11 +287,11 @@ class MultiHeadAttention(nnx.Module):
     order = default_positions(x.shape[-2]), default_positions(memory.length)
     positions = order[0] if positions is None else positions
     at = token_positions(encoding, positions, x.ndim - 2, x.shape[-2])
-    q = self._heads(x, self.query)
+    q = self._queries(x)
     k, v = memory.keys.astype(q.dtype), memory.values.astype(q.dtype)
     # The keys were transformed by ``remember``, so zeros stand in their place here.
     keys = jnp.zeros((*q.shape[:-2], k.shape[-2], q.shape[-1]), q.dtype)
-    q, _, _ = prepare(q, keys, keys, encoding, at, at)
+    q, _, _ = self._prepared(q, keys, keys, encoding, at, at)
     queries = segments[0] if isinstance(segments, tuple) else segments
     if memory.segments is None and queries is not None:
       raise _errors.value_error("segments", "ids of the queries alone", "a pair (queries, memory)",
@@ -260,15 +304,15 @@ class MultiHeadAttention(nnx.Module):
     return self._join(out)
 
   def _remember(self, memory, encoding, positions, segments) -> Cache:
-    memory = self._checked(memory, "memory")
+    memory = self._checked(memory, "memory", self.memory_dim)
     check_cross(encoding, "encoding")
     s = memory.shape[-2]
     positions = default_positions(s) if positions is None else positions
     at = token_positions(encoding, positions, memory.ndim - 2, s)
-    k, v = self._heads(memory, self.key), self._heads(memory, self.value)
+    k, v = self._keys(memory), self._heads(memory, self.value, self.value_bias)
     # Keys are transformed before any query is known, so zeros stand in the place of the queries.
     queries = jnp.zeros((*k.shape[:-2], self.query.shape[-2], k.shape[-1]), k.dtype)
-    _, k, v = prepare(queries, k, v, encoding, at, at)
+    _, k, v = self._prepared(queries, k, v, encoding, at, at)
     if segments is not None:
       segments = jnp.asarray(_align.numbers(segments, "segments"))
     return Cache(k, v, at, segments, jnp.int32(s), None)
@@ -302,32 +346,71 @@ class MultiHeadAttention(nnx.Module):
     for name in applied:
       _errors.check_choice("applied", name, ONCE_A_MODEL)
     check_applied(encoding, (*applied, "layer"))
-    return encoding
+    more: list[Encoding] = [] if self.soft_cap is None else [scoring.SoftCap(self.soft_cap)]
+    if self.sinks is not None:
+      more.append(Sink(self.sinks[...]))
+    return chain(encoding, *more) if more else encoding
 
-  def _checked(self, x, argument):
+  def _dropped(self, encoding, deterministic, rngs) -> Encoding:
+    """The encoding with dropout of its weights, if there is any."""
+    deterministic = self.deterministic if deterministic is None else deterministic
+    rate = self.rate[...] if isinstance(self.rate, Hyper) else self.rate
+    if deterministic or (isinstance(rate, int | float) and not rate):
+      return encoding
+    return scoring.DroppedWeights(encoding, rate, dropout_key(rngs))
+
+  def _checked(self, x, argument, width=None):
+    width, name = (self.d_model, "d_model") if width in (None, self.d_model) else (
+        width, "memory_dim")
     if not hasattr(x, "ndim") or not jnp.issubdtype(x.dtype, jnp.floating):
-      raise _errors.type_error(argument, _errors.describe(x), f"floats [..., T, {self.d_model}]",
+      raise _errors.type_error(argument, _errors.describe(x), f"floats [..., T, {width}]",
                                "Embed tokens first; convert lists with jnp.asarray")
-    if x.ndim < 2 or x.shape[-1] != self.d_model:
-      raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {self.d_model}]",
-                                f"The module was built with d_model={self.d_model}")
+    if x.ndim < 2 or x.shape[-1] != width:
+      raise _errors.value_error(argument, f"shape {x.shape}", f"[..., T, {width}]",
+                                f"The module was built with {name}={width}")
     return x.astype(self.dtype)
 
   def _project(self, x):
-    return self._heads(x, self.query), self._heads(x, self.key), self._heads(x, self.value)
+    return self._queries(x), self._keys(x), self._heads(x, self.value, self.value_bias)
 
-  def _heads(self, x, kernel):
-    return jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
+  def _queries(self, x):
+    q = self._heads(x, self.query, self.query_bias)
+    norm = None if self.norm_after else self.qk_norm
+    return q if norm is None else norm.of_queries(q, self._used(q))
+
+  def _keys(self, x):
+    k = self._heads(x, self.key, self.key_bias)
+    norm = None if self.norm_after else self.qk_norm
+    return k if norm is None else norm.of_keys(k, self._used(k))
+
+  def _prepared(self, q, k, v, encoding, q_positions, k_positions):
+    """``prepare`` and the norms that stand after it."""
+    q, k, v = prepare(q, k, v, encoding, q_positions, k_positions)
+    if self.qk_norm is None or not self.norm_after:
+      return q, k, v
+    return (self.qk_norm.of_queries(q, self._used(q)), self.qk_norm.of_keys(k, self._used(k)), v)
+
+  def _used(self, x):
+    """How many columns of all heads are in use; None for all."""
+    if self.active_width is None:
+      return None
+    return self.active_width[...] * (x.shape[-2] * x.shape[-1]) // self.d_model
+
+  def _heads(self, x, kernel, bias):
+    y = jnp.einsum("...td,dnh->...tnh", x, kernel[...].astype(self.dtype))
+    return y if bias is None else add_row(y, bias[...].astype(self.dtype))
 
   def _join(self, out):
     if self.active_width is not None:
       # An encoding may put values of its own into surplus heads (Shaw): their rows must stay zero.
       count = self.active_width[...] * out.shape[-2] // self.d_model
       out = width_lib.keep(out, (None,) * (out.ndim - 2) + (count, None))
-    return jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
+    y = jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
+    return y if self.out_bias is None else add_row(y, self.out_bias[...].astype(self.dtype))
 
   def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=()):
-    return attend(q, k, v, encoding, implementation=self.implementation,
+    whole = isinstance(encoding, scoring.DroppedWeights)
+    return attend(q, k, v, encoding, implementation="reference" if whole else self.implementation,
                   **self._options(positions, order, segments, mask, applied))
 
   def _options(self, positions, order, segments, mask, applied) -> dict[str, Any]:

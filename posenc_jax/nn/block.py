@@ -19,6 +19,7 @@ from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.attention import ONCE_A_MODEL, MultiHeadAttention, check_cross
 from posenc_jax.nn.cache import Cache
 from posenc_jax.nn.held import EncodingLike, Hyper, LayerEncodings, module_list
+from posenc_jax.nn.norms import make_norm
 from posenc_jax.nn.settings import Settings
 
 
@@ -29,25 +30,35 @@ class Block(nnx.Module):
     settings: sizes and choices.
     causal: of the self-attention.
     cross: whether there is attention to a memory.
+    layer: its place in the stack, from 0.
     active_width: how many of the D columns are in use; None for all of them.
     rngs: keys of the parameters.
   """
 
-  def __init__(self, settings: Settings, *, causal: bool, cross: bool = False,
+  def __init__(self, settings: Settings, *, causal: bool, cross: bool = False, layer: int = 0,
                active_width=None, rngs: nnx.Rngs):
     s, active = settings, settings.active(active_width)
-    self.pre, self.rate = s.norm == "pre", layers_lib.hold_rate(s.dropout)
+    self.norms, self.branches = s.norm, s.branches
+    self.rate = layers_lib.hold_rate(s.dropout)
+    if cross and s.branches != "serial":
+      raise _errors.value_error("branches", repr(s.branches), "'serial' in layers that attend to a "
+                                "memory", "Leave it out for encoder-decoders")
     shared: dict[str, Any] = dict(
         head_dim=s.head_dim, kv_heads=s.kv_heads, scale=s.scale, dtype=s.dtype,
-        param_dtype=s.param_dtype, implementation=s.implementation, active_width=active_width,
-        rngs=rngs)
-    self.attention = MultiHeadAttention(s.d_model, s.num_heads, causal=causal, window=s.window,
-                                        **shared)
-    self.attention_norm = layers_lib.LayerNorm(s, active)
+        param_dtype=s.param_dtype, implementation=s.implementation, bias=s.attention_bias,
+        qk_norm=s.qk_norm, qk_norm_place=s.qk_norm_place, qk_norm_one=s.norm_kind == "rms_one",
+        norm_epsilon=s.norm_epsilon, soft_cap=s.soft_cap, active_width=active_width, rngs=rngs)
+    norm = lambda wanted=True: make_norm(s, active) if wanted else None
+    after = s.norm == "sandwich"
+    self.attention = MultiHeadAttention(
+        s.d_model, s.num_heads, causal=causal, window=s.window_of(layer), sinks=s.sinks,
+        dropout=s.attention_dropout, **shared)
+    self.attention_norm, self.attention_after = norm(), norm(after)
     self.cross = MultiHeadAttention(s.d_model, s.num_heads, **shared) if cross else None
-    self.cross_norm = layers_lib.LayerNorm(s, active) if cross else None
+    self.cross_norm, self.cross_after = norm(cross), norm(cross and after)
     self.feed_forward = layers_lib.FeedForward(s, active, rngs=rngs)
-    self.feed_forward_norm = layers_lib.LayerNorm(s, active)
+    self.feed_forward_norm = norm(s.branches != "shared")
+    self.feed_forward_after = norm(after)
 
   def __call__(self, x: jax.Array, *, count, encoding=None, positions=None, segments=None,
                cache: Cache | None = None, memory: Cache | None = None, cross_encoding=None,
@@ -58,7 +69,8 @@ class Block(nnx.Module):
 
     def attend_self(y):
       out = self.attention(y, positions=positions, segments=segments, cache=cache,
-                           encoding=encoding, applied=ONCE_A_MODEL)
+                           encoding=encoding, applied=ONCE_A_MODEL, deterministic=deterministic,
+                           rngs=rngs)
       out, new = out if cache is not None else (out, None)
       kept.append(new)
       return out
@@ -68,15 +80,25 @@ class Block(nnx.Module):
       return self.cross(y, memory, positions=cross_positions, segments=cross_segments,
                         encoding=cross_encoding)
 
-    branches = [(attend_self, self.attention_norm), (attend_memory, self.cross_norm),
-                (self.feed_forward, self.feed_forward_norm)]
-    for branch, norm in branches:
-      if norm is None:
-        continue
-      y = branch(norm(x, count) if self.pre else x)
-      x = x + layers_lib.maybe_dropout(y, self.rate, deterministic, rngs)
-      x = x if self.pre else norm(x, count)
+    branches: list[tuple[Any, Any, Any]] = [
+        (attend_self, self.attention_norm, self.attention_after)]
+    if self.cross is not None:
+      branches.append((attend_memory, self.cross_norm, self.cross_after))
+    branches.append((self.feed_forward, self.feed_forward_norm or self.attention_norm,
+                     self.feed_forward_after))
+    start = x
+    for branch, norm, after in branches:
+      read = x if self.branches == "serial" else start
+      x = x + layers_lib.maybe_dropout(self._branch(branch, norm, after, read, count), self.rate,
+                                       deterministic, rngs)
+      x = norm(x, count) if self.norms == "post" else x
     return x, kept[0]
+
+  def _branch(self, branch, norm, after, x, count):
+    """What a branch adds to x, with the norms before and after it."""
+    y = branch(norm(x, count) if self.norms in ("pre", "sandwich") else x)
+    after = norm if self.norms == "branch" else after
+    return y if after is None else after(y, count)
 
 
 class Stack(nnx.Module):
@@ -98,11 +120,12 @@ class Stack(nnx.Module):
     count = settings.num_layers
     active = settings.active(active_width)
     self.rate, self.d_model = layers_lib.hold_rate(settings.dropout), settings.d_model
+    self.remat = settings.remat
     self.active_width = None if active_width is None else Hyper(
         jnp.asarray(active_width, jnp.int32))
     self.layers = module_list([
-        Block(settings, causal=causal, cross=cross, active_width=active_width, rngs=rngs)
-        for _ in range(count)])
+        Block(settings, causal=causal, cross=cross, layer=i, active_width=active_width, rngs=rngs)
+        for i in range(count)])
     self.encodings = LayerEncodings(encoding, count, rngs=rngs)
     if not causal:
       self.encodings.check_both_ways()
@@ -110,7 +133,8 @@ class Stack(nnx.Module):
     self.cross_encodings = LayerEncodings(cross_encoding, count, rngs=rngs) if cross else None
     if self.cross_encodings is not None:
       _check_cross(self.cross_encodings)
-    self.norm = layers_lib.LayerNorm(settings, active) if settings.norm == "pre" else None
+    self.norm = None if settings.norm == "post" else make_norm(settings, active)
+    self.embedding_norm = make_norm(settings, active) if settings.embedding_norm else None
 
   @property
   def count(self):
@@ -122,6 +146,8 @@ class Stack(nnx.Module):
     x, entered = self.encodings.enter(x, positions, mask=mask, key=key)
     if self.active_width is not None:
       x = width_lib.keep(x, (None,) * (x.ndim - 1) + (self.count,))
+    if self.embedding_norm is not None:
+      x = self.embedding_norm(x, self.count)
     return layers_lib.maybe_dropout(x, self.rate, deterministic, rngs), entered
 
   def __call__(self, x: jax.Array, positions, *, segments=None, mask=None, caches=None,
@@ -149,15 +175,21 @@ class Stack(nnx.Module):
     kept = []
     for i, layer in enumerate(self.layers):
       encoding, at = entered[i] or (None, None)
-      x, cache = layer(
-          x, count=self.count, encoding=encoding, positions=at, segments=segments,
+      x, cache = self._run(
+          layer, x, rngs, count=self.count, encoding=encoding, positions=at, segments=segments,
           cache=None if caches is None else caches[i],
           memory=None if memories is None else memories[i], cross_encoding=crossing[i],
           cross_positions=cross_positions, cross_segments=cross_segments,
-          deterministic=deterministic, rngs=rngs)
+          deterministic=deterministic)
       kept.append(cache)
     x = x if self.norm is None else self.norm(x, self.count)
     return x, None if caches is None else tuple(kept)
+
+  def _run(self, layer, x, rngs, **options):
+    """A layer's (x, cache); what it computed on the way is not kept if the settings say so."""
+    if not self.remat:
+      return layer(x, rngs=rngs, **options)
+    return nnx.remat(lambda layer, x, rngs: layer(x, rngs=rngs, **options))(layer, x, rngs)
 
   def remember(self, memory: jax.Array, positions, segments) -> tuple[Cache, ...]:
     """Each layer's keys and values of a memory ``[..., S, D]``."""

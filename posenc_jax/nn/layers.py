@@ -1,7 +1,8 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The small parts of a Transformer besides attention: embedding, norm, feed-forward, dropout."""
+"""The small parts of a Transformer besides attention: embedding, feed-forward, dropout, logits."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -13,43 +14,6 @@ from posenc_jax import _align, _errors, _numerics
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.held import Hyper
 from posenc_jax.nn.settings import ACTIVATIONS, Active, Settings
-
-
-def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, *, count=None,
-               epsilon: float = 1e-6) -> jax.Array:
-  """scale * (x - mean) / sqrt(variance + epsilon) + bias over the last axis, in float32 at least.
-
-  Args:
-    x: ``[..., D]``.
-    scale, bias: ``[D]``.
-    count: None, or how many leading columns the mean and variance are taken over; may be traced.
-    epsilon: added to the variance.
-
-  Returns:
-    Like x. Columns beyond ``count`` are normalized by the same mean and variance; a scale and a
-    bias of zero make them zero.
-
-  Example:
-    >>> layer_norm(jnp.array([1.0, 3.0, 50.0]), jnp.ones(3), jnp.zeros(3), count=2).tolist()[:2]
-    [-1.0, 1.0]
-
-  References:
-    Ba et al. 2016, "Layer Normalization", arXiv 1607.06450, equation 3.
-  """
-  acc = _numerics.wide(x)
-  y = x.astype(acc)
-  if count is None or (isinstance(count, int) and count == x.shape[-1]):
-    y = y - jnp.mean(y, axis=-1, keepdims=True)
-    variance = jnp.mean(y * y, axis=-1, keepdims=True)
-  else:
-    used = jax.lax.broadcasted_iota(jnp.int32, x.shape, x.ndim - 1) < count
-    n = jnp.asarray(count, acc)
-    y = y - jnp.sum(jnp.where(used, y, 0), axis=-1, keepdims=True) / n
-    variance = jnp.sum(jnp.where(used, y * y, 0), axis=-1, keepdims=True) / n
-  y = y * jax.lax.rsqrt(variance + jnp.asarray(epsilon, acc))
-  lead = (1,) * (x.ndim - 1)
-  y = y * scale.reshape(lead + scale.shape).astype(acc)
-  return (y + bias.reshape(lead + bias.shape).astype(acc)).astype(x.dtype)
 
 
 def dropout(x: jax.Array, rate: Any, key: jax.Array) -> jax.Array:
@@ -82,31 +46,22 @@ def maybe_dropout(x: jax.Array, rate: Any, deterministic: bool, rngs: nnx.Rngs |
   rate = rate[...] if isinstance(rate, Hyper) else rate
   if deterministic or (_numerics.known(rate) is not None and not rate):
     return x
+  return dropout(x, rate, dropout_key(rngs))
+
+
+def dropout_key(rngs: nnx.Rngs | None) -> jax.Array:
+  """The next key of the stream ``dropout``."""
   if rngs is None:
     raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False or after "
                               "train()", "Pass rngs=nnx.Rngs(dropout=key)")
-  return dropout(x, rate, rngs.dropout())
-
-
-class LayerNorm(nnx.Module):
-  """``layer_norm`` with its scale and bias.
-
-  Args:
-    settings: sizes and dtypes.
-    active: counts in use.
-  """
-
-  def __init__(self, settings: Settings, active: Active):
-    d, dtype = settings.d_model, settings.param_dtype
-    self.scale = nnx.Param(width_lib.keep(jnp.ones((d,), dtype), (active.d_model,)))
-    self.bias = nnx.Param(jnp.zeros((d,), dtype))
-
-  def __call__(self, x: jax.Array, count=None) -> jax.Array:
-    return layer_norm(x, self.scale[...], self.bias[...], count=count)
+  return rngs.dropout()
 
 
 class FeedForward(nnx.Module):
-  """activation(x W_1 + b_1) W_2 + b_2 (Vaswani et al. 2017, equation 2).
+  """activation(x W_1 + b_1) W_2 + b_2 (Vaswani et al. 2017, equation 2), or gated.
+
+  Gated it is (activation(x W_g) * (x W_1)) W_2 (Shazeer 2020, arXiv 2002.05202, equation 6), with
+  biases where the settings have them.
 
   Args:
     settings: sizes, activation and dtypes.
@@ -117,25 +72,40 @@ class FeedForward(nnx.Module):
   def __init__(self, settings: Settings, active: Active, *, rngs: nnx.Rngs):
     d, f, dtype = settings.d_model, settings.d_ff, settings.param_dtype
     self.activation, self.dtype = settings.activation, settings.dtype
-    self.up = nnx.Param(width_lib.draw(
-        rngs.params(), (d, f), scale=inverse_root(active.d_model),
-        active=(active.d_model, active.d_ff), dtype=dtype))
-    self.up_bias = nnx.Param(jnp.zeros((f,), dtype))
+    biased = settings.feed_forward_bias
+
+    def widen():
+      return nnx.Param(width_lib.draw(
+          rngs.params(), (d, f), scale=inverse_root(active.d_model),
+          active=(active.d_model, active.d_ff), dtype=dtype))
+
+    def bias(size):
+      return nnx.Param(jnp.zeros((size,), dtype)) if biased else None
+
+    self.up, self.up_bias = widen(), bias(f)
     self.down = nnx.Param(width_lib.draw(
         rngs.params(), (f, d), scale=inverse_root(active.d_ff),
         active=(active.d_ff, active.d_model), dtype=dtype))
-    self.down_bias = nnx.Param(jnp.zeros((d,), dtype))
+    self.down_bias = bias(d)
+    self.gate = widen() if settings.gated else None
+    self.gate_bias = bias(f) if settings.gated else None
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    up, up_bias, down, down_bias = (
-        p[...].astype(self.dtype) for p in (self.up, self.up_bias, self.down, self.down_bias))
-    lead = (1,) * (x.ndim - 1)
-    hidden = ACTIVATIONS[self.activation](times(x, up) + up_bias.reshape(lead + up_bias.shape))
-    return times(hidden, down) + down_bias.reshape(lead + down_bias.shape)
+    act = ACTIVATIONS[self.activation]
+    hidden = self._affine(x, self.up, self.up_bias)
+    if self.gate is None:
+      hidden = act(hidden)
+    else:
+      hidden = act(self._affine(x, self.gate, self.gate_bias)) * hidden
+    return self._affine(hidden, self.down, self.down_bias)
+
+  def _affine(self, x, kernel, bias):
+    y = times(x, kernel[...].astype(self.dtype))
+    return y if bias is None else add_row(y, bias[...].astype(self.dtype))
 
 
 class Embedding(nnx.Module):
-  """A row of a table for each token, times sqrt(D) (Vaswani et al. 2017, section 3.4).
+  """A row of a table for each token, times sqrt(D) (Vaswani et al. 2017, section 3.4) or a scale.
 
   Args:
     vocabulary: V, the number of token ids.
@@ -145,7 +115,8 @@ class Embedding(nnx.Module):
   """
 
   def __init__(self, vocabulary: int, settings: Settings, active: Active, *, rngs: nnx.Rngs):
-    self.dtype = settings.dtype
+    self.dtype, self.scale = settings.dtype, settings.embedding_scale
+    self.finish = Logits(settings.logit_scale, settings.logit_cap)
     self.table = nnx.Param(width_lib.draw(
         rngs.params(), (vocabulary, settings.d_model), scale=inverse_root(active.d_model),
         active=(None, active.d_model), dtype=settings.param_dtype))
@@ -161,11 +132,12 @@ class Embedding(nnx.Module):
     tokens = jnp.asarray(tokens)
     x = jnp.take(self.table[...], jnp.where(tokens < 0, rows, tokens), axis=0, mode="fill",
                  fill_value=math.nan)
-    return x.astype(self.dtype) * root(count).astype(self.dtype)
+    scale = root(count) if self.scale is None else jnp.asarray(self.scale)
+    return x.astype(self.dtype) * scale.astype(self.dtype)
 
   def logits(self, x: jax.Array) -> jax.Array:
     """x ``[..., T, D]`` times the table: ``[..., T, V]`` in float32 at least."""
-    return to_logits(x, self.table[...].T)
+    return self.finish(to_logits(x, self.table[...].T))
 
 
 class Head(nnx.Module):
@@ -179,13 +151,43 @@ class Head(nnx.Module):
   """
 
   def __init__(self, vocabulary: int, settings: Settings, active: Active, *, rngs: nnx.Rngs):
+    self.finish = Logits(settings.logit_scale, settings.logit_cap)
     self.kernel = nnx.Param(width_lib.draw(
         rngs.params(), (settings.d_model, vocabulary), scale=inverse_root(active.d_model),
         active=(active.d_model, None), dtype=settings.param_dtype))
 
   def logits(self, x: jax.Array) -> jax.Array:
     """x ``[..., T, D]`` to ``[..., T, V]`` in float32 at least."""
-    return to_logits(x, self.kernel[...])
+    return self.finish(to_logits(x, self.kernel[...]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Logits:
+  """What becomes of logits after the product: a factor (Cohere), and c tanh(logits / c) (Gemma 2).
+
+  Args:
+    scale: the factor.
+    cap: c, or None.
+  """
+
+  scale: float
+  cap: float | None
+
+  def __call__(self, logits: jax.Array) -> jax.Array:
+    if self.scale != 1.0:
+      logits = logits * jnp.asarray(self.scale, logits.dtype)
+    return logits if self.cap is None else soft_cap(logits, self.cap)
+
+
+def soft_cap(x: jax.Array, cap: float) -> jax.Array:
+  """c tanh(x / c): nearly x for small x, never beyond c.
+
+  Example:
+    >>> soft_cap(jnp.array([0.0, 1e6]), 30.0).tolist()
+    [0.0, 30.0]
+  """
+  c = jnp.asarray(cap, x.dtype)
+  return c * jnp.tanh(x / c)
 
 
 def to_logits(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -201,6 +203,11 @@ def times(x: jax.Array, kernel: jax.Array, **options) -> jax.Array:
   """
   rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
   return jnp.matmul(rows, kernel, **options).reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def add_row(x: jax.Array, row: jax.Array) -> jax.Array:
+  """x ``[..., D]`` plus a row ``[D]``, without promotion of ranks."""
+  return x + row.reshape((1,) * (x.ndim - row.ndim) + row.shape)
 
 
 def root(count) -> jax.Array:

@@ -35,7 +35,7 @@ class TransformerLM(nnx.Module):
       ``posenc_jax.nn.width``.
     rngs: keys of the parameters, stream ``params``.
     **settings: see ``Settings``: head_dim, kv_heads, d_ff, norm, activation, dropout, window,
-      scale, implementation, dtype, param_dtype.
+      scale, implementation, dtype, param_dtype and what released models choose.
 
   Raises:
     ValueError: sizes that do not divide, unknown names, lists of a wrong length.
@@ -123,10 +123,11 @@ class TransformerLM(nnx.Module):
 
 
 class TransformerEncoder(nnx.Module):
-  """Every token sees every token: embeddings and layers, no logits.
+  """Every token sees every token, unless ``causal``: embeddings and layers, no logits.
 
   Args:
     vocabulary: V; None if the model is called with embeddings instead of tokens.
+    causal: whether later tokens are hidden, as in a decoder of given embeddings.
     d_model, num_layers, num_heads, encoding, active_width, rngs: as in ``TransformerLM``.
     **settings: as in ``TransformerLM``.
 
@@ -139,13 +140,14 @@ class TransformerEncoder(nnx.Module):
 
   def __init__(self, vocabulary: int | None, d_model: int, num_layers: int,
                num_heads: int | None = None, *, encoding: EncodingLike = None,
-               active_width=None, rngs: nnx.Rngs, **settings):
+               causal: bool = False, active_width=None, rngs: nnx.Rngs, **settings):
+    causal = _errors.check_bool("causal", causal, "It shapes the program: pass a Python bool")
     s = make_settings("TransformerEncoder", d_model, num_layers, num_heads, settings)
     if vocabulary is not None:
       vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = None if vocabulary is None else layers_lib.Embedding(
         vocabulary, s, s.active(active_width), rngs=rngs)
-    self.stack = Stack(s, causal=False, encoding=encoding, active_width=active_width, rngs=rngs)
+    self.stack = Stack(s, causal=causal, encoding=encoding, active_width=active_width, rngs=rngs)
     self.dtype = s.dtype
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,

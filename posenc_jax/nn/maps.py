@@ -19,7 +19,7 @@ class _Watched:
     self.attention, self.found = attention, found
 
   def __call__(self, x: jax.Array, **options: Any) -> Any:
-    known = {k: v for k, v in options.items() if k != "cache"}
+    known = {k: v for k, v in options.items() if k not in ("cache", "deterministic", "rngs")}
     self.found.append(self.attention.weights(x, **known))
     return self.attention(x, **options)
 

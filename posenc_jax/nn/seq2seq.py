@@ -69,7 +69,8 @@ class Seq2SeqTransformer(nnx.Module):
     vocabulary: V, token ids of the source; and of the target, which then shares the table
       (Vaswani et al., section 3.4), unless there is a target_vocabulary.
     d_model: D.
-    num_layers: layers of the encoder, and as many of the decoder.
+    num_layers: layers of the encoder.
+    decoder_layers: layers of the decoder; None for as many.
     num_heads: N; None takes D // head_dim.
     target_vocabulary: None, or the number of the target's token ids, which then get a second table.
     encoding: of the encoder's self-attention and, without ``decoder_encoding``, of the decoder's;
@@ -98,8 +99,11 @@ class Seq2SeqTransformer(nnx.Module):
   def __init__(self, vocabulary: int, d_model: int, num_layers: int, num_heads: int | None = None,
                *, target_vocabulary: int | None = None, encoding: EncodingLike = None,
                decoder_encoding: EncodingLike = None, cross_encoding: EncodingLike = None,
-               tied: bool = True, active_width=None, rngs: nnx.Rngs, **settings):
+               decoder_layers: int | None = None, tied: bool = True, active_width=None,
+               rngs: nnx.Rngs, **settings):
     s = make_settings("Seq2SeqTransformer", d_model, num_layers, num_heads, settings)
+    below = s if decoder_layers is None else dataclasses.replace(
+        s, num_layers=check_size("decoder_layers", decoder_layers))
     active = s.active(active_width)
     vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = layers_lib.Embedding(vocabulary, s, active, rngs=rngs)
@@ -110,7 +114,7 @@ class Seq2SeqTransformer(nnx.Module):
     self.target_embedding = target
     self.encoder = Stack(s, causal=False, encoding=encoding, active_width=active_width, rngs=rngs)
     decoder_encoding = encoding if decoder_encoding is None else decoder_encoding
-    self.decoder = Stack(s, causal=True, cross=True, encoding=decoder_encoding,
+    self.decoder = Stack(below, causal=True, cross=True, encoding=decoder_encoding,
                          cross_encoding=cross_encoding, active_width=active_width, rngs=rngs)
     self.head = None if tied else layers_lib.Head(written, s, active, rngs=rngs)
 

@@ -3,6 +3,7 @@
 """What the layers of a model share: sizes, norms, dropout and dtypes, checked once."""
 
 import dataclasses
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -14,8 +15,15 @@ from posenc_jax import _errors, _numerics
 from posenc_jax.attention import IMPLEMENTATIONS
 from posenc_jax.attention.hiding import check_window as check_window
 
-ACTIVATIONS = {"gelu": jax.nn.gelu, "relu": jax.nn.relu, "silu": jax.nn.silu}
-NORMS = ("pre", "post")
+ACTIVATIONS = {"gelu": jax.nn.gelu, "gelu_exact": functools.partial(jax.nn.gelu, approximate=False),
+               "relu": jax.nn.relu, "relu2": lambda x: jnp.square(jax.nn.relu(x)),
+               "silu": jax.nn.silu}
+NORMS = ("pre", "post", "sandwich", "branch")
+NORM_KINDS = ("layer", "rms", "rms_one")
+BRANCHES = ("serial", "parallel", "shared")
+BIASES = ("none", "qkv", "all")
+QK_NORMS = ("none", "head", "width")
+PLACES = ("before", "after")
 
 
 class Active(NamedTuple):
@@ -38,11 +46,37 @@ class Settings:
     head_dim: H; None takes D // num_heads.
     kv_heads: K, of which N is a multiple; None takes N.
     d_ff: hidden units of the feed-forward; None takes 4 D.
-    norm: "pre" (norms inside the residual branches and at the end) or "post" (Vaswani et al. 2017).
-    activation: of the feed-forward: "gelu" (its tanh form), "relu" (as Vaswani et al.) or "silu".
+    norm: "pre" (norms before each branch and at the end), "post" (after the residual sum; Vaswani
+      et al. 2017), "sandwich" (before and after each branch, and at the end; Gemma 2) or "branch"
+      (after each branch, before the sum, and at the end; OLMo 2).
+    norm_kind: "layer", "rms" (Zhang and Sennrich 2019, arXiv 1910.07467) or "rms_one", which
+      multiplies by 1 + w (Gemma).
+    norm_bias: whether "layer" has a bias; Cohere's has none.
+    norm_epsilon: added to the variance.
+    embedding_norm: whether the embeddings pass a norm before the layers (BERT, BLOOM).
+    activation: of the feed-forward: "gelu" (its tanh form), "gelu_exact", "relu" (as Vaswani et
+      al.), "relu2" (its square; Primer) or "silu".
+    gated: whether the activation multiplies a second projection (Shazeer 2020, arXiv 2002.05202):
+      SwiGLU is "silu", GeGLU "gelu".
+    feed_forward_bias: whether the feed-forward has biases.
+    attention_bias: "none", "qkv" (Qwen2) or "all" (GPT-2).
+    qk_norm: "none", "head" (a norm of each head's q and k; Qwen3) or "width" (of all heads at once;
+      OLMo 2), RMS with a gain, of the settings' 1 + w where norm_kind is "rms_one".
+    qk_norm_place: "before" or "after" the encoding acts on q and k. After it, a gain that differs
+      within a pair of dims makes rotary attention depend on more than the distance.
+    soft_cap: None, or c of c tanh(scores / c) in every attention (Gemma 2).
+    sinks: whether each self-attention has one learned sink a head (gpt-oss).
+    branches: "serial", "parallel" (attention and feed-forward on the same x, a norm each; GPT-NeoX)
+      or "shared" (the same on one norm; GPT-J, Cohere).
+    embedding_scale: multiplies the embeddings; None is sqrt(D) (Vaswani et al., section 3.4).
+    logit_scale: multiplies the logits (Cohere).
+    logit_cap: None, or c of c tanh(logits / c) (Gemma 2).
     dropout: rate on the embeddings' sum and on every residual branch (Vaswani et al., section 5.4);
       may be traced.
+    attention_dropout: rate on the weights of self-attention, which then runs in the dense way.
     window: None, w or (left, right): as in ``attend``, in every self-attention.
+    windows: None, or one window a layer in place of ``window``, None for layers without.
+    remat: whether layers are computed again in the backward pass in place of being kept.
     scale: multiplies q k^T; None is 1 / sqrt(H) (T5 uses 1.0).
     implementation: as in ``attend``.
     dtype: what is computed in; None takes param_dtype. Norms, softmax and logits use at least
@@ -66,9 +100,27 @@ class Settings:
   kv_heads: int = None  # type: ignore[assignment]
   d_ff: int = None  # type: ignore[assignment]
   norm: str = "pre"
+  norm_kind: str = "layer"
+  norm_bias: bool = True
+  norm_epsilon: float = 1e-6
+  embedding_norm: bool = False
   activation: str = "gelu"
+  gated: bool = False
+  feed_forward_bias: bool = True
+  attention_bias: str = "none"
+  qk_norm: str = "none"
+  qk_norm_place: str = "before"
+  soft_cap: float | None = None
+  sinks: bool = False
+  branches: str = "serial"
+  embedding_scale: float | None = None
+  logit_scale: float = 1.0
+  logit_cap: float | None = None
   dropout: Any = 0.0
+  attention_dropout: Any = 0.0
   window: int | tuple[int, int] | None = None
+  windows: Any = None
+  remat: bool = False
   scale: float | None = None
   implementation: str = "auto"
   dtype: Any = None
@@ -78,19 +130,31 @@ class Settings:
     d_model = check_size("d_model", self.d_model)
     heads = resolve_heads(d_model, self.num_heads, self.head_dim, self.kv_heads)
     d_ff = 4 * d_model if self.d_ff is None else check_size("d_ff", self.d_ff)
-    _errors.check_choice("norm", self.norm, NORMS)
-    _errors.check_choice("activation", self.activation, tuple(ACTIVATIONS))
-    _errors.check_choice("implementation", self.implementation, IMPLEMENTATIONS)
-    if _numerics.known(self.dropout) is not None and not 0 <= self.dropout < 1:
-      raise _errors.value_error("dropout", self.dropout, "a rate in [0, 1)",
-                                "Vaswani et al. use 0.1")
+    for name, choices in _CHOICES.items():
+      _errors.check_choice(name, getattr(self, name), choices)
+    for name in ("norm_bias", "embedding_norm", "gated", "feed_forward_bias", "sinks",
+                 "remat"):
+      _errors.check_bool(name, getattr(self, name), "It shapes the program: pass a Python bool")
+    for name in ("norm_epsilon", "soft_cap", "embedding_scale", "logit_scale", "logit_cap"):
+      if getattr(self, name) is not None or name in ("norm_epsilon", "logit_scale"):
+        _errors.check_positive(name, getattr(self, name), "Leave it out for the default")
+    for name in ("dropout", "attention_dropout"):
+      check_rate(name, getattr(self, name))
+    if self.branches != "serial" and self.norm == "post":
+      raise _errors.value_error("branches", f"{self.branches!r} with norm='post'", "'serial'",
+                                "Parallel branches have one sum, and norms before or after them")
     dtype, param_dtype = resolve_dtypes(self.dtype, self.param_dtype)
     num_heads, head_dim, kv_heads = heads
     layers, window = check_size("num_layers", self.num_layers), check_window(self.window)
+    windows = check_windows(self.windows, window, layers)
     for name, value in dict(d_model=d_model, num_layers=layers, num_heads=num_heads,
                             head_dim=head_dim, kv_heads=kv_heads, d_ff=d_ff, dtype=dtype,
-                            param_dtype=param_dtype, window=window).items():
+                            param_dtype=param_dtype, window=window, windows=windows).items():
       object.__setattr__(self, name, value)
+
+  def window_of(self, layer: int):
+    """The window of one layer: (left, right) or None."""
+    return self.window if self.windows is None else self.windows[layer]
 
   def active(self, active_width=None) -> Active:
     """The counts in use at an active width; None is all of D.
@@ -99,6 +163,32 @@ class Settings:
       ValueError: a known width that is too large or does not hold whole heads.
     """
     return active_counts(active_width, self.d_model, self.num_heads, self.kv_heads, self.d_ff)
+
+
+_CHOICES = {"norm": NORMS, "norm_kind": NORM_KINDS, "activation": tuple(ACTIVATIONS),
+            "attention_bias": BIASES, "qk_norm": QK_NORMS, "qk_norm_place": PLACES,
+            "branches": BRANCHES, "implementation": IMPLEMENTATIONS}
+
+
+def check_rate(name: str, rate: Any) -> None:
+  """Raises unless this is a rate in [0, 1), or traced."""
+  if _numerics.known(rate) is not None and not 0 <= rate < 1:
+    raise _errors.value_error(name, rate, "a rate in [0, 1)", "Vaswani et al. use 0.1")
+
+
+def check_windows(windows: Any, window: Any, layers: int):
+  """One checked window a layer, or None."""
+  if windows is None:
+    return None
+  if window is not None:
+    raise _errors.value_error("window, windows", "both", "one of them",
+                              "window holds for all layers, windows has an entry for each")
+  if not isinstance(windows, tuple | list) or len(windows) != layers:
+    came = f"{len(windows)} entries" if isinstance(windows, tuple | list) else _errors.describe(
+        windows)
+    raise _errors.value_error("windows", came, f"a list with one entry for each of {layers} layers",
+                              "Write None for layers that see everything")
+  return tuple(check_window(w) for w in windows)
 
 
 def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> Settings:

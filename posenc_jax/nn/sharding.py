@@ -14,7 +14,8 @@ from flax import nnx
 
 from posenc_jax import _errors
 from posenc_jax.nn.attention import MultiHeadAttention
-from posenc_jax.nn.layers import Embedding, FeedForward, Head, LayerNorm
+from posenc_jax.nn.layers import Embedding, FeedForward, Head
+from posenc_jax.nn.norms import LayerNorm, RMSNorm
 
 # Of each module the parameters, of each axis its name; encodings have none, they are small.
 AXES: dict[type[nnx.Module], dict[str, tuple[str | None, ...]]] = {
@@ -23,10 +24,13 @@ AXES: dict[type[nnx.Module], dict[str, tuple[str | None, ...]]] = {
         "key": ("d_model", "kv_heads", "head_dim"),
         "value": ("d_model", "kv_heads", "head_dim"),
         "out": ("num_heads", "head_dim", "d_model"),
+        "query_bias": ("num_heads", "head_dim"), "key_bias": ("kv_heads", "head_dim"),
+        "value_bias": ("kv_heads", "head_dim"), "out_bias": ("d_model",), "sinks": ("num_heads",),
     },
     FeedForward: {"up": ("d_model", "d_ff"), "up_bias": ("d_ff",), "down": ("d_ff", "d_model"),
-                  "down_bias": ("d_model",)},
+                  "down_bias": ("d_model",), "gate": ("d_model", "d_ff"), "gate_bias": ("d_ff",)},
     LayerNorm: {"scale": ("d_model",), "bias": ("d_model",)},
+    RMSNorm: {"scale": ("d_model",)},
     Embedding: {"table": ("vocabulary", "d_model")},
     Head: {"kernel": ("d_model", "vocabulary")},
 }
@@ -58,7 +62,7 @@ def axis_names(model: nnx.Module) -> Any:
   named = {}
   for path, module in nnx.iter_modules(model):
     for kind, table in AXES.items():
-      if isinstance(module, kind):
+      if isinstance(module, kind) and "qk_norm" not in path:  # whose gains are of heads
         named.update({(*path, name): axes for name, axes in table.items()})
   flat = nnx.to_flat_state(nnx.state(model))
   made = {path: named.get(path) or (None,) * variable[...].ndim for path, variable in flat}

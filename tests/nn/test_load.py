@@ -1,0 +1,80 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Released models: logits of transformers, of tiny random models (tests/goldens/make_models.py)."""
+
+import json
+
+import numpy as np
+import pytest
+
+from posenc_jax import nn
+from tests.goldens import load
+from tests.support.nn_models import call
+
+GOLDEN = load("models")
+NAMES = GOLDEN["names"].tolist()
+CLOSE = 1e-4
+
+
+def parts(name):
+  """(config, weights) of one case."""
+  start = f"{name}/weights/"
+  weights = {k.removeprefix(start): v for k, v in GOLDEN.items() if k.startswith(start)}
+  return json.loads(str(GOLDEN[f"{name}/config"])), weights
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_equal_those_of_transformers(name):
+  """A full call; rows padded on the left; the same with a cache, a prompt and then one by one."""
+  model = nn.load_hf(*parts(name))
+  assert abs(call(model, GOLDEN["tokens"]) - GOLDEN[f"{name}/full"]).max() < CLOSE
+  tokens, mask = GOLDEN["padded_tokens"], GOLDEN["mask"]
+  wanted = np.stack([GOLDEN[f"{name}/full"][0], GOLDEN[f"{name}/padded"]])
+  assert abs(call(model, tokens, mask=mask) - wanted)[mask].max() < CLOSE
+  cache, found, start = model.init_cache(2, tokens.shape[1]), [], int(GOLDEN["start"])
+  ends = [0, start, *range(start + 1, tokens.shape[1] + 1)]
+  for a, b in zip(ends[:-1], ends[1:], strict=True):
+    logits, cache = call(model, tokens[:, a:b], mask=mask[:, a:b], cache=cache)
+    found.append(logits)
+  assert abs(np.concatenate(found, 1) - wanted)[mask].max() < CLOSE
+
+
+@pytest.mark.parametrize("name", GOLDEN["both_names"].tolist())
+def test_encoder_decoders(name):
+  """The same with the source padded on the left."""
+  model = nn.load_hf(*parts(name))
+  source, target = GOLDEN["tokens"], GOLDEN["tokens"][:, ::-1]
+  assert abs(call(model, source, target) - GOLDEN[f"{name}/full"]).max() < CLOSE
+  padded, mask = GOLDEN["padded_tokens"], GOLDEN["mask"]
+  wanted = np.stack([GOLDEN[f"{name}/full"][0], GOLDEN[f"{name}/padded"]])
+  assert abs(call(model, padded, target, source_mask=mask) - wanted).max() < CLOSE
+  memory = call(model, padded, mask=mask, method="encode")
+  cache = model.init_cache(memory, target.shape[1])
+  start, found = int(GOLDEN["start"]), []
+  ends = [0, start, *range(start + 1, target.shape[1] + 1)]
+  for a, b in zip(ends[:-1], ends[1:], strict=True):
+    logits, cache = call(model, target[:, a:b], cache=cache, method="decode")
+    found.append(logits)
+  assert abs(np.concatenate(found, 1) - wanted).max() < CLOSE
+
+
+@pytest.mark.parametrize("name", GOLDEN["encoder_names"].tolist())
+def test_encoders(name):
+  model = nn.load_hf(*parts(name))
+  assert abs(call(model, GOLDEN["tokens"]) - GOLDEN[f"{name}/full"]).max() < CLOSE
+  wanted = np.stack([GOLDEN[f"{name}/full"][0], GOLDEN[f"{name}/padded"]])
+  got = call(model, GOLDEN["padded_tokens"], mask=GOLDEN["mask"])
+  assert abs(got - wanted)[GOLDEN["mask"]].max() < CLOSE
+
+
+def test_a_released_model_writes_on():
+  """Greedy tokens of generate are those of the logits, padded prompts included."""
+  model = nn.load_hf(*parts("gemma2"))
+  tokens, mask = GOLDEN["padded_tokens"][:, :6], GOLDEN["mask"][:, :6]
+  made = np.asarray(nn.generate(model, tokens, 3, mask=mask, temperature=0.0).tokens)
+  so_far, seen = tokens, mask
+  for _ in range(3):
+    following = np.asarray(call(model, so_far, mask=seen))[:, -1].argmax(-1).astype(np.int32)
+    so_far = np.concatenate([so_far, following[:, None]], 1)
+    seen = np.pad(seen, ((0, 0), (0, 1)), constant_values=True)
+  assert made[:, -3:].tolist() == so_far[:, -3:].tolist()
