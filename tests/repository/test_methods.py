@@ -33,7 +33,8 @@ def test_pages_are_what_the_table_says(page):
   ("posenc_jax/__init__.py", '"Alibi",', '"alibi",'),
   ("posenc_jax/functions.py", "import alibi_bias, alibi_slopes", "import alibi_bias"),
   ("posenc_jax/functions.py", "heads                        ", "a head                       "),
-  ("README.md", "| ALiBi (2021) | `Alibi` |", "| ALiBi (2021) | `Ali` |"),
+  ("README.md", ", ALiBi", ", Ali"),
+  ("docs/methods.md", "| FIRE (2023) | `fire` |", "| FIRE (2023) | `firs` |"),
   ("docs/design.md", "yes: `Fire`", "no"),
 ])
 def test_a_page_that_says_otherwise_is_found(page, old, new):
@@ -151,7 +152,7 @@ from tests.repository import test_docs, test_readme
 
 assert isinstance(CASES["root-decay"]().encoding, px.RootDecay) and "RootDecay" in px.__all__
 assert "root-decay" in encodings.ENCODINGS and "``root_decay_bias``" in functions.__doc__
-assert "| root decay, invented | `RootDecay` | `root_decay_bias` | scores |" in test_readme.README
+assert "root decay" in test_readme.README
 page = test_docs.DESIGN_PAGE
 row = "| root decay, invented | `distance_bias` | acts on scores | 0000.00000 | yes: `RootDecay` |"
 assert row in page

@@ -97,15 +97,31 @@ def functions(text: str) -> str:
   return between(text, r"^__all__ = \[\n", r"^\]", all_lines(names))
 
 
+ROOMS = {
+  "inputs": "once, on the embeddings", "positions": "on the positions of all layers",
+  "rotations": "on q and k, some on values", "layers": "which layer gets which",
+  "biases": "on the scores, by positions", "content": "on the scores, by content",
+  "softmax": "on the softmax: temperatures, sinks, weights"}
+
+
+def short(title: str) -> str:
+  """A title without its year and its remarks.
+
+  Example:
+    >>> short("rotary (RoFormer 2021), both pairings"), short("Swin's table (2021)")
+    ('rotary', "Swin's table")
+  """
+  return re.split(r" \(|, |: ", title)[0]
+
+
 def readme(text: str) -> str:
-  """``README.md``: its table of encodings."""
-  tick = lambda names: ", ".join(f"`{name}`" for name in names)
-  rows = ["| none | `None` or `Encoding()` | | |\n"]
+  """``README.md``: how many methods each room has, and which."""
+  rooms: dict[str, list[str]] = {room: [] for room in ROOMS}
   for method in METHODS:
-    names = list(method.functions) or ["posenc_jax.functions"]
-    cells = [method.title, tick([method.cls] if method.cls else []), tick(names), method.acts_on]
-    rows.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|\n")
-  return between(text, r"^\| encoding \| class .*?\n\|.*?\n", r"^\n", "".join(rows))
+    rooms[method.module.split(".")[0]].append(short(method.title))
+  rows = [f"| {room}: {ROOMS[room]} | {len(names)} | {', '.join(dict.fromkeys(names))} |\n"
+          for room, names in rooms.items()]
+  return between(text, r"^\| where \| how many \| methods.*?\n\|.*?\n", r"^\n", "".join(rows))
 
 
 def hooks(text: str) -> str:
