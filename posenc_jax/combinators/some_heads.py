@@ -18,20 +18,21 @@ from posenc_jax.combinators.wrapper import (
 )
 
 
-def on_heads(heads: slice, e: Encoding) -> Encoding:
+def on_heads(heads: slice, e: Encoding, *, of: int | None = None) -> Encoding:
   """``e`` acts on some query heads, and on the key heads that only these use.
 
   Args:
     heads: a slice of the N query heads; ``e`` is built for as many heads as it holds.
     e: an encoding.
+    of: N, if the encoding is for models of that many query heads alone; None takes any number.
 
   Returns:
     An encoding that leaves the other heads as they are.
 
   Raises:
     TypeError: not an encoding, not a slice; an encoding that acts on embeddings or positions.
-    ValueError: a step other than 1; in a call, a slice that cuts a group of heads that share keys,
-      where the encoding changes keys or values.
+    ValueError: a step other than 1; in a call, another number of heads than ``of``, or a slice
+      that cuts a group of heads that share keys, where the encoding changes keys or values.
 
   Example:
     >>> import posenc_jax as px
@@ -40,7 +41,9 @@ def on_heads(heads: slice, e: Encoding) -> Encoding:
     >>> e.bias(Tile(q, q, jnp.arange(3), jnp.arange(3))).shape
     (4, 3, 3)
   """
-  return OnHeads(check_part("on_heads", e), *check_slice("heads", heads))
+  if of is not None:
+    of = _errors.check_int("of", of, "the query heads N", "None takes any number", least=1)
+  return OnHeads(check_part("on_heads", e), *check_slice("heads", heads), of)
 
 
 @encoding
@@ -50,11 +53,15 @@ class OnHeads(Wrapper):
   inner: Encoding
   start: int = static(default=0)
   stop: int | None = static(default=None)
+  of: int | None = static(default=None)
 
   def has(self, hook):
     return hook not in CLAIMS and self.inner.has(hook)
 
   def _heads(self, n: int) -> slice:
+    if self.of is not None and n != self.of:
+      raise _errors.value_error("heads", f"{n} query heads", f"the {self.of} that it was built for",
+                                "Build the encoding for the heads of this model")
     return resolve("heads", self.start, self.stop, n, "query heads")
 
   def _key_heads(self, n: int, kv: int) -> slice:

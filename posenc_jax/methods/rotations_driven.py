@@ -55,8 +55,8 @@ METHODS = (
   Method(
     "Wall attention (2026)", "content.wall", "Wall", "scores",
     {"wall_bias": ("q, k, their sums of log gates", "bias ``[..., N, T, S]``")},
-    builds={"wall": Maker(Wall.init, _SIZES)},
-    cases={"wall": lambda key: Case(Wall.init(key, 16, 8, num_heads=2, stddev=0.5,
-                                              gate_bias=1.0))},
+    builds={"wall": Maker(Wall.init, _SIZES | {"query_heads": "heads"})},
+    cases={"wall": lambda key: Case(Wall.init(
+      key, 16, 8, num_heads=2, query_heads=4, stddev=0.5, gate_bias=1.0))},
     catalogue="Wall attention", directions="causal"),
 )

@@ -54,8 +54,8 @@ def tokens(case: Case, index: np.ndarray):
 def _indices(case: Case, length: int):
   """(name, index ``[B, T]``) of the positions that a case is tried at: an offset an example."""
   plain = np.arange(length, dtype=np.int32)[None]
-  if not case.far:
-    yield "contiguous", plain
+  if not case.far:  # a table of as many rows as the case has tokens
+    yield "repeated", plain % case.length
     return
   offsets = np.asarray(OFFSETS, np.int32)[:, None]
   yield f"contiguous from {', '.join(map(str, OFFSETS))} on", plain + offsets
@@ -212,15 +212,31 @@ def check_heads(case: Case) -> None:
 def check_chains(case: Case) -> None:
   """Chained with a rotation, a bias, a content method and itself: tiles equal dense, and decode."""
   e, key = case.encoding, jax.random.key(0)
+  width = _read_dim(case)
   others = [Rotary(2 * (case.head_dim // 2)), Alibi(case.heads),
-            Cope.init(key, 8, case.head_dim, stddev=0.3), Encoding(), e]
+            Cope.init(key, 8, width, stddev=0.3), Encoding(), e]
   for other in others:
-    if other is e and (e.has("weights") or e.has("positions")):
+    alone = e.has("weights") or e.has("positions") or width != case.head_dim
+    if other is e and alone:  # it takes what it made itself no more than a second softmax
       continue
     fits = e.position_axes in (None, 0) or other.position_axes != 0
     other = other if fits or other is e else combinators_lib.along(0, other)
     for chained in (chain(e, other), chain(other, e)):
       _check_chain(case, chained)
+
+
+def _read_dim(case: Case) -> int:
+  """The head dim of q and k once they are read: ``expand`` may widen them."""
+  if not case.encoding.has("expand") or case.encoding.has("layer"):
+    return case.head_dim
+  index = np.zeros((1, 2), np.int32)
+
+  def read():
+    q, k, _, positions = tokens(case, index)
+    at = case.encoding.align(positions, 1, 2)
+    return case.encoding.expand(q, k, at, at)[0]
+
+  return jax.eval_shape(read).shape[-1]
 
 
 def _check_chain(case, chained):

@@ -182,3 +182,14 @@ def test_slices_that_reach_beyond_the_heads_or_dims_are_refused():
                      (px.on_dims(slice(0, 99), px.Rotary(4)), r"dims: got slice\(0, 99\)")):
     with pytest.raises(ValueError, match=message):
       px.attend(q, q, q, e)
+
+
+def test_heads_of_another_model_are_refused():
+  """Heads beyond those it was built for would stand still without a word."""
+  e = px.on_heads(slice(0, 1), px.Rotary(4), of=2)
+  q = jnp.ones((3, 2, 4))
+  assert e.qk(q, q, jnp.arange(3), jnp.arange(3))[0].shape == (3, 2, 4)
+  with pytest.raises(ValueError, match=r"heads: got 4 query heads, wanted the 2 that it was built"):
+    e.qk(jnp.ones((3, 4, 4)), jnp.ones((3, 4, 4)), jnp.arange(3), jnp.arange(3))
+  with pytest.raises(ValueError, match=r"of: got 0, wanted the query heads N"):
+    px.on_heads(slice(0, 1), px.Rotary(4), of=0)

@@ -51,7 +51,7 @@ def selective(**settings):
 
 def selective_oracle(x, e):
   gates = [None if g is None else wide(g) for g in (e.gate, e.gate_bias)]
-  return selective_angles(x, wide(e.down), wide(e.up), wide(e.kernel), e.frequencies.radians,
+  return selective_angles(x, wide(e.down), wide(e.up), wide(e.kernel), wide(e.frequencies),
                           *gates)
 
 
@@ -95,7 +95,7 @@ def test_grape_contextual_norms(xqkv, rng):
 
 
 def test_wall_decays_each_channel(xqkv):
-  e = px.Wall.init(KEY, D, H, num_heads=K, stddev=0.7, gate_bias=1.0)
+  e = px.Wall.init(KEY, D, H, num_heads=K, query_heads=N, stddev=0.7, gate_bias=1.0)
   x, q, k, v = (wide(a) for a in xqkv)
   z = wall_scores(q, k, x, wide(e.gate_weight), wide(e.gate_bias))
   near(attend(xqkv, e), oracles.attention(q, k, v, score=z, mask=CAUSAL))
@@ -221,6 +221,8 @@ def test_messages(name):
 
 
 def test_type_messages():
+  with pytest.raises(TypeError, match=r"query_heads: got None, wanted the query heads N"):
+    px.Wall(jnp.ones((D, 2, 8)), jnp.ones((2, 8)))
   with pytest.raises(TypeError, match=r"planes: got None, wanted a GrapeM"):
     px.GrapeContextual(jnp.ones((4, 1)), jnp.ones(1))
   with pytest.raises(TypeError, match=r"key: got 3, wanted a PRNG key"):

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _errors, _numerics
-from posenc_jax.base import Encoding, encoding, parameter
+from posenc_jax.base import Encoding, encoding, parameter, static
 from posenc_jax.encodings import _checks
 from posenc_jax.encodings.content.fox import forget_positions, log_forget_gates
 
@@ -29,7 +29,7 @@ def wall_bias(q: jax.Array, k: jax.Array, q_sums: jax.Array, k_sums: jax.Array, 
   Args:
     q: ``[..., T, N, H]`` and k: ``[..., S, K, H]``.
     q_sums: P ``[..., T, 2, K', H]`` and k_sums ``[..., S, 2, K', H]``, pairs of floats as
-      ``forget_positions`` makes them; K' is K, or 1 for all heads.
+      ``forget_positions`` makes them; K' divides K: each serves K / K' key heads.
     scale: multiplies the scores.
 
   Returns:
@@ -45,9 +45,9 @@ def wall_bias(q: jax.Array, k: jax.Array, q_sums: jax.Array, k_sums: jax.Array, 
     [-0.632, 0.0]
   """
   heads, count = q_sums.shape[-2], k.shape[-2]
-  if q_sums.shape[-1] != q.shape[-1] or heads not in (1, count):
-    raise _errors.value_error("q_sums", f"shape {q_sums.shape}", f"[..., T, 2, 1 or {count}, "
-                              f"{q.shape[-1]}], one gate for each channel of a key head",
+  if q_sums.shape[-1] != q.shape[-1] or count % heads:
+    raise _errors.value_error("q_sums", f"shape {q_sums.shape}", f"[..., T, 2, K', "
+                              f"{q.shape[-1]}], K' a divisor of the {count} key heads",
                               "Build it with num_heads and head_dim of the keys")
   dtype = _numerics.wide(q)
   n = q.shape[-2]
@@ -80,6 +80,7 @@ class Wall(Encoding):
   Args:
     gate_weight: ``[D, K, H]``, a parameter; K key heads, or 1 for all.
     gate_bias: ``[K, H]``, a parameter.
+    query_heads: static; the query heads N that the gates of K > 1 key heads are for.
 
   Raises:
     TypeError: gates that are no float arrays.
@@ -93,6 +94,7 @@ class Wall(Encoding):
 
   gate_weight: jax.Array = parameter()
   gate_bias: jax.Array = parameter(None)
+  query_heads: int | None = static(default=None)
 
   relative = True
   position_axes = None
@@ -103,16 +105,19 @@ class Wall(Encoding):
     w = _checks.floats("gate_weight", self.gate_weight, "[D, K, H]", mend, stacked=True)
     _checks.floats("gate_bias", self.gate_bias, "[K, H]", mend, stacked=True,
                    sizes={"K": w.shape[-2], "H": w.shape[-1]})
+    if w.shape[-2] > 1:
+      _errors.check_int("query_heads", self.query_heads, "the query heads N",
+                        "Gates of several key heads fit one number of query heads", least=1)
 
   @classmethod
-  def init(cls, key, d_model: int, head_dim: int, *, num_heads: int = 1, stddev: float = 0.02,
-           gate_bias: float = 8.0) -> "Wall":
+  def init(cls, key, d_model: int, head_dim: int, *, num_heads: int = 1,
+           query_heads: int | None = None, stddev: float = 0.02, gate_bias: float = 8.0) -> "Wall":
     """Draws the weights from N(0, stddev^2); gates start at 0.9997."""
     shape = (_checks.size("d_model", d_model, "Pass the model width D"),
              _checks.size("num_heads", num_heads, "1 shares the gates"),
              _checks.size("head_dim", head_dim, "Pass the head dim H"))
     weight = stddev * jax.random.normal(_checks.key(key), shape, jnp.float32)
-    return cls(weight, jnp.full(shape[1:], gate_bias, jnp.float32))
+    return cls(weight, jnp.full(shape[1:], gate_bias, jnp.float32), query_heads)
 
   def align(self, positions, batch, length, argument="positions"):
     shape, came = (2, *self.gate_bias.shape[-2:]), np.shape(positions)
@@ -132,4 +137,7 @@ class Wall(Encoding):
     return x, sums, sums[..., -1, :, :, :]
 
   def bias(self, tile):
+    if self.query_heads not in (None, tile.q.shape[-2]):
+      raise _errors.value_error("q", f"{tile.q.shape[-2]} heads", f"query_heads={self.query_heads}",
+                                "Build Wall for the heads of this model")
     return wall_bias(tile.q, tile.k, tile.q_positions, tile.k_positions, tile.scale)

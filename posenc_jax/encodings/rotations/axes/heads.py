@@ -15,14 +15,16 @@ from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations.rotary import Rotary
 
 
-def mh_rotary(head_dim: int, sections: Any = (2, 3, 3), *, group: int = 1, base: Any = 10_000.0,
-              pairing: str = "half") -> Encoding:
+def mh_rotary(head_dim: int, sections: Any = (2, 3, 3), *, group: int = 1,
+              num_heads: int | None = None, base: Any = 10_000.0, pairing: str = "half"
+              ) -> Encoding:
   """Rotary along axis a on its key heads and the query heads that read them.
 
   Args:
     head_dim: H.
     sections: key heads of each axis; heads beyond them are not turned.
     group: query heads to a key head.
+    num_heads: N query heads, which are then checked; None takes any number.
     base, pairing: as in ``Rotary``.
 
   Returns:
@@ -42,6 +44,7 @@ def mh_rotary(head_dim: int, sections: Any = (2, 3, 3), *, group: int = 1, base:
   members, first = [], 0
   for axis, n in enumerate(sections):
     heads = slice(first * group, (first + n) * group)
-    members.append(along(axis, on_heads(heads, Rotary(head_dim, base=base, pairing=pairing))))
+    turned = Rotary(head_dim, base=base, pairing=pairing)
+    members.append(along(axis, on_heads(heads, turned, of=num_heads)))
     first += n
   return chain(*members)

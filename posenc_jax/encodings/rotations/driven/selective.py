@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from posenc_jax import _errors, _numerics, phases
 from posenc_jax.base import Encoding, encoding, parameter, static
-from posenc_jax.encodings import _bases, _checks, _convolution
+from posenc_jax.encodings import _checks, _convolution
 from posenc_jax.encodings.rotations.driven import _turns
 from posenc_jax.encodings.rotations.rotary import PAIRINGS, rotary_frequencies
 
@@ -61,7 +61,7 @@ class SelectiveRotary(Encoding):
     down: ``[D, r]``, up: ``[r, K, H / 2]``, kernel: ``[taps, K, H / 2]``, parameters; row 0 of the
       kernel weighs the token itself.
     gate: None, or ``[D, K]``, with gate_bias ``[K]``: parameters of sigmoid gates of the steps.
-    base: positive; the authors take 500000. A known base is exact.
+    base: positive; the authors take 500000. Its frequencies are float32, as the steps are.
     pairing: static; as in ``Rotary``.
 
   Raises:
@@ -79,7 +79,7 @@ class SelectiveRotary(Encoding):
   kernel: jax.Array = parameter()
   gate: jax.Array | None = parameter()
   gate_bias: jax.Array | None = parameter()
-  frequencies: phases.Frequencies | jax.Array
+  frequencies: jax.Array
   pairing: str = static(default="half")
 
   relative = True
@@ -99,8 +99,10 @@ class SelectiveRotary(Encoding):
     if gate is not None:
       floats("gate", gate, "[D, K]", D=width, K=heads)
       floats("gate_bias", gate_bias, "[K]", K=heads)
+    f = rotary_frequencies(2 * pairs, base=base)
+    f = f.float32() if isinstance(f, phases.Frequencies) else f
     self.set_fields(down=down, up=up, kernel=kernel, gate=gate, gate_bias=gate_bias,
-                    frequencies=rotary_frequencies(2 * pairs, base=base), pairing=pairing)
+                    frequencies=f, pairing=pairing)
 
   @classmethod
   def init(cls, key, d_model: int, head_dim: int, *, num_heads: int = 1, rank: int = 16,
@@ -120,9 +122,8 @@ class SelectiveRotary(Encoding):
                jnp.zeros((heads,), jnp.float32) if gated else None, base=base, pairing=pairing)
 
   def _repr_fields(self):
-    base = _bases.shown(self.frequencies)
-    base.pop("dim", None)
-    return {"down": self.down, "up": self.up, "kernel": self.kernel} | base
+    return {"down": self.down, "up": self.up, "kernel": self.kernel,
+            "frequencies": self.frequencies}
 
   def align(self, positions, batch, length, argument="positions"):
     _turns.check_driven(argument, positions, self.up.shape[1:])
@@ -139,8 +140,7 @@ class SelectiveRotary(Encoding):
     steps = steps.reshape(*steps.shape[:-1], heads, pairs)
     if self.gate is not None:
       steps = steps * jax.nn.sigmoid(_turns.project(normal, self.gate, self.gate_bias))[..., None]
-    f = self.frequencies
-    theta = (f.float32() if isinstance(f, phases.Frequencies) else f).astype(steps.dtype)
+    theta = jnp.asarray(self.frequencies).astype(steps.dtype)
     steps = steps * (theta / (2 * math.pi)).reshape((1,) * (steps.ndim - 1) + (-1,))
     turns, sums = _turns.cumulated(steps, sums, segments)
     return x, turns, (rows, sums)

@@ -71,5 +71,6 @@ def moebius_rotary(head_dim: int, num_heads: int, period: int, *, share: float =
   turned = Rotary.from_frequencies(moebius_frequencies(head_dim, period), pairing=pairing)
   if heads == num_heads:
     return turned
-  return chain(on_heads(slice(0, heads), turned), on_heads(
-      slice(heads, num_heads), Rotary(head_dim, base=base, pairing=pairing)))
+  plain = Rotary(head_dim, base=base, pairing=pairing)
+  return chain(on_heads(slice(0, heads), turned, of=num_heads),
+               on_heads(slice(heads, num_heads), plain, of=num_heads))
