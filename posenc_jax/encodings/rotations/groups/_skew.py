@@ -28,10 +28,25 @@ def upper_skew(raw: jax.Array) -> jax.Array:
   return skew(jnp.triu(raw, 1))
 
 
+@jax.custom_batching.sequential_vmap
+def _one_spectrum(a: jax.Array) -> tuple[jax.Array, jax.Array]:
+  return jnp.linalg.eigh(a, symmetrize_input=False)
+
+
+def _eigh(a: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Eigenvalues and eigenvectors, one matrix after the other.
+
+  jaxlib cuts a batch over the threads of its pool and waits for them inside the pool: two batches
+  at a time, as in a step with its gradient, wait for each other for good where cores are few.
+  """
+  w, u = jax.lax.map(_one_spectrum, a.reshape(-1, *a.shape[-2:]))
+  return w.reshape(a.shape[:-1]), u.reshape(a.shape)
+
+
 def spectrum(a: jax.Array) -> tuple[jax.Array, jax.Array]:
   """(l ``[..., b]``, u ``[..., b, b]``) with a = u diag(i l) u^H; l is exactly odd."""
   kind = jnp.complex128 if a.dtype == jnp.float64 else jnp.complex64
-  w, u = jnp.linalg.eigh(a.astype(kind) * np.array(1j, kind))
+  w, u = _eigh(a.astype(kind) * np.array(1j, kind))
   return (w[..., ::-1] - w) / 2, u  # pairs of opposite sign: else far phases would not be conjugate
 
 
