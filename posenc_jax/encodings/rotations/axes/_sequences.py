@@ -15,7 +15,8 @@ Grid = Callable[[tuple[int, ...], float], tuple[np.ndarray, float]]
 
 def number(parts: tuple, grid: Grid, *, axes: int = 3, dtype: Any = np.float32) -> np.ndarray:
   """``[T, axes]``: texts count up on all axes, ``grid(sizes, start)`` gives (ids, next start)."""
-  rows, start = [np.zeros((0, axes))], 0.0
+  rows: list[np.ndarray] = [np.zeros((0, axes))]
+  start = 0.0
   for part in parts:
     if isinstance(part, int) or np.ndim(part) == 0:
       n = _checks.size("parts", part, "A number of text tokens; an image is (1, h, w)", least=0)

@@ -50,13 +50,14 @@ def mixed_rotate(x: jax.Array, positions: Any, directions: Any, *, pairing: str 
                               "MixedRotary.init(key, num_heads, head_dim) makes them")
   positions = jnp.asarray(_align.align_array(positions, x.ndim - 3, x.shape[-3], 1, "positions",
                                              sizes=directions.shape[:1]))
-  cos = sin = None
+  cos: Any = 1.0
+  sin: Any = 0.0
   for a in range(directions.shape[0]):
     of_axis = jax.tree.map(lambda f, a=a: f[a].reshape((1,) * (x.ndim - 2) + f[a].shape),
                            directions)
     c, s = phases.cos_sin(positions[..., a][..., None], of_axis, dtype=_numerics.wide(x))
     # cos and sin of a sum of angles: each axis keeps its exact phase.
-    cos, sin = (c, s) if cos is None else (cos * c - sin * s, sin * c + cos * s)
+    cos, sin = (c, s) if a == 0 else (cos * c - sin * s, sin * c + cos * s)
   each = x.shape[-2] // directions.shape[1]
   cos, sin = (jnp.repeat(w, each, axis=-2) for w in (cos, sin))
   return rotate_by(x, cos, sin, pairing=pairing)

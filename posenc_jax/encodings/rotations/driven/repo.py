@@ -100,9 +100,10 @@ class RePo(Encoding):
     heads = _checks.size("num_heads", num_heads, "1 shares the positions")
     width = max(1, d_model // 8) if width is None else _checks.size("width", width, "D / 8")
     shapes = ((d_model, width), (d_model, width), (width, heads))
-    draws = [stddev * jax.random.normal(k, shape, jnp.float32)
-             for k, shape in zip(jax.random.split(_checks.key(key), 3), shapes, strict=True)]
-    return cls(*draws, head_dim, base=base, pairing=pairing)
+    gate, content, out = (
+      stddev * jax.random.normal(k, shape, jnp.float32)
+      for k, shape in zip(jax.random.split(_checks.key(key), 3), shapes, strict=True))
+    return cls(gate, content, out, head_dim, base=base, pairing=pairing)
 
   def _repr_fields(self):
     return ({"gate": self.gate, "content": self.content, "out": self.out}
