@@ -71,7 +71,7 @@ CORE = {
   "vo-rotary", "m-rotary", "pope", "alibi", "alibi-bidirectional", "t5", "fire", "shaw",
   "transformer-xl", "cope", "fox", "dape-v2", "log-n", "ssmax", "chain", "made-up",
 }
-FINDS_MOST = {"rows", "decode", "packed", "left_padding", "gradients"}
+FINDS_MOST = {"rows", "decode", "packed"}
 
 
 def _is_slow(name, check):
