@@ -46,7 +46,7 @@ def accepts(path: str, case: testing.Case) -> bool:
   if not e.has("bias"):
     return True
   if path == "strip":
-    return e.has("distance_bias")
+    return e.has("distance_bias") and not e.position_axes  # distances of one axis
   # Driven columns differ from head to head, which query heads that share keys cannot have.
   return e.has("bias_columns") and case.causal and e.layer_axes is None
 

@@ -33,7 +33,7 @@ def test_pages_are_what_the_table_says(page):
   ("posenc_jax/__init__.py", '"Alibi",', '"alibi",'),
   ("posenc_jax/functions.py", "import alibi_bias, alibi_slopes", "import alibi_bias"),
   ("posenc_jax/functions.py", "heads                        ", "a head                       "),
-  ("README.md", ", ALiBi", ", Ali"),
+  ("README.md", "| softmax: on the softmax", "| softmax: of the softmax"),
   ("docs/methods.md", "| FIRE (2023) | `fire` |", "| FIRE (2023) | `firs` |"),
   ("docs/design.md", "yes: `Fire`", "no"),
 ])

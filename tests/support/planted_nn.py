@@ -70,7 +70,7 @@ NN = [
     "tests/nn/test_hooks.py::test_a_layer_equals_loops"),
   Fault(
     "mha-carry-lost", "posenc_jax/nn/attention.py",
-    "positions, cache.carry, of_keys", "positions, None, of_keys",
+    "encoding, x, positions, cache.carry,", "encoding, x, positions, None,",
     "tests/nn/test_hooks.py::test_decoding_equals_the_full_forward"),
   Fault(
     "mha-carry-of-queries", "posenc_jax/nn/attention.py",
@@ -125,11 +125,12 @@ NN = [
     "tests/nn/test_width.py::test_hooks_that_see_all_columns_or_heads_are_probed"),
   Fault(
     "width-fan-in", "posenc_jax/nn/attention.py",
-    "scale=inverse_root(active.d_model),", "scale=inverse_root(d_model),",
+    "scale=inverse_root(active_rows),", "scale=inverse_root(rows),",
     "tests/nn/test_width.py::test_a_known_width_gives_the_same_as_a_traced_one"),
   Fault(
-    "norm-over-all-columns", "posenc_jax/nn/layers.py",
-    "n = jnp.asarray(count, acc)", "n = jnp.asarray(x.shape[-1], acc)",
+    "norm-over-all-columns", "posenc_jax/nn/norms.py",
+    "keepdims=True) / jnp.asarray(count, y.dtype)",
+    "keepdims=True) / jnp.asarray(y.shape[-1], y.dtype)",
     "tests/nn/test_width.py::test_encoder_decoder_at_half_width_equals_a_narrow_one"),
   Fault(
     "flax-state-later", "posenc_jax/_tree.py",

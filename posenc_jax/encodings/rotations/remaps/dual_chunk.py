@@ -80,7 +80,7 @@ class DualChunk(RotaryOnRead):
 
   Example:
     >>> DualChunk(8, chunk=3072, local=512)
-    DualChunk(dim=8, base=10000.0, chunk=3072, local=512)
+    DualChunk(dim=8, base=10000.0, chunk=3072, local=512, compat='paper')
 
   References:
     An et al. 2024, arXiv 2402.17463, section 3.

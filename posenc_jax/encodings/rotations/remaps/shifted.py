@@ -71,7 +71,7 @@ class ShiftedRotary(RotaryOnRead):
 
   Example:
     >>> ShiftedRotary(8, offset=1351, local=128)
-    ShiftedRotary(dim=8, base=10000.0, offset=1351, local=128)
+    ShiftedRotary(dim=8, base=10000.0, offset=1351, local=128, compat='paper')
 
   References:
     An et al. 2024, arXiv 2410.18745, section 4.
