@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 
 from experiments import data as data_lib
 from experiments import training
@@ -83,7 +82,7 @@ class Language:
     row as documents of their own: one copy of the model to compile in place of one a length.
     """
     lengths = sorted({m * n for m in self.multiples for n in shape.lengths})
-    streams = lambda: training.evaluation_streams(self, shape, traced)
+    key = training.evaluation_key(traced) if training.draws_always(self, shape) else None
     longest = traced["seq_len"] * max(self.multiples)
     means: dict[int, jax.Array] = {}
     by_position = jnp.zeros(POSITION_BINS)
@@ -94,7 +93,7 @@ class Language:
       items = jax.tree.map(lambda *xs: np.concatenate(xs), *rows)
       alone = len(members) == 1
       each = jax.lax.map(
-        lambda item, alone=alone: _row_losses(model, streams(), *item, alone=alone), items)
+        lambda item, alone=alone: _row_losses(model, key, *item, alone=alone), items)
       each = each.reshape(len(members), -1, row)
       means |= dict(zip(members, jnp.mean(each, axis=(1, 2)), strict=True))
       for i, n in enumerate(members):
@@ -162,12 +161,12 @@ def position_bins(losses: jax.Array) -> jax.Array:
   return jnp.sum(jnp.asarray(member) * losses[None], axis=1)
 
 
-def _row_losses(model: Any, rngs: nnx.Rngs, tokens: jax.Array, targets: jax.Array,
+def _row_losses(model: Any, key: jax.Array | None, tokens: jax.Array, targets: jax.Array,
                 segments: jax.Array, *, alone: bool) -> jax.Array:
   """Nats of each target ``[rows, T]``; rows of one window each need no segments."""
   how: dict[str, Any] = {}
   if not alone:
     how = {"positions": positions.from_segments(segments),
            "segments": jnp.broadcast_to(segments, tokens.shape)}
-  logits = model(tokens, rngs=rngs, **how)
+  logits = model(tokens, rngs=training.position_streams(key), **how)
   return optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), targets)

@@ -56,9 +56,9 @@ def maps_of(model: Any, tokens: np.ndarray, seed: int, *, draws: bool = True) ->
 
   ``draws`` says whether positions are drawn, with the key that the evaluation has.
   """
-  key = training.evaluation_key({"seed": seed})
-  streams = lambda: nnx.Rngs(positions=key) if draws else nnx.Rngs()
-  read = jax.jit(lambda tokens: nn.attention_maps(model, tokens, rngs=streams()))
+  key = training.evaluation_key({"seed": seed}) if draws else None
+  read = jax.jit(lambda tokens: nn.attention_maps(
+    model, tokens, rngs=training.position_streams(key)))
   return [np.asarray(weights) for weights in read(tokens)]
 
 

@@ -176,9 +176,12 @@ def draws_always(task: Task, shape: Shape) -> bool:
   return lanes.draws_always(shape.spec, sizing, shape.fixed)
 
 
-def evaluation_streams(task: Task, shape: Shape, traced: dict[str, Any]) -> nnx.Rngs:
-  """Streams of random numbers for an evaluation; make them inside the trace that uses them."""
-  return nnx.Rngs(positions=evaluation_key(traced)) if draws_always(task, shape) else nnx.Rngs()
+def position_streams(key: jax.Array | None) -> nnx.Rngs:
+  """Streams for an evaluation: positions are drawn with the key, or not at all without one.
+
+  Make them inside the trace that uses them.
+  """
+  return nnx.Rngs() if key is None else nnx.Rngs(positions=key)
 
 
 def draw_tokens(key: jax.Array, batch: int, length: int, vocabulary: int) -> jax.Array:
