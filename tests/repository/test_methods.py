@@ -166,7 +166,7 @@ testing.check_encoding(CASES["root-decay"](), only=("rows", "decode"))
 
 @pytest.mark.slow
 def test_a_new_method_is_three_edits(tmp_path):
-  copy_tree(ROOT, repository_files(), tmp_path)
+  copy_tree(ROOT, repository_files(untracked=True), tmp_path)
   rows = tmp_path / "posenc_jax/methods/biases.py"
   (tmp_path / "posenc_jax/encodings/biases/root_decay.py").write_text(FILE, encoding="utf-8")
   (tmp_path / "tests/oracles/root_decay.py").write_text(ORACLE, encoding="utf-8")
