@@ -98,6 +98,17 @@ class Tree:
     changed = [f"{'learned' if on else 'frozen'}: {name}" for name, on in self._kinds]
     return f"{type(self).__name__}({', '.join(shown + changed)})"
 
+  def __treescope_repr__(self, path: str, subtree_renderer: Any) -> Any:
+    """What treescope shows, as in ``nnx.display``: every field, folded, arrays in pictures."""
+    from treescope import repr_lib  # only treescope calls this
+
+    names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+    kinds = {kind: tuple(name for name, on in self._kinds if on == (kind == "learned"))
+             for kind in ("learned", "frozen")}
+    return repr_lib.render_object_constructor(
+      type(self), {n: getattr(self, n) for n in names} | {
+        kind: changed for kind, changed in kinds.items() if changed}, path, subtree_renderer)
+
   def _repr_fields(self) -> dict[str, Any]:
     """What ``repr`` shows: fields, without statics that have their default value."""
     out = {}
