@@ -152,7 +152,7 @@ from tests.repository import test_docs, test_readme
 
 assert isinstance(CASES["root-decay"]().encoding, px.RootDecay) and "RootDecay" in px.__all__
 assert "root-decay" in encodings.ENCODINGS and "``root_decay_bias``" in functions.__doc__
-assert "root decay" in test_readme.README
+test_readme.test_the_table_counts_every_method()
 page = test_docs.DESIGN_PAGE
 row = "| root decay, invented | `distance_bias` | acts on scores | 0000.00000 | yes: `RootDecay` |"
 assert row in page
