@@ -318,14 +318,14 @@ class Results:
       lr   loss  std_err  n
       0.1  2     -        1
     """
-    rows = self._means(self._metric("table", metric))
+    names = [n for n in self.settings if n not in REPEATS]
+    rows = self._means(self._metric("table", metric), names)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
                      for row in rows)
 
-  def _means(self, metric: str) -> list[list[str]]:
-    """The means of a metric: a head and a row for each setting."""
-    names = [n for n in self.settings if n not in REPEATS]
+  def _means(self, metric: str, names: Sequence[str]) -> list[list[str]]:
+    """The means of a metric: a head and a row for each setting, of which ``names`` are shown."""
     rows = [[*names, metric, "std_err", "n"]]
     for s in self.mean(metric):
       number = lambda x: "-" if x is None else f"{x:.4g}"
@@ -335,11 +335,11 @@ class Results:
     return rows
 
   def _repr_html_(self) -> str:
-    """What a notebook shows: the summary and the means of the main metric, at most SHOWN rows."""
+    """What a notebook shows: the summary, the means of the main metric by what varies."""
     told = f"<p>{html.text(repr(self))}</p>"
     if self.main is None:
       return told
-    head, *rows = self._means(self.main)
+    head, *rows = self._means(self.main, self.varying())
     more = f"<p>{len(rows) - SHOWN} more rows: print(results.table())</p>" if len(
       rows) > SHOWN else ""
     return told + html.table(head, rows[:SHOWN]) + more

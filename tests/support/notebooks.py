@@ -46,10 +46,11 @@ def without_magics(code: str) -> str:
   return "\n".join(plain)
 
 
-def told(notebook: Notebook) -> list[str]:
-  """What cells wrote to stderr, where warnings go."""
-  return [f"cell {i}: {''.join(out['text']).strip()}" for i, cell in enumerate(notebook["cells"])
-          for out in cell.get("outputs", ()) if out.get("name") == "stderr"]
+def warned(notebook: Notebook) -> list[str]:
+  """The warnings of Python that cells wrote to stderr."""
+  return [f"cell {i}: {line.strip()}" for i, cell in enumerate(notebook["cells"])
+          for out in cell.get("outputs", ()) if out.get("name") == "stderr"
+          for line in "".join(out["text"]).split("\n") if "Warning: " in line]
 
 
 def keep_shown(notebook: Notebook, folder: pathlib.Path, name: str) -> list[pathlib.Path]:
@@ -103,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
       notebook, fault = execute(pathlib.Path(scratch, stems[stem]), options.seconds)
       (options.out / f"{stem}.ipynb").write_text(json.dumps(notebook, indent=1), encoding="utf-8")
       kept = keep_shown(notebook, options.out, stem)
-      faults = [fault] if fault else told(notebook)
+      faults = [fault] if fault else warned(notebook)
       failed += bool(faults)
       print(f"{stem}: {time.monotonic() - start:.0f} s, {len(kept)} pictures and pages",
             *faults, sep="\n", flush=True)
