@@ -212,14 +212,14 @@ def register(cls: type[_T]) -> type[_T]:
   return made
 
 
-def _refuse_new_fields(cls: type) -> None:
+def _refuse_new_fields(cls: Any) -> None:
   """A generated constructor would drop the inherited one, and with it its checks, in silence."""
   fields = [name for name, kind in inspect.get_annotations(cls).items()
             if "ClassVar" not in str(kind)]
   if fields:
     raise _errors.type_error(
       f"class {cls.__name__}", f"new fields ({', '.join(fields)}) beside the __init__ that "
-      f"{getattr(cls, '_init_by')} wrote by hand", "an __init__ that sets all of them",
+      f"{cls._init_by} wrote by hand", "an __init__ that sets all of them",
       "Write one: call super().__init__(..), then self.set_fields(name=value)")
 
 

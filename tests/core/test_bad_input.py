@@ -102,7 +102,7 @@ REFUSED = {
   "rate infinite": (lambda: faults(learning_rate=(float("inf"),)),
                     "--learning_rate: got inf, wanted a finite number"),
   "text for a list": (lambda: faults(encodings="rotary"),
-                      """--encodings: got 'rotary', wanted a tuple of values, such as ("rotary",)"""),
+                      "--encodings: got 'rotary', wanted a tuple of values, such as (\"rotary\",)"),
   "a length": (lambda: px.sinusoidal(128, 64),
                "positions: got 128, wanted positions, an array. A length is no position: "
                "jnp.arange(128) counts the tokens"),

@@ -41,8 +41,8 @@ def test_a_subclass_without_fields_keeps_the_constructor():
 
 
 def test_fields_beside_an_inherited_constructor_are_refused():
-  with pytest.raises(TypeError, match=r"class Lost: got new fields \(cap\) beside the __init__ that "
-                     r"Alibi wrote by hand, wanted an __init__ .*super\(\)\.__init__"):
+  with pytest.raises(TypeError, match=r"class Lost: got new fields \(cap\) beside the "
+                     r"__init__ that Alibi wrote by hand, wanted an __init__ .*super"):
     @px.encoding
     class Lost(px.Alibi):
       cap: float = 1.0

@@ -82,8 +82,8 @@ def main() -> None:
     hidden_size=60, num_attention_heads=4, **SMALL))))
   for base in (0.0, -1.0):
     print(f"x-transformers, base {base}:",
-          said(lambda: RotaryEmbedding(DIM, base=base)(torch.arange(3))[0][..., :6].tolist()))
-    print(f"transformers, rope_theta {base}:", said(lambda: llama_with(base)))
+          said(lambda b=base: RotaryEmbedding(DIM, base=b)(torch.arange(3))[0][..., :6].tolist()))
+    print(f"transformers, rope_theta {base}:", said(lambda b=base: llama_with(b)))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Folders and files of tools, where nothing says what belongs to the repository.
-_LEFT_BEHIND = re.compile(r"/(\.(?!ci/|git(hub|ignore)/|pre-commit)[^/]*|build|dist|runs|__pycache__"
-                          r"|[^/]*\.egg-info)/")
+_LEFT_BEHIND = re.compile(r"/(\.(?!ci/|git(hub|ignore)/|pre-commit)[^/]*|build|dist|runs"
+                          r"|__pycache__|[^/]*\.egg-info)/")
 
 
 @functools.cache
