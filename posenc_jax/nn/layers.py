@@ -185,9 +185,6 @@ class TokenTypes(nnx.Module):
     if types is None:
       return add_row(x, table[0])
     types = _align.numbers(types, "token_types")
-    if not jnp.issubdtype(types.dtype, jnp.integer):
-      raise _errors.type_error("token_types", _errors.describe(types), "ints [..., T]",
-                               "0 and 1 are BERT's")
     if types.shape != x.shape[:-1]:
       raise _errors.value_error("token_types", f"shape {types.shape}", f"{x.shape[:-1]}",
                                 "Give one for every token")

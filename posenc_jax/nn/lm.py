@@ -160,9 +160,9 @@ class TransformerEncoder(nnx.Module):
     self.embedding = None if vocabulary is None else layers_lib.Embedding(
         vocabulary, s, s.active(active_width), rngs=rngs)
     self.stack = Stack(s, causal=causal, encoding=encoding, active_width=active_width, rngs=rngs)
-    self.dtype, self.types = s.dtype, None
-    if token_types is not None:
-      self.types = layers_lib.TokenTypes(token_types, s, s.active(active_width), rngs=rngs)
+    self.dtype = s.dtype
+    self.types = None if token_types is None else layers_lib.TokenTypes(
+        token_types, s, s.active(active_width), rngs=rngs)
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
                mask: jax.Array | None = None, token_types: jax.Array | None = None,

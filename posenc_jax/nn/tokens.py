@@ -80,9 +80,6 @@ def check_prefix(shape: tuple[int, ...], prefix: Any, segments: Any) -> jax.Arra
     raise _errors.value_error("prefix, segments", "both", "one of them",
                               "A prefix begins a row: put one document into each")
   prefix = _align.numbers(prefix, "prefix")
-  if not jnp.issubdtype(prefix.dtype, jnp.integer):
-    raise _errors.type_error("prefix", _errors.describe(prefix), "counts of tokens, ints",
-                             "Count the real tokens of each prefix")
   if prefix.shape not in ((), shape[:-1]):
     raise _errors.value_error("prefix", f"shape {prefix.shape}", f"{shape[:-1]} or ()",
                               "Give one for each row")
