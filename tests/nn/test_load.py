@@ -3,6 +3,7 @@
 """Released models: logits of transformers, of tiny random models (tests/goldens/make_models.py)."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import posenc_jax as px
 from posenc_jax import nn
 from tests.goldens import load
 from tests.support.nn_models import call
+from tests.support.repository import ROOT
 
 GOLDEN = load("models")
 NAMES = GOLDEN["names"].tolist()
@@ -103,3 +105,15 @@ def test_a_released_model_writes_on():
     so_far = np.concatenate([so_far, following[:, None]], 1)
     seen = np.pad(seen, ((0, 0), (0, 1)), constant_values=True)
   assert made[:, -3:].tolist() == so_far[:, -3:].tolist()
+
+
+def test_the_page_on_released_models_runs(tmp_path):
+  """Its blocks of Python, one after the other, on the files of a tiny Llama."""
+  save = pytest.importorskip("safetensors.numpy").save_file
+  config, weights = parts("llama3")
+  (tmp_path / "config.json").write_text(json.dumps(config))
+  save(weights, tmp_path / "model.safetensors")
+  page = (ROOT / "docs" / "released_models.md").read_text(encoding="utf-8")
+  blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+  assert len(blocks) == 3
+  exec("\n".join(blocks), {"folder": str(tmp_path)})
