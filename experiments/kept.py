@@ -93,7 +93,7 @@ def load(directory: str, wanted: Sequence[str], data: str, data_file: str | None
     raise value_error("--data", f"a text of sha256 {corpus.sha256[:12]}..",
                       f"the run's, {str(manifest['data'])[:12]}..",
                       "Give the --data or --data_file that the run had")
-  task = language.Language(corpus, settings["eval_multiples"], settings["eval_characters"])
+  task: Any = language.Language(corpus, settings["eval_multiples"], settings["eval_characters"])
   common = training.Settings(**{k: v for k, v in settings.items() if k not in _SETTINGS})
   experiment = training.Trained(task, common, varied=_varied(cell))
   return maps.model_of(results, cell, experiment), corpus, cell

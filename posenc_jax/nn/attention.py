@@ -182,11 +182,12 @@ class MultiHeadAttention(nnx.Module):
     return self._attend_memory(x, encoding, positions, segments, mask, memory)
 
   def weights(self, x: jax.Array, *, positions=None, segments=None, mask: jax.Array | None = None,
-              encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> jax.Array:
+              prefix=None, encoding: Encoding | None = None, applied: tuple[str, ...] = ()
+              ) -> jax.Array:
     """The weights of attention from x to itself, dense: ``[..., N, T, T]``, for pictures.
 
     Args:
-      x, positions, segments, mask, encoding, applied: as in the call.
+      x, positions, segments, mask, prefix, encoding, applied: as in the call.
 
     Raises:
       ValueError: as the call.
@@ -198,12 +199,12 @@ class MultiHeadAttention(nnx.Module):
       [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
     """
     x, encoding = self._checked(x, "x"), self._chosen(encoding, applied)
-    order = default_positions(x.shape[-2])
-    positions = order if positions is None else positions
+    positions = default_positions(x.shape[-2]) if positions is None else positions
+    order = self._whole_order(x, segments, prefix)
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
     q, k, _ = self._prepared(*self._project(x), encoding, at, at)
-    return attention_weights(q, k, encoding, **self._options((at, at), (order, order), segments,
-                                                             mask, PREPARED))
+    options = self._options((at, at), (order, order), segments, mask, PREPARED)
+    return attention_weights(q, k, encoding, prefix=prefix, **options)
 
   def remember(self, memory: jax.Array, positions=None, *, segments: jax.Array | None = None,
                encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> Cache:
@@ -259,16 +260,21 @@ class MultiHeadAttention(nnx.Module):
 
   def _attend_whole(self, x, encoding, positions, segments, mask, prefix):
     """x to itself, no token before it."""
-    order = default_positions(x.shape[-2])
-    positions = order if positions is None else positions
-    if prefix is not None and isinstance(segments, tuple):  # padding is not counted
-      order = cache_lib.real_order(jnp.asarray(segments[1]))
+    positions = default_positions(x.shape[-2]) if positions is None else positions
+    order = self._whole_order(x, segments, prefix)
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
     qkv, applied = self._project(x), ()
     if self.qk_norm is not None and self.norm_after:
       qkv, applied = self._prepared(*qkv, encoding, at, at), PREPARED
     out = self._attend(*qkv, encoding, (at, at), (order, order), segments, mask, applied, prefix)
     return self._join(out)
+
+  @staticmethod
+  def _whole_order(x, segments, prefix):
+    """The order of x's tokens; padding counts nothing where a prefix is counted."""
+    if prefix is not None and isinstance(segments, tuple):
+      return cache_lib.real_order(jnp.asarray(segments[1]))
+    return default_positions(x.shape[-2])
 
   def _attend_cached(self, x, encoding, positions, segments, mask, prefix, cache):
     """x to itself and to the tokens in a cache: (out, the cache with x appended)."""

@@ -382,6 +382,7 @@ def slot_order(cache: Cache, t: int, *, count: bool):
   known = _numerics.known(cache.index)
   start = cache.index - t if known is None else known.astype(np.int32) - np.int32(t)
   if count and not _without_gaps(cache, known):
+    assert cache.segments is not None, "a cache of init_cache"
     order = real_order(cache.segments)
     return jax.lax.dynamic_slice_in_dim(order, start, t, axis=-1), order
   return start + np.arange(t, dtype=np.int32), np.arange(cache.length, dtype=np.int32)

@@ -184,16 +184,16 @@ class TokenTypes(nnx.Module):
     table = self.table[...].astype(x.dtype)
     if types is None:
       return add_row(x, table[0])
-    types = _align.numbers(types, "token_types")
-    if types.shape != x.shape[:-1]:
-      raise _errors.value_error("token_types", f"shape {types.shape}", f"{x.shape[:-1]}",
+    kinds: Any = _align.numbers(types, "token_types")
+    if kinds.shape != x.shape[:-1]:
+      raise _errors.value_error("token_types", f"shape {kinds.shape}", f"{x.shape[:-1]}",
                                 "Give one for every token")
-    known = _numerics.known(types)
+    known = _numerics.known(kinds)
     if known is not None and known.size and not 0 <= known.min() <= known.max() < len(table):
       raise _errors.value_error("token_types", f"{known.min()} to {known.max()}",
                                 f"types in [0, {len(table)})", "BERT has 0 and 1")
-    types = jnp.where(jnp.asarray(types) < 0, len(table), jnp.asarray(types))
-    return x + jnp.take(table, types, axis=0, mode="fill", fill_value=math.nan)
+    kinds = jnp.where(jnp.asarray(kinds) < 0, len(table), jnp.asarray(kinds))
+    return x + jnp.take(table, kinds, axis=0, mode="fill", fill_value=math.nan)
 
 
 class Head(nnx.Module):

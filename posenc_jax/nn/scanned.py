@@ -38,8 +38,9 @@ def scan_layers(layers: Sequence[nnx.Module], x: jax.Array, rngs: nnx.Rngs | Non
                               "Leave out scan, or give all layers one window")
   for cache in caches or ():
     check_room(cache, x.shape[-2])
-  drops = rngs is not None and not deterministic and ("dropout" in rngs or "default" in rngs)
-  keys = jax.random.split(rngs.dropout(), len(layers)) if drops else None
+  keys = None
+  if rngs is not None and not deterministic and ("dropout" in rngs or "default" in rngs):
+    keys = jax.random.split(rngs.dropout(), len(layers))
 
   def run(x, each):
     state, cache, memory, key = each

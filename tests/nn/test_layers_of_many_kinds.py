@@ -162,6 +162,21 @@ def test_settings_that_do_not_fit(settings, message):
     lm(**settings)
 
 
+def test_maps_of_loops_and_prefixes():
+  loop, plain = (lm(2, scan=scan, remat=scan) for scan in (True, False))
+  for a, b in zip(nn.attention_maps(loop, TOKENS, prefix=3), nn.attention_maps(
+      plain, TOKENS, prefix=3), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-6)
+    assert np.asarray(a)[:, :, 0, 1:3].min() > 0 and not np.asarray(a)[:, :, 0, 3:].any()
+
+
+def test_models_with_heads_take_another_encoding():
+  for model in (build(nn.MaskedLM, V, D, 1, N, token_types=2),
+                build(nn.Classifier, 3, V, D, 1, N)):
+    other = nn.with_encoding(model, px.Alibi(N))
+    assert abs(call(model, TOKENS) - call(other, TOKENS)).max() > 1e-4
+
+
 def test_a_loop_has_one_encoding():
   model = build(nn.TransformerLM, V, D, 2, N, encoding=[px.Rotary(8), None], scan=True)
   with pytest.raises(ValueError, match="scan: got encodings that differ by layer, wanted one"):
@@ -195,3 +210,18 @@ def test_types_of_tokens():
   with pytest.raises(ValueError, match="token_types: got some, wanted None, as the model has one"):
     build(nn.TransformerEncoder, V, D, 1, N)(TOKENS, token_types=types)
   assert np.isnan(call(model, TOKENS, token_types=types + 1)).any()
+
+
+def test_parameters_of_experts_and_types_have_names_of_their_sizes():
+  decoder = build(nn.TransformerLM, V, D, 1, N, experts=3, experts_per_token=2, gated=True, d_ff=5)
+  masked = build(nn.MaskedLM, V, D, 1, N, token_types=4, qk_norm="layer")
+  sizes = {"vocabulary": V, "d_model": D, "num_heads": N, "kv_heads": N, "head_dim": 8,
+           "experts": 3}
+  for model, d_ff in ((decoder, 5), (masked, 4 * D)):
+    names = nnx.traversals.flatten_mapping(nn.axis_names(model))
+    for path, variable in nnx.to_flat_state(nnx.state(model)):
+      shape = variable[...].shape
+      given = names[path]
+      assert len(given) == len(shape) and any(given) or shape == (D,), path
+      assert all(n is None or (sizes | {"d_ff": d_ff})[n] == s
+                 for n, s in zip(given, shape, strict=True)), path

@@ -4,6 +4,7 @@
 
 import json
 import re
+import runpy
 
 import numpy as np
 import pytest
@@ -116,4 +117,5 @@ def test_the_page_on_released_models_runs(tmp_path):
   page = (ROOT / "docs" / "released_models.md").read_text(encoding="utf-8")
   blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
   assert len(blocks) == 3
-  exec("\n".join(blocks), {"folder": str(tmp_path)})
+  (tmp_path / "page.py").write_text("\n".join(blocks))
+  assert runpy.run_path(str(tmp_path / "page.py"), {"folder": str(tmp_path)})["losses"]

@@ -63,11 +63,11 @@ def test_configs_and_tensors_that_do_not_fit(llama, config, weights, error, mess
     ("t5", dict(is_gated_act=True), "config: got is_gated_act=True, wanted False"),
     ("bloom", dict(apply_residual_connection_post_layernorm=True), "got apply_residual_connection"),
     ("gemma3", dict(use_bidirectional_attention=True), "got use_bidirectional_attention=True"),
-    ("gpt_neox", dict(num_key_value_heads=2), r"got the settings \['num_key_value_heads'\], wanted"),
+    ("gpt_neox", dict(num_key_value_heads=2), r"got the settings \['num_key_value_heads'\]"),
     ("qwen2", dict(use_logn_attn=True), r"got the settings \['use_logn_attn'\], wanted those that "
      "'qwen2' is known to have. What do they change. .* ignore_settings="),
     ("llama2", dict(pruned_heads={"0": [1]}), r"got the settings \['pruned_heads'\]"),
-    ("llama2", dict(quantization_config={}), "got a quantization_config, wanted weights that are f"),
+    ("llama2", dict(quantization_config={}), "got a quantization_config, wanted weights"),
     ("phi3", dict(full_attn_mod=2), r"got the settings \['full_attn_mod'\]"),
     ("gemma2", dict(sliding_window_size=5), r"got the settings \['sliding_window_size'\]"),
     ("bert", dict(embedding_size=8), r"got the settings \['embedding_size'\]"),
@@ -95,6 +95,10 @@ def test_settings_that_change_nothing(name, more):
   nn.load_hf(config | dict(mystery=3, riddle=[]), weights, ignore_settings=("mystery", "riddle"))
   with pytest.raises(ValueError, match=r"got the settings \['riddle'\]"):
     nn.load_hf(config | dict(mystery=3, riddle=[]), weights, ignore_settings="mystery")
+  with pytest.raises(ValueError, match="ignore_settings: got 'mistery', wanted settings .* 'myst"):
+    nn.load_hf(config | dict(mystery=3), weights, ignore_settings="mistery")
+  with pytest.raises(TypeError, match="ignore_settings: got 3, wanted a name or several"):
+    nn.load_hf(config, weights, ignore_settings=3)
 
 
 def test_the_first_gemmas_meant_the_tanh_form():

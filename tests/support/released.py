@@ -124,7 +124,8 @@ def nats(model, tokens):
 
 heads = model.stack.layers[0].attention.query.shape[1]
 config = json.loads((pathlib.Path(folder) / "config.json").read_text())
-yarn = {{"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 64}}
+yarn = {{"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0,
+        "original_max_position_embeddings": 64}}
 models = {{
     "own": model,
     "YaRN": nn.with_encoding(model, px.from_hf(config | {{"rope_parameters": yarn}})),

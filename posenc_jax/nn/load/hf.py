@@ -86,13 +86,18 @@ tensor the config asks for. The file has 1, such as ['wte.weight'].
                               "file has no more tensors",
                               "Config and weights belong to different models")
   plan = FAMILIES[name](settings, path_or_config, length)
-  check_all_read(settings, family, _several(ignore_settings))
-  found = _match(plan, tensors, _several(ignore))
+  check_all_read(settings, family, _several("ignore_settings", ignore_settings))
+  found = _match(plan, tensors, _several("ignore", ignore))
   return _build(plan, tensors, found, dtype, param_dtype)
 
 
-def _several(names: str | Sequence[str]) -> tuple[str, ...]:
-  return (names,) if isinstance(names, str) else tuple(names)
+def _several(argument: str, names: str | Sequence[str]) -> tuple[str, ...]:
+  if isinstance(names, str):
+    return (names,)
+  if not isinstance(names, Sequence) or not all(isinstance(n, str) for n in names):
+    raise _errors.type_error(argument, _errors.describe(names), "a name or several",
+                             f"{argument}=('a', 'b')")
+  return tuple(names)
 
 
 def _match(plan: Plan, tensors: Tensors, ignore: tuple[str, ...]) -> list[tuple[str, Tensor]]:

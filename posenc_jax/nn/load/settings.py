@@ -69,8 +69,13 @@ def check_all_read(settings: Noted, family: Family, ignore: Collection[str]) -> 
     ignore: settings that the caller knows to change nothing.
 
   Raises:
-    ValueError: there are such settings, or quantized weights.
+    ValueError: there are such settings, or quantized weights; one to ignore that is not there.
   """
+  for name in ignore:
+    if name not in settings:
+      close = _errors.near(name, map(str, settings))
+      raise _errors.value_error("ignore_settings", repr(name), "settings of the config",
+                                f"Did you mean {close!r}?" if close else "Leave it out")
   if settings.get("quantization_config") is not None:
     raise _errors.value_error("config", "a quantization_config", "weights that are floats",
                               "Quantized weights are not read: take the model's original ones")
