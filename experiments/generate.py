@@ -268,15 +268,27 @@ def _no_numbers(model: Any, at: int) -> Iterator[str]:
 
 def main(config: Config) -> int:
   """Prints what is written as it comes; the exit status."""
-  start = " ".join(map(str, config.tokens)) if config.prompt is None else config.prompt
-  print(start, end="", flush=True)
+  closed: list[BrokenPipeError] = []
+
+  def tell(piece: str) -> None:
+    if not closed:  # the compiled loop goes on, and must not see the error
+      try:
+        print(piece, end="", flush=True)
+      except BrokenPipeError as error:
+        closed.append(error)
+
+  tell(" ".join(map(str, config.tokens)) if config.prompt is None else config.prompt)
   try:
-    written = run(config, lambda piece: print(piece, end="", flush=True))
+    written = run(config, tell)
   except Faults as error:
-    print()
+    tell("\n")
     print("\n".join(f"error: {fault}" for fault in error.faults), file=sys.stderr)
     return 2
-  print()
+  tell("\n")
+  if closed:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+    print("error: standard output was closed before the end", file=sys.stderr)
+    return 1
   why = f"ended by token {written.tokens[-1]}" if written.ended else f"cut at {config.steps}"
   print(f"{len(written.prompt)} tokens read, {len(written.tokens)} written, {why}",
         file=sys.stderr)

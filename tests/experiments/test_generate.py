@@ -201,6 +201,26 @@ def test_pieces_are_whole_characters_and_nothing_a_terminal_acts_on():
   assert stream.add(0xf0) == "" and stream.end() == "\ufffd"
 
 
+def test_a_reader_that_goes_away(llama, monkeypatch, capsys):
+  """As `| head -c 2` does: a line on standard error, and no more."""
+  class Closed:
+    def write(self, text):
+      raise BrokenPipeError
+
+    def flush(self):
+      pass
+
+    def fileno(self):
+      return 1
+
+  put = []
+  monkeypatch.setattr(sys, "stdout", Closed())
+  monkeypatch.setattr(generate.os, "dup2", lambda a, b: put.append(b))
+  assert generate.main(Config(hf=llama, tokens=(29, 30, 3), steps=3, eos=False)) == 1
+  assert put == [1]
+  assert capsys.readouterr().err == "error: standard output was closed before the end\n"
+
+
 @pytest.mark.slow
 def test_the_command(llama):
   done = subprocess.run(
