@@ -76,8 +76,8 @@ def backward(work: Work, q, k, v, scale, data, masking: Masking, out, lse, d_out
     dk, dv = put_keys(dk, dkc * scale, at, groups), put_keys(dv, dvc, at, groups)
     return d_scale, dq, dk, dv, work.form.close(state, at)
 
-  # Rows of q may meet their keys in several tiles, all keys of a chunk are summed in it.
-  empty = (zeros((), acc, q), zeros(q.shape, acc, q), *(zeros(x.shape, x.dtype, q) for x in (k, v)),
+  summed = zeros(q.shape, q.dtype if work.backward == work.forward else acc, q)
+  empty = (zeros((), acc, q), summed, *(zeros(x.shape, x.dtype, q) for x in (k, v)),
            work.form.zeros(data, (q, k)))
   d_scale, dq, dk, dv, state = over_chunks(work.backward, q, k, chunk, empty)
   d_data, dk, more = work.form.result(state, data, dk)
@@ -106,7 +106,8 @@ def _backward_tile(work, kept, d_out, delta, context, at, parts, carry):
   dqt = jnp.einsum("xts,xsh->xth", low, kt, preferred_element_type=acc)
   dkt = jnp.einsum("xht,xts->xhs", qh, low, preferred_element_type=acc)
   dkc, dvc = (put(x, y, {2: at.key}, add=True) for x, y in ((dkc, dkt), (dvc, dvt)))
-  dq = put_rows(dq, dqt * scale, at, groups, add=True)
+  # Tiles of whole rows meet each row once.
+  dq = put_rows(dq, dqt * scale, at, groups, add=work.backward != work.forward)
   state, dq = work.form.back(state, context, data, ds, at, (q, k), dq, scale)
   if not work.scale_known:
     d_scale = d_scale + jnp.sum(dqt * qt.astype(acc))

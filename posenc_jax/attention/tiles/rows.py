@@ -65,8 +65,7 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   tiles = schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups)
   if not tiles:
     return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
-  cut_keys = blocks(tiles, s, keys=512)
-  form, data = _form(call, (*tiles, *cut_keys))
+  form, data = _form(call, tiles)
   masking = _masking(call)
   all_heads = isinstance(form, General) or masking.encoding is not None
 
@@ -75,7 +74,10 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
     return Cut(tiles, *chunk(q.shape[0], kv, size, whole_heads=all_heads,
                              budget=budget(settings.platform_of())))
 
-  work = Work(cut(tiles), cut(cut_keys), call.rule, form, _numerics.known(call.scale) is not None)
+  # One loop in place of many compiles in half the time. Cheaper forms lose a tenth to a third of
+  # their speed to it: see docs/performance.md.
+  square = blocks(tiles, s, keys=rows) if isinstance(form, General) else tiles
+  work = Work(cut(tiles), cut(square), call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
   arrays: Any = _compat.vary_together((q, k, call.v, scale, data, masking))
   return flash(work, *arrays)
