@@ -39,7 +39,8 @@ def plain(work: Work, q, k, v, scale, data, masking: Masking) -> jax.Array:
     chunk = i // tiles
     heads = work.forward.heads * groups
     first = 0 if along == 1 else chunk // across * work.forward.batch
-    at = At(first, work.forward.batch, chunk % across * heads, heads, row, rows, key, keys, last=last)
+    at = At(first, work.forward.batch, chunk % across * heads, heads, row, rows, key, keys,
+            last=last)
     return _tile(work, q, k, v, scale, data, masking, at)
 
   parts = jax.lax.map(one, np.arange(along * across * tiles, dtype=np.int32))
