@@ -74,8 +74,8 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
     return Cut(tiles, *chunk(q.shape[0], kv, size, whole_heads=all_heads,
                              budget=budget(settings.platform_of())))
 
-  # One loop in place of many compiles in about 0.6 of the time. Cheaper forms lose a tenth to a third of
-  # their speed to it: see docs/performance.md.
+  # One loop in place of many compiles in about 0.6 of the time. Cheaper forms lose a tenth to a
+  # third of their speed to it: see docs/performance.md.
   square = blocks(tiles, s, keys=rows) if isinstance(form, General) else tiles
   work = Work(cut(tiles), cut(square), call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
