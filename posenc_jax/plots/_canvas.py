@@ -98,3 +98,8 @@ def check_images(argument: str, values: Sequence[int], most: int, mend: str) -> 
   """Raises if a picture would have more panels or pixels than anybody can look at."""
   if max(values) > most:
     raise _errors.value_error(argument, max(values), f"at most {most}", mend)
+
+
+def size(argument: str, value: Any) -> int:
+  """A static int, at least 1; a TypeError or ValueError for anything else."""
+  return _errors.check_int(argument, value, "an int, at least 1", "Pass an int", least=1)

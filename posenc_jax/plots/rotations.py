@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
 from posenc_jax.base import Encoding
 from posenc_jax.plots import _ask, _canvas
 
@@ -37,8 +36,7 @@ def wavelengths(e: Encoding, *, length: int | None = None) -> "Figure":
   """
   e = _ask.checked(e)
   if length is not None:
-    length = _errors.check_int("length", length, "a number of tokens, at least 1", "Pass an int",
-                               least=1)
+    length = _canvas.size("length", length)
   found = _ask.frequencies_of(e)
   if not found:
     _ask.refuse("wavelengths", e, "an encoding that keeps frequencies")
@@ -61,7 +59,8 @@ def wavelengths(e: Encoding, *, length: int | None = None) -> "Figure":
   return figure
 
 
-def similarity(e: Encoding, head_dim: int, *, heads: int = 1, max_distance: int = 128) -> "Figure":
+def similarity(e: Encoding, head_dim: int, *, heads: int = 1, kv_heads: int | None = None,
+               max_distance: int = 128) -> "Figure":
   """The score of a query with a key of the same content, by their distance.
 
   Query and key are vectors of ones before the encoding acts on them; the score is divided by the
@@ -72,6 +71,7 @@ def similarity(e: Encoding, head_dim: int, *, heads: int = 1, max_distance: int 
     e: an encoding that changes q and k by their positions.
     head_dim: H.
     heads: N, of encodings that differ by head.
+    kv_heads: K, None for N; encodings with numbers for each key head say which.
     max_distance: in tokens, at least 1.
 
   Returns:
@@ -92,13 +92,12 @@ def similarity(e: Encoding, head_dim: int, *, heads: int = 1, max_distance: int 
     Su et al. 2021, arXiv 2104.09864, section 3.4.3, on the decay with distance.
   """
   e = _ask.checked(e)
-  size = lambda name, value: _errors.check_int(name, value, "an int, at least 1", "Pass an int",
-                                               least=1)
-  head_dim, heads = size("head_dim", head_dim), size("heads", heads)
-  max_distance = size("max_distance", max_distance)
+  head_dim, heads = _canvas.size("head_dim", head_dim), _canvas.size("heads", heads)
+  kv_heads = heads if kv_heads is None else _canvas.size("kv_heads", kv_heads)
+  max_distance = _canvas.size("max_distance", max_distance)
   if "similarity" not in _ask.fitting(e):
     _ask.refuse("similarity", e, "an encoding that changes q and k by one position a token")
-  rows = _scores(e, head_dim, heads, max_distance)
+  rows = _scores(e, (heads, kv_heads, head_dim), max_distance)
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
   _canvas.draw_heads(axes, np.arange(max_distance + 1), rows)
@@ -107,13 +106,15 @@ def similarity(e: Encoding, head_dim: int, *, heads: int = 1, max_distance: int 
   return figure
 
 
-def _scores(e: Encoding, head_dim: int, heads: int, most: int) -> np.ndarray:
+def _scores(e: Encoding, sizes: tuple[int, int, int], most: int) -> np.ndarray:
   """``[N, most + 1]``, by distance; the query is the last token."""
   keys: Any = e.align(np.arange(most + 1, dtype=np.int32), 0, most + 1)
   query: Any = e.align(np.array([most], np.int32), 0, 1)
-  q, k = (jnp.ones((n, heads, head_dim), jnp.float32) for n in (1, most + 1))
+  heads, kv_heads, head_dim = sizes
+  q = jnp.ones((1, heads, head_dim), jnp.float32)
+  k = jnp.ones((most + 1, kv_heads, head_dim), jnp.float32)
   q, k = e.qk(q, k, query, keys)
   q, k = e.expand(q, k, query, keys)
-  q, k = (np.asarray(x, np.float64) for x in (q, k))
+  q, k = np.asarray(q, np.float64), np.repeat(np.asarray(k, np.float64), heads // kv_heads, axis=1)
   sizes = np.linalg.norm(q[0], axis=-1) * np.linalg.norm(k[-1], axis=-1)
   return np.einsum("tnh,snh->ns", q, k)[:, ::-1] / sizes[:, None]

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors
 from posenc_jax.base import Encoding
 from posenc_jax.plots import _ask, _canvas
 
@@ -47,9 +46,7 @@ def table(e: Encoding, dim: int, *, length: int = 64, positions: Any = None,
     (4, 16)
   """
   e = _ask.checked(e)
-  dim = _errors.check_int("dim", dim, "the embeddings' columns D", "Pass an int", least=1)
-  length = _errors.check_int("length", length, "a number of positions, at least 1", "Pass an int",
-                             least=1)
+  dim, length = _canvas.size("dim", dim), _canvas.size("length", length)
   _canvas.check_images("dim, length", [dim, length], MOST, "Draw a part")
   if "table" not in _ask.fitting(e):
     _ask.refuse("table", e, "an encoding that adds to the embeddings")

@@ -84,38 +84,41 @@ def _name(grid: Any, tokens: Sequence[str], rows: int, columns: int) -> None:
     panel.set_yticks(range(rows), shown[-rows:], fontsize=_canvas.SMALL - 1)
 
 
-def _drawn_weights(e: Encoding, heads: int, head_dim: int, length: int, positions: Any,
-                   causal: bool, draws: int, seed: int) -> np.ndarray:
+def _drawn_weights(e: Encoding, sizes: tuple[int, int, int, int], positions: Any, causal: bool,
+                   draws: int, seed: int) -> np.ndarray:
   """``[draws, N, T, T]`` of standard normal queries and keys."""
+  heads, kv_heads, head_dim, length = sizes
   at = _ask.positions_of(e, length, positions)
   rows = _ask.count(at, length)
   random = np.random.default_rng(seed)
-  q, k = random.standard_normal((2, draws, rows, heads, head_dim)).astype(np.float32)
+  q, k = (random.standard_normal((draws, rows, n, head_dim)).astype(np.float32)
+          for n in (heads, kv_heads))
   order = np.arange(rows, dtype=np.int32)
   return np.asarray(attention_weights(q, k, e, q_positions=at, k_positions=at, q_order=order,
                                       k_order=order, causal=causal))
 
 
-def _sizes(plot: str, e: Any, heads: Any, head_dim: Any, length: Any
-           ) -> tuple[Encoding, int, int, int]:
+def _checked(plot: str, e: Any, heads: Any, kv_heads: Any, head_dim: Any, length: Any
+             ) -> tuple[Encoding, tuple[int, int, int, int]]:
   e = _ask.checked(e)
-  size = lambda name, value: _errors.check_int(name, value, "an int, at least 1", "Pass an int",
-                                               least=1)
-  heads, head_dim = size("heads", heads), size("head_dim", head_dim)
-  length = size("length", length)
+  heads = _canvas.size("heads", heads)
+  kv_heads = heads if kv_heads is None else _canvas.size("kv_heads", kv_heads)
+  sizes = heads, kv_heads, _canvas.size("head_dim", head_dim), _canvas.size("length", length)
   if plot not in _ask.fitting(e):
     one = " of one position a token" if plot == "receptive_field" else ""
     _ask.refuse(plot, e, f"an encoding{one} that attention runs alone, without a model")
-  return e, heads, head_dim, length
+  return e, sizes
 
 
-def pattern(e: Encoding, heads: int, head_dim: int, *, length: int = 48, positions: Any = None,
-            causal: bool = True, seed: int = 0) -> "Figure":
+def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = None,
+            length: int = 48, positions: Any = None, causal: bool = True, seed: int = 0
+            ) -> "Figure":
   """Attention weights of standard normal queries and keys: what the encoding does to them.
 
   Args:
     e: an encoding whose hooks are all of attention (no ``inputs``, ``positions`` or ``layer``).
     heads: N; head_dim: H, of the queries and keys.
+    kv_heads: K, None for N; encodings with numbers for each key head say which.
     length: T.
     positions: ``[T]`` or ``[T, P]`` in place of 0, 1, ..; encodings of several axes need them.
     causal: whether a query sees no later key.
@@ -135,15 +138,15 @@ def pattern(e: Encoding, heads: int, head_dim: int, *, length: int = 48, positio
     >>> image.get_array().mask[-1].tolist()            # the first head sees its token alone
     [True, True, True, True, True, False]
   """
-  e, heads, head_dim, length = _sizes("pattern", e, heads, head_dim, length)
-  found = _drawn_weights(e, heads, head_dim, length, positions, causal, 1, seed)
+  e, sizes = _checked("pattern", e, heads, kv_heads, head_dim, length)
+  found = _drawn_weights(e, sizes, positions, causal, 1, seed)
   figure = attention(found[0])
   figure.suptitle(f"{_canvas.name_of(e)}, random queries and keys", fontsize=_canvas.SMALL + 2)
   return figure
 
 
-def receptive_field(e: Encoding, heads: int, head_dim: int, *, length: int = 128, seed: int = 0
-                    ) -> "Figure":
+def receptive_field(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = None,
+                    length: int = 128, seed: int = 0) -> "Figure":
   """Which share of its attention the last token gives to its n nearest tokens.
 
   Weights are the mean over 32 draws of standard normal queries and keys under causal attention, so
@@ -153,6 +156,7 @@ def receptive_field(e: Encoding, heads: int, head_dim: int, *, length: int = 128
   Args:
     e: an encoding whose hooks are all of attention, of one position a token.
     heads: N; head_dim: H, of the queries and keys.
+    kv_heads: K, None for N; encodings with numbers for each key head say which.
     length: T.
     seed: of the queries and keys.
 
@@ -170,8 +174,8 @@ def receptive_field(e: Encoding, heads: int, head_dim: int, *, length: int = 128
     >>> line.get_ydata()[0].item()                     # the first head sees its token alone
     1.0
   """
-  e, heads, head_dim, length = _sizes("receptive_field", e, heads, head_dim, length)
-  found = _drawn_weights(e, heads, head_dim, length, None, True, DRAWS, seed)
+  e, sizes = _checked("receptive_field", e, heads, kv_heads, head_dim, length)
+  found, length = _drawn_weights(e, sizes, None, True, DRAWS, seed), sizes[-1]
   share = found.mean(0)[:, -1, ::-1].cumsum(-1)
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
