@@ -12,7 +12,8 @@ import sys
 DOCS = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 # Programs of the pictures run once, so XLA's optimiser is left out: half the time.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 "
+                      "--xla_llvm_disable_expensive_passes=true")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from posenc_jax import __version__  # noqa: E402
@@ -37,7 +38,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-napoleon_custom_sections = [("Optional, looked up by name", "params_style")]
+napoleon_custom_sections = [("Optional methods and attributes", "params_style")]
 python_maximum_signature_line_length = 88
 add_module_names = False
 

@@ -101,13 +101,33 @@ def quoted(directive: str, text: str) -> str:
   return f"```{{{directive}}}\n{text}\n```\n"
 
 
+def choices() -> tuple[dict[str, str], dict[str, str]]:
+  """Of docs/choose.md: what each class is taken for, and what each name in experiments reached."""
+  wants: dict[str, list[str]] = {}
+  measured = {}
+  for line in (DOCS / "choose.md").read_text(encoding="utf-8").split("\n"):
+    cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+    if line.startswith("| `") and len(cells) == 5:
+      measured[cells[0].strip("`")] = ", ".join(cells[1:])
+    elif line.startswith("| ") and len(cells) == 3:
+      for name in re.findall(r"`(\w+)`", cells[1]):
+        wants.setdefault(name, []).append(cells[0])
+  return {name: "; ".join(found) for name, found in wants.items()}, measured
+
+
 def facts(card: Card) -> str:
   """The table of a card."""
+  wants, measured = choices()
+  results = [measured[name] for name in re.findall(r"`([\w-]+)`", card.cells[1])
+             if name in measured]
   _, names, hooks, learns, directions, cache, paths, goldens, paper = card.cells
   words = [word.strip() for word in cache.split(",") if word.strip() in living.BEHAVIOUR]
   answered = re.findall(r"`(\w+)`", hooks)
   costs = "; ".join(COSTS[hook] for hook in answered if hook in COSTS)
   rows = {
+    "Take it if you want": wants.get(card.method.cls, "") if card.method else "",
+    "[Measured](../../choose.md): nats per character at 1, 2, 4, 8 times the training length":
+      "; ".join(results),
     "In experiments": names, "Hooks and claims": hooks, "Parameters that a model trains": learns,
     "Meant for": f"{directions} attention" if directions != "both" else
                  "causal and bidirectional attention",
