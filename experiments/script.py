@@ -16,15 +16,18 @@ The flags are the script's own, not ``absl.flags.FLAGS``: a script that runs twi
 as by ``%run``, finds nothing of the first run.
 """
 
+import builtins
 import contextlib
 import dataclasses
 import gc
+import os
 import re
 import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+import jax
 from absl import flags, logging
 
 from experiments import fields, sweep_flags
@@ -34,6 +37,7 @@ from experiments.fields import Kind, Option
 from posenc_jax._errors import explain_fault
 
 Table = dict[str, tuple[Kind, Option, Any]]
+MOST_CPU_DEVICES = 32
 _HELP = ("--help", "-h", "-help", "--helpfull", "--helpshort")
 
 
@@ -226,6 +230,23 @@ def _quiet() -> Iterator[None]:
     logging.set_verbosity(level)
 
 
+def _one_device_a_core(argv: Sequence[str]) -> None:
+  """Lets JAX see each core of a CPU as a device, over which a sweep spreads its lanes.
+
+  The steps of small models keep one core busy and a second one half of the time; lanes on devices
+  of their own keep all busy. Who has chosen a number of devices keeps it.
+  """
+  chosen = (jax.config.jax_num_cpu_devices > 0
+            or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+            or any(re.match("--?distributed", word) for word in argv)
+            or hasattr(builtins, "__IPYTHON__"))  # %run: the process is the notebook's.
+  if chosen:
+    return
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+  with contextlib.suppress(RuntimeError):  # JAX has run in this process; its devices stay.
+    jax.config.update("jax_num_cpu_devices", min(cores, MOST_CPU_DEVICES))
+
+
 def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -> None:
   """Parses the command line, builds the config, runs, and exits: a script's last line.
 
@@ -237,6 +258,8 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
   if any(word in _HELP for word in sys.argv[1:]):
     print(help_text(cls, doc))
     sys.exit(0)
+  if any(f.name == "options" for f in dataclasses.fields(cls)):
+    _one_device_a_core(sys.argv)
   with _quiet():
     try:
       config = from_flags(cls, sys.argv)

@@ -157,8 +157,14 @@ def _rounded(radians: jax.Array) -> Frequencies:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _cos_sin(dtype, positions, radians, t):
-  del radians
-  return cos_sin_of_phase(phase(positions, t), dtype)
+  c, s = cos_sin_of_phase(phase(positions, t), dtype)
+  # Words of a phase hold no NaN: what is not finite would pass for a pair that stands still.
+  finite = [jnp.isfinite(radians)]
+  if jnp.issubdtype(positions.dtype, jnp.floating):
+    finite.append(jnp.isfinite(positions)[..., None])
+  for f in _ranked(c.ndim, *finite):
+    c, s = (jnp.where(f, x, np.array(np.nan, dtype)) for x in (c, s))
+  return c, s
 
 
 @_cos_sin.defjvp
@@ -185,7 +191,8 @@ def cos_sin(positions: Any, frequencies: Any, *, dtype: Any = jnp.float32
     dtype: float32 or float64 of the result.
 
   Returns:
-    (cos, sin), each ``[..., n]``.
+    (cos, sin), each ``[..., n]``; NaN where a learned frequency, or a position or frequency
+    that is known only inside a trace, is not finite.
 
   Raises:
     TypeError: positions or frequencies that are no such numbers.

@@ -18,21 +18,23 @@ from posenc_jax.combinators.wrapper import (
 )
 
 
-def on_heads(heads: slice, e: Encoding, *, of: int | None = None) -> Encoding:
+def on_heads(heads: slice, e: Encoding, *, of: int | None = None, group: int | None = None
+             ) -> Encoding:
   """``e`` acts on some query heads, and on the key heads that only these use.
 
   Args:
     heads: a slice of the N query heads; ``e`` is built for as many heads as it holds.
     e: an encoding.
     of: N, if the encoding is for models of that many query heads alone; None takes any number.
+    group: N / K, if it is for that many query heads to a key head alone; None takes any number.
 
   Returns:
     An encoding that leaves the other heads as they are.
 
   Raises:
     TypeError: not an encoding, not a slice; an encoding that acts on embeddings or positions.
-    ValueError: a step other than 1; in a call, another number of heads than ``of``, or a slice
-      that cuts a group of heads that share keys, where the encoding changes keys or values.
+    ValueError: a step other than 1; in a call, another number of heads than ``of`` or ``group``, or
+      a slice that cuts a group of heads that share keys, where the encoding changes keys or values.
 
   Example:
     >>> import posenc_jax as px
@@ -43,7 +45,10 @@ def on_heads(heads: slice, e: Encoding, *, of: int | None = None) -> Encoding:
   """
   if of is not None:
     of = _errors.check_int("of", of, "the query heads N", "None takes any number", least=1)
-  return OnHeads(check_part("on_heads", e), *check_slice("heads", heads), of)
+  if group is not None:
+    group = _errors.check_int("group", group, "query heads to a key head", "None takes any number",
+                              least=1)
+  return OnHeads(check_part("on_heads", e), *check_slice("heads", heads), of, group)
 
 
 @encoding
@@ -54,6 +59,7 @@ class OnHeads(Wrapper):
   start: int = static(default=0)
   stop: int | None = static(default=None)
   of: int | None = static(default=None)
+  group: int | None = static(default=None)
 
   def has(self, hook):
     return hook not in CLAIMS and self.inner.has(hook)
@@ -66,6 +72,10 @@ class OnHeads(Wrapper):
 
   def _key_heads(self, n: int, kv: int) -> slice:
     heads, group = self._heads(n), n // kv
+    if self.group not in (None, group):
+      raise _errors.value_error("group", f"{n} query heads for {kv} key heads",
+                                f"groups of {self.group}, for which it was built",
+                                f"Build the encoding with group={group}")
     if heads.start % group or heads.stop % group:
       raise _errors.value_error(
           "heads", f"query heads {heads.start} to {heads.stop - 1}",

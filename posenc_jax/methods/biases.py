@@ -12,7 +12,8 @@ METHODS = (
     "ALiBi (2021)", "biases.alibi", "Alibi", "scores", {
       "alibi_slopes": ("heads", "``[N]``"),
       "alibi_bias": ("distance, slopes", "bias ``[N, ...]``")},
-    builds={"alibi": Maker(px.Alibi, {"num_heads": "heads"})}),
+    builds={"alibi": Maker(px.Alibi, {"num_heads": "heads"})},
+    goldens="transformers 5.23.0: BLOOM, MPT; x-transformers 2.31.10"),
   Method(
     "relative, T5's buckets", "biases.t5", "T5Bias", "scores", {
       "t5_bucket": ("relative_position (key - query)", "buckets"),
@@ -20,11 +21,13 @@ METHODS = (
     {"t5_thresholds": ("buckets, distance", "first distances")},
     {"t5": Maker(px.T5Bias.init, {"num_heads": "heads"})},
     {"t5": lambda key: Case(
-      px.T5Bias.init(key, 4, num_buckets=8, max_distance=16, stddev=1.0))}),
+      px.T5Bias.init(key, 4, num_buckets=8, max_distance=16, stddev=1.0))},
+    goldens="transformers 5.23.0, x-transformers 2.31.10"),
   Method(
     "DeBERTa's buckets", "biases.deberta", "", "",
     {"deberta_bucket": ("relative_position (key - query)", "signed buckets")},
-    {"deberta_thresholds": ("bucket size, largest position", "first distances")}),
+    {"deberta_thresholds": ("bucket size, largest position", "first distances")},
+    goldens="transformers 5.23.0"),
   Method(
     "FIRE (2023)", "biases.fire", "Fire", "scores",
     {"fire_bias": ("query and key positions, weights", "bias ``[..., N, T, S]``")},

@@ -42,7 +42,7 @@ METHODS = (
       "learned_sinusoidal": ("d_model", "an encoding")},
     builds={"scaled-sinusoidal": Maker(px.scaled_sinusoidal, _WIDTH, _BASE),
             "learned-sinusoidal": Maker(px.learned_sinusoidal, _WIDTH, _BASE)},
-    arxiv="2202.10447"),
+    arxiv="2202.10447", goldens="x-transformers 2.31.10"),
   Method(
     "sinusoids in 2-D and 3-D, axis order, layout and divisor", "inputs.grid_sinusoidal",
     "GridSinusoidal", "embeddings",

@@ -36,7 +36,8 @@ METHODS = (
       "rotary_frequencies": ("dim, base", "frequencies"),
       "rotate": (_ANGLES, "q or k"),
       "rotate_by": ("q or k, cosines, sines", "q or k")},
-    builds={"rotary": Maker(px.Rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})}),
+    builds={"rotary": Maker(px.Rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})},
+    goldens="transformers 5.23.0: Llama, GPT-NeoX, GPT-J; x-transformers 2.31.10"),
   Method(
     "VO-RoPE", "rotations.vo_rotary", "VORotary", "values, output",
     {"unrotate": ("outputs, query positions, frequencies", "outputs")},
@@ -47,12 +48,14 @@ METHODS = (
       "mrotary_axes": ("sections", "an axis for each pair"),
       "mrotary_positions": ("sizes of texts and grids", "positions ``[T, P]``"),
       "mrotate": (_ANGLES + ", axes", "q or k")},
-    cases={"m-rotary": lambda key: Case(px.MRotary((2, 1, 1)), make_positions=three_axes)}),
+    cases={"m-rotary": lambda key: Case(px.MRotary((2, 1, 1)), make_positions=three_axes)},
+    goldens="transformers 5.23.0: Qwen2-VL, Qwen3-VL"),
   Method(
     "PoPE, polar (2025)", "rotations.pope", "Pope", "q, k", {
       "polar_magnitudes": ("q or k", "magnitudes"),
       "polar_expand": ("magnitudes, their positions, frequencies", "q or k, ``[..., 2H]``")},
     builds={"pope": Maker(px.Pope.init, {"num_heads": "heads", "head_dim": "head_dim"},
                           {"base": lambda s: s.base})},
-    cases={"pope": lambda key: Case(px.Pope.init(key, 4, 8, uniform=True))}),
+    cases={"pope": lambda key: Case(px.Pope.init(key, 4, 8, uniform=True))},
+    goldens="x-transformers 2.31.10, PoPE-pytorch 0.2.1"),
 )

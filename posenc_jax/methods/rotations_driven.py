@@ -58,5 +58,5 @@ METHODS = (
     builds={"wall": Maker(Wall.init, _SIZES | {"query_heads": "heads"})},
     cases={"wall": lambda key: Case(Wall.init(
       key, 16, 8, num_heads=2, query_heads=4, stddev=0.5, gate_bias=1.0))},
-    catalogue="Wall attention", directions="causal"),
+    catalogue="Wall attention", directions="causal", goldens="fla-core 0.6.0"),
 )

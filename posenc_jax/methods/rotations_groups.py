@@ -97,7 +97,7 @@ METHODS = (
   Method(
     "rotary values, not turned back", "rotations.rotary_values", "RotaryValues", "values",
     builds={"rotary-values": Maker(RotaryValues, {"dim": "head_dim"}, {"base": lambda s: s.base})},
-    catalogue="rotary values"),
+    catalogue="rotary values", goldens="transformers 5.23.0: RoFormer"),
   Method(
     "LieRE (2024)", "rotations.groups.liere", "Liere", "q, k", {
       "liere_rotations": ("positions, generators", "rotations")},

@@ -61,18 +61,19 @@ METHODS = (
     goldens="transformers 5.23.0"),
   Method(
     "softmax with one more in the denominator", "softmax.softmax_one", "SoftmaxOne", "softmax",
-    builds={"softmax-one": Maker(SoftmaxOne)}),
+    builds={"softmax-one": Maker(SoftmaxOne)}, goldens="torch 2.14.1"),
   Method(
     "sinks that depend on the token (Inkling 2)", "softmax.driven_sink", "DrivenSink", "softmax",
     {"driven_sinks": ("a layer's input, weights", "sinks ``[..., T, N]``")},
     builds={"driven-sink": Maker(DrivenSink.init, {"d_model": "d_model", "num_heads": "heads"})},
-    cases={"driven-sink": lambda key: Case(DrivenSink.init(key, 16, 4, stddev=0.5, bias=True))}),
+    cases={"driven-sink": lambda key: Case(DrivenSink.init(key, 16, 4, stddev=0.5, bias=True))},
+    goldens="transformers 5.23.0"),
   Method(
     "stick-breaking (2024), with and without the remainder", "softmax.stick_breaking",
     "StickBreaking", "softmax", {"stick_breaking_weights": ("scores, mask", "weights")},
     builds={"stick-breaking": Maker(StickBreaking),
             "stick-breaking-rest": Maker(StickBreaking, fixed={"remainder": False})},
-    catalogue="stick-breaking", arxiv="2410.17980", directions="causal"),
+    catalogue="stick-breaking", arxiv="2410.17980", directions="causal", goldens="fla-core 0.6.0"),
   Method(
     "meta tokens' visibility (Hymba)", "softmax.meta_tokens", "MetaTokens", "who sees whom",
     {"meta_visible": ("query and key positions, sizes", "bool ``[..., T, S]``")},

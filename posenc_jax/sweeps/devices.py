@@ -70,9 +70,10 @@ class Lanes:
   """
 
   def __init__(self, width: int, devices: Sequence[Device]):
-    count = min(len(devices), width)
+    each = -(-width // min(len(devices), width))
+    count = -(-width // each)  # Six lanes on four devices are two on each of three.
     self.devices = list(devices)[:count]
-    self.padded = -(-width // count) * count
+    self.padded = each * count
     self.width = width
     self.mesh = Mesh(np.array(self.devices), ("lanes",)) if count > 1 else None
 

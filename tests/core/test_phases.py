@@ -216,3 +216,14 @@ def test_numbers_are_no_words():
   with pytest.raises(TypeError, match=r"Frequencies: got .*, wanted three arrays of words. "
                      r"posenc_jax.phases.frequencies\(radians\)"):
     px.Frequencies([1.0, 2.0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_so(bad):
+  """A learned frequency that went astray would pass for a pair that stands still."""
+  cos, sin = phases.cos_sin(jnp.arange(3), jnp.array([1.0, bad]))
+  assert np.isnan(cos[:, 1]).all() and np.isnan(sin[:, 1]).all()
+  np.testing.assert_allclose(cos[:, 0], np.cos(np.arange(3)), atol=1e-6)
+  for frequencies in (px.rotary_frequencies(4), jnp.array([0.5, 0.25])):
+    cos, sin = jax.jit(phases.cos_sin)(jnp.array([2.0, bad]), frequencies)
+    assert np.isnan(cos[1]).all() and np.isnan(sin[1]).all() and np.isfinite(cos[0]).all()

@@ -271,6 +271,13 @@ def test_tmrope():
   (lambda: f.atom_rotary(8), r"head_dim: got 8, wanted 32 or more"),
   (lambda: f.videorope_axes((2, 1, 3)), r"sections: got \(2, 1, 3\), wanted pairs of time, height"),
   (lambda: f.videorope_positions((2, 2)), r"parts: got \(2, 2\), wanted a number of text tokens"),
+  (lambda: f.mh_rotary(8, (1, 1)).qk(jnp.ones((1, 4, 8)), jnp.ones((1, 2, 8)), jnp.zeros((1, 2)),
+                                     jnp.zeros((1, 2))),
+   r"group: got 4 query heads for 2 key heads, wanted groups of 1.*group=2"),
+  (lambda: f.circle_grid(2, 2, alpha=7.0), r"alpha: got 7.0, wanted a number in \[0, 1\]"),
+  (lambda: f.circle_grid(2, 2, mix=-1.0), r"mix: got -1.0, wanted a number in \[0, 1\]"),
+  (lambda: f.circle_grid(2, 2, radius=0.0), r"radius: got 0.0"),
+  (lambda: f.mm_rope_positions(1, scales=(4, 8)), r"scales: got .*wanted three numbers"),
   (lambda: f.mh_rotary(8, ()), r"sections: got \(\), wanted key heads of each axis"),
 ])
 def test_messages(call, message):

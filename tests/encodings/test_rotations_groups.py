@@ -246,6 +246,7 @@ def test_geometric_attention_hides_residues_without_a_frame(rng):
   assert (np.asarray(got[2]) == 0).all()
 
 
+BAD = np.zeros((2, 18))
 SHAPES = {
   "liere block": (lambda: px.Liere.init(KEY, 8, block=3), r"block: got 3, wanted a divisor of"),
   "liere square": (lambda: px.Liere(jnp.ones((2, 1, 1, 4, 8))),
@@ -276,6 +277,17 @@ SHAPES = {
   "prope": (lambda: px.Prope(12), r"head_dim: got 12, wanted a multiple of 8"),
   "prope part": (lambda: px.camera_transform(jnp.ones((1, 1, 8)), np.zeros((1, 18)), [1.0], "v"),
                  r"part: got 'v', wanted one of query, key, output"),
+  "prope image": (lambda: px.camera_positions(np.eye(4)[None], image=(320, 240)),
+                  r"intrinsics, image: got one of them"),
+  "prope pixels": (lambda: px.camera_positions(np.eye(4)[None], np.eye(3)[None]),
+                   r"intrinsics, image: got one of them"),
+  "prope columns": (lambda: px.camera_transform(jnp.ones((1, 1, 8)), BAD[:1, :17], [1.0], "key"),
+                    r"positions: got shape \(1, 17\)"),
+  "prope tokens": (lambda: px.camera_transform(jnp.ones((2, 1, 8)), BAD[:1], [1.0], "key"),
+                   r"positions: got shape \(1, 18\)"),
+  "liere bfloat16": (lambda: px.liere_rotations(
+    jnp.ones((1, 1), jnp.bfloat16), jnp.ones((1, 1, 1, 2, 2))), r"positions: got bfloat16"),
+  "grape scale": (lambda: px.GrapeM(jnp.zeros(2), scale=0.0), r"scale: got 0.0"),
   "prope views": (lambda: px.camera_positions(np.eye(4)), r"views: got shape \(4, 4\)"),
   "prope intrinsics": (lambda: px.camera_positions(np.eye(4)[None], np.eye(3)),
                        r"intrinsics: got shape \(3, 3\), wanted \(1, 3, 3\)"),

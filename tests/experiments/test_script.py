@@ -3,6 +3,7 @@
 """Scripts: flags of a dataclass, bounds, every fault at once, exit 2 before any compile."""
 
 import dataclasses
+import os
 import runpy
 import subprocess
 import sys
@@ -179,3 +180,37 @@ def test_help_names_every_flag(monkeypatch, capsys):
 
 def test_a_flag_that_is_no_truth_value_is_told_in_our_words():
   assert faults("--loud=maybe") == ["flag --loud=maybe: got 'maybe', wanted true or false. Choose."]
+
+
+DEVICES = """
+import builtins, os, sys
+import jax
+from experiments import compare, script
+
+def asked(*words):
+  sys.argv = ["compare", "--preset=none", *words]  # a fault, so that nothing is run
+  try:
+    script.start(compare.Config, compare.main)
+  except SystemExit:
+    return jax.config.jax_num_cpu_devices
+
+cores = len(os.sched_getaffinity(0))
+assert asked("--distributed") == -1  # Processes have one each.
+builtins.__IPYTHON__ = True
+assert asked() == -1                 # A notebook's process is not the script's.
+del builtins.__IPYTHON__
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=3"
+assert asked() == -1
+del os.environ["XLA_FLAGS"]
+assert asked() == min(cores, script.MOST_CPU_DEVICES)
+jax.config.update("jax_num_cpu_devices", 5)
+assert asked() == 5 == jax.device_count()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_a_sweep_has_a_device_a_core_unless_someone_chose():
+  environment = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
+  done = subprocess.run([sys.executable, "-c", DEVICES], cwd=ROOT, capture_output=True, text=True,
+                        timeout=300, env=environment)
+  assert done.returncode == 0, done.stderr

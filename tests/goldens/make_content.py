@@ -1,28 +1,34 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes content_and_softmax.npz: sinks, temperatures, DeBERTa, Inkling, PaTH and FoX of others.
+"""Writes content_and_softmax.npz: what others compute of sinks, temperatures, content and weights.
 
   python tests/goldens/make_content.py
 
-Run by hand, in an environment with torch, transformers and fla-core; the tests read the file only.
-Arrays keep their maker's layout. fla-core's references are plain torch files, loaded by path, as
-the package itself asks for a GPU's compiler.
+Run by hand, in an environment with torch, transformers, fla-core and PoPE-pytorch; the tests read
+the file only. Arrays keep their maker's layout. fla-core's references are plain torch files, loaded
+by path, as the package itself asks for a GPU's compiler; its sums along the sequence, which need
+one, are torch's here.
 """
 
 import importlib.util
+import math
 import pathlib
+import sys
 import types
 from importlib.metadata import distribution, version
 
 import numpy as np
 import torch
 import transformers
+from PoPE_pytorch.pope import PoPE
 from transformers.models.deberta_v2 import modeling_deberta_v2
 from transformers.models.gpt_oss import modeling_gpt_oss
 from transformers.models.inkling import modeling_inkling
+from transformers.models.inkling2 import modeling_inkling2
 from transformers.models.llama4 import modeling_llama4
 from transformers.models.ministral3 import modeling_ministral3
 from transformers.models.mistral_large4 import modeling_mistral_large4
+from transformers.models.roformer import modeling_roformer
 
 SEED = 20260117
 FOLDER = pathlib.Path(__file__).parent
@@ -126,12 +132,72 @@ def path_and_fox():
           "fox_gates": g, "fox_out": fox(q, k, v, g)}
 
 
+def stick_and_wall():
+  q, k, v = normal(1, 7, 4, 8), normal(1, 7, 2, 8), normal(1, 7, 2, 8)
+  out, rest = fla("fla/ops/stickbreaking_attn/naive.py", "naive_stickbreaking_attn")(q, k, v)
+  own, _ = fla("fla/ops/stickbreaking_attn/naive.py", "naive_stickbreaking_attn")(
+    q, k, v, attend_current=True)
+  names = ("fla", "fla.ops", "fla.ops.utils", "fla.ops.utils.constant", "fla.ops.utils.cumsum")
+  sys.modules |= {name: types.ModuleType(name) for name in names}
+  sys.modules[names[3]].RCP_LN2 = 1 / math.log(2)
+  sys.modules[names[4]].chunk_global_cumsum = lambda g, cu_seqlens, scale: g.cumsum(1) * scale
+  g = torch.nn.functional.logsigmoid(normal(1, 7, 1, 8)).expand(1, 7, 4, 8)
+  wall = fla("fla/ops/wall_attn/naive.py", "naive_wall_attn")(q, k, v, g, scale=8**-0.5)
+  return {"stick_q": q, "stick_k": k, "stick_v": v, "stick_out": out, "stick_rest": rest,
+          "stick_own": own, "wall_gates": g[:, :, 0], "wall_out": wall}
+
+
+def turned_values():
+  config = transformers.RoFormerConfig(hidden_size=16, num_attention_heads=2, rotary_value=True)
+  layer = modeling_roformer.RoFormerSelfAttention(config).double().eval()
+  x = normal(1, 6, 16)
+  table = modeling_roformer.RoFormerSinusoidalPositionalEmbedding(9, 8)
+  table.weight = torch.nn.Parameter(table.create_weight().double(), requires_grad=False)
+  out, _ = layer(x, sinusoidal_pos=table(x.shape[:2])[None, None], attention_mask=causal(6))
+  heads = lambda y: y.view(1, 6, 2, 8)
+  return {"values_q": heads(layer.query(x)), "values_k": heads(layer.key(x)),
+          "values_v": heads(layer.value(x)), "values_out": heads(out)}
+
+
+def token_sinks():
+  x, weight = normal(1, 5, 6), normal(6, 4)
+  q, k, v = normal(1, 4, 5, 8), normal(1, 2, 5, 8), normal(1, 2, 5, 8)
+  module = types.SimpleNamespace(num_key_value_groups=2, training=False)
+  out, _ = modeling_inkling2.eager_attention_forward(
+    module, q, k, v, causal(5), 8**-0.5, sinks=(x @ weight).transpose(1, 2).unsqueeze(-1))
+  return {"token_sink_x": x, "token_sink_weight": weight, "token_sink_q": q, "token_sink_k": k,
+          "token_sink_v": v, "token_sink_out": out}
+
+
+def one_more():
+  """A key and a value of zeros: softmax with one more in the denominator."""
+  module = torch.nn.MultiheadAttention(16, 2, bias=False, add_zero_attn=True).double()
+  q, k, v = normal(5, 16), normal(7, 16), normal(7, 16)
+  with torch.no_grad():
+    module.in_proj_weight.copy_(torch.eye(16, dtype=torch.float64).repeat(3, 1))
+    module.out_proj.weight.copy_(torch.eye(16))
+    out, _ = module(q, k, v)
+  return {"one_q": q, "one_k": k, "one_v": v, "one_out": out}
+
+
+def polar():
+  pope = PoPE(8, heads=2, bias_uniform_init=False)
+  with torch.no_grad():
+    pope.bias.copy_(-6 * torch.rand(2, 8))
+  q, k = normal(1, 2, 6, 8).float(), normal(1, 2, 6, 8).float()
+  turned = pope.apply_pope_to_qk(pope(6), q, k)
+  return {"pope_q": q, "pope_k": k, "pope_bias": pope.bias,
+          "pope_scores": turned[0] @ turned[1].transpose(-1, -2)}
+
+
 def main():
   torch.manual_seed(SEED)
   arrays = {}
-  for make in (sinks, temperatures, deberta, inkling, path_and_fox):
+  for make in (sinks, temperatures, deberta, inkling, path_and_fox, stick_and_wall, turned_values,
+               token_sinks, one_more, polar):
     arrays |= {n: np.asarray(torch.as_tensor(a).detach()) for n, a in make().items()}
-  versions = [f"{p} {version(p)}" for p in ("numpy", "torch", "transformers", "fla-core")]
+  versions = [f"{p} {version(p)}" for p in ("numpy", "torch", "transformers", "fla-core",
+                                           "PoPE-pytorch")]
   np.savez_compressed(FOLDER / "content_and_softmax.npz", seed=SEED, versions=versions, **arrays)
 
 

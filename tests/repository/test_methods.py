@@ -84,9 +84,24 @@ def unproven(methods, oracles: set[str], fuzz: str) -> list[str]:
           and not re.search(rf"\bpx\.{m.cls}\b", fuzz)]
 
 
+def compared(sources) -> set[str]:
+  """Files of ``tests/oracles`` that a test imports; one that nothing reads proves nothing."""
+  found: set[str] = set()
+  for path, tree in sources.items():
+    if path.startswith("tests/oracles/"):
+      continue
+    for node in ast.walk(tree):
+      if isinstance(node, ast.ImportFrom) and node.module == "tests.oracles":
+        found |= {a.name for a in node.names}
+      elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.oracles."):
+        found.add(node.module.split(".")[2])  # type: ignore[union-attr]
+  return found
+
+
 def test_every_method_has_an_oracle():
   fuzz = (ROOT / "tests/support/fuzz_encodings.py").read_text(encoding="utf-8")
-  oracles = {path.stem for path in (ROOT / "tests/oracles").glob("*.py")}
+  oracles = compared({p: ast.parse(text) for p, text in python_sources("tests").items()})
+  oracles &= {path.stem for path in (ROOT / "tests/oracles").glob("*.py")}
   assert unproven(METHODS, oracles, fuzz) == []
   new = dataclasses.replace(METHODS[0], module="biases.invented", cls="Invented")
   assert unproven([new], oracles, fuzz) == ["Invented"]
@@ -141,40 +156,52 @@ ROW = '''  Method(
 )
 '''
 
-SCRIPT = '''
+TEST = '''# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The invented bias against its oracle."""
+
 import numpy as np
+
+import posenc_jax as px
+from tests.oracles.root_decay import root_decay_bias
+
+
+def test_root_decay():
+  ours = px.functions.root_decay_bias(np.int32(3), np.float32([1, 2]))
+  np.testing.assert_allclose(ours, root_decay_bias(3, [1, 2]), rtol=1e-6)
+'''
+
+SCRIPT = '''
 import posenc_jax as px
 from experiments import encodings
 from posenc_jax import functions, testing
 from tests.encodings.test_contract import CASES
-from tests.oracles.root_decay import root_decay_bias
 from tests.repository import test_docs, test_readme
 
 assert isinstance(CASES["root-decay"]().encoding, px.RootDecay) and "RootDecay" in px.__all__
 assert "root-decay" in encodings.ENCODINGS and "``root_decay_bias``" in functions.__doc__
-assert "root decay" in test_readme.README
+test_readme.test_the_table_counts_every_method()
 page = test_docs.DESIGN_PAGE
 row = "| root decay, invented | `distance_bias` | acts on scores | 0000.00000 | yes: `RootDecay` |"
 assert row in page
 assert test_docs.hook_faults(page, test_docs.exported()) == []
 assert test_docs.form_faults(page) == []
-ours = functions.root_decay_bias(np.int32(3), np.float32([1, 2]))
-np.testing.assert_allclose(ours, root_decay_bias(3, [1, 2]), rtol=1e-6)
 testing.check_encoding(CASES["root-decay"](), only=("rows", "decode"))
 '''
 
 
 @pytest.mark.slow
 def test_a_new_method_is_three_edits(tmp_path):
-  copy_tree(ROOT, repository_files(), tmp_path)
+  copy_tree(ROOT, repository_files(untracked=True), tmp_path)
   rows = tmp_path / "posenc_jax/methods/biases.py"
   (tmp_path / "posenc_jax/encodings/biases/root_decay.py").write_text(FILE, encoding="utf-8")
   (tmp_path / "tests/oracles/root_decay.py").write_text(ORACLE, encoding="utf-8")
+  (tmp_path / "tests/encodings/test_root_decay.py").write_text(TEST, encoding="utf-8")
   rows.write_text(rows.read_text(encoding="utf-8").removesuffix(")\n") + ROW, encoding="utf-8")
   environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
   for command in (["-m", "tests.support.follow"], ["-c", SCRIPT],
                   ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider",
-                   "tests/repository/test_methods.py"],
+                   "tests/repository/test_methods.py", "tests/encodings/test_root_decay.py"],
                   ["-m", "ruff", "check", "posenc_jax/functions.py", "posenc_jax/__init__.py"]):
     done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, text=True,
                           capture_output=True)

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.encodings import _runs
 
 
@@ -36,6 +36,7 @@ def coupled_positions(digits: Any, least_first: Any, *, down_from: int | None = 
 
   Raises:
     TypeError: what should be bools is not, a down_from that is no int.
+    ValueError: a down_from below 1, or a known number with too many digits for it.
 
   Example:
     >>> text = "65+7=27"  # 65 + 7 = 72, the answer written backwards
@@ -58,6 +59,11 @@ def coupled_positions(digits: Any, least_first: Any, *, down_from: int | None = 
   if down_from is None:
     ids = jnp.where(digits, 2 + significance, 1)
   else:
-    e = _errors.check_int("down_from", down_from, "an int", "The longest operand's length plus 2")
+    mend = "The longest operand's length plus 2"
+    e = _errors.check_int("down_from", down_from, "an int, at least 1", mend, least=1)
+    known = _numerics.known(jnp.where(digits, significance, -1))
+    if known is not None and known.size and known.max() > e - 2:
+      raise _errors.value_error("down_from", e, f"at least {int(known.max()) + 2}: ids of digits "
+                                "are above 0, which is padding's", mend)
     ids = jnp.where(digits, e - 1 - significance, e)
   return ids if real is None else jnp.where(_runs.bools("real", real), ids, 0)

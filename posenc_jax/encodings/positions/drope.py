@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.encodings.rotations.rotary import Rotary
 
 
@@ -27,7 +27,7 @@ def drope_rotates(step: Any, *, steps: Any, share: Any = 0.875) -> jax.Array:
     bool ``[...]``.
 
   Raises:
-    ValueError: steps or share that are not positive.
+    ValueError: steps or share that are not positive, a known share above 1.
 
   Example:
     >>> drope_rotates(jnp.array([0, 13_999, 14_000]), steps=16_000).tolist()
@@ -38,6 +38,9 @@ def drope_rotates(step: Any, *, steps: Any, share: Any = 0.875) -> jax.Array:
   """
   _errors.check_positive("steps", steps, "Pass the steps of the whole training")
   _errors.check_positive("share", share, "The paper has 0.875")
+  known = _numerics.known(share)
+  if known is not None and (known > 1).any():
+    raise _errors.value_error("share", share, "at most 1", "It is a share of the steps")
   limit = jnp.asarray(share, jnp.float32) * jnp.asarray(steps).astype(jnp.float32)
   return jnp.asarray(step).astype(jnp.float32) < limit
 

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.base import Encoding, encoding, static
 from posenc_jax.encodings import _checks, _rows
 
@@ -35,7 +35,7 @@ def skipwise_positions(positions: Any, key: jax.Array, *, length: int, maximum: 
 
   Raises:
     TypeError: positions or sizes that are no integers, no PRNG key.
-    ValueError: maximum < length.
+    ValueError: maximum < length, a known position that is not below length.
 
   Example:
     >>> skipwise_positions(jnp.arange(3), jax.random.key(0), length=3, maximum=3).tolist()
@@ -46,6 +46,10 @@ def skipwise_positions(positions: Any, key: jax.Array, *, length: int, maximum: 
   """
   length, maximum = _sizes(length, maximum)
   positions = _rows.with_rows(positions, real=False)
+  known = _numerics.known(positions)
+  if known is not None and known.size and known.max() >= length:
+    raise _errors.value_error("positions", int(known.max()), f"positions below length={length}",
+                              "A gap is for texts of the trained length; evaluate without a key")
 
   def skip(row_key, p):
     a, b = jax.random.split(row_key)

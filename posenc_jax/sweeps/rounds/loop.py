@@ -145,8 +145,8 @@ class _Asked:
     self.rounds: list[list[str]] = []
     if self.path is not None and self.path.exists():
       try:
-        self.rounds = json.loads(self.path.read_text(encoding="utf-8"))["rounds"]
-      except (ValueError, KeyError, TypeError) as error:
+        self.rounds = json.loads(files.read(self.path))["rounds"]
+      except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptStore(explain_fault(
           f"{self.path}", f"no list of rounds ({error!r})", "what a search has written",
           "Remove the file: the results are elsewhere, and the rounds are compared no more"

@@ -13,11 +13,11 @@ import hashlib
 import importlib.resources
 from collections.abc import Sequence
 
+from posenc_jax.sweeps.html import text
 from posenc_jax.sweeps.results import REPEATS, Results
 from posenc_jax.sweeps.show import attached, charts, heats, payload, tables, views
 from posenc_jax.sweeps.show.attached import Attached
 from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
-from posenc_jax.sweeps.show.html import text
 from posenc_jax.sweeps.show.views import Chart, shown
 
 

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax.sweeps.html import number
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import charts
 from posenc_jax.sweeps.show.groups import Group
 from posenc_jax.sweeps.show.heats import Heat, Maps
-from posenc_jax.sweeps.show.html import number
 from posenc_jax.sweeps.show.views import (
   Chart,
   Line,

@@ -3,14 +3,17 @@
 """Circle-RoPE: patches on a circle around the line of text, all as far from it (positions only).
 
 Wang et al. 2025, "Circle-RoPE", arXiv 2505.16416. ``MRotary`` reads the ids in sections.
-Differs from the paper: nothing; the released configuration mixes the circle with the plain grid by
-1, which leaves the tilted grid alone, so the default here is 0. A video is a ring for each frame.
+Differs from the paper: nothing. The authors' repository sets no mix with the plain grid, as here; a
+package of many such methods sets 1, which leaves the tilted grid alone. A video is a ring for each
+frame. A radius that follows the grid ("auto" in the released code) is the caller's: the largest
+centred coordinate.
 """
 
 import math
 
 import numpy as np
 
+from posenc_jax import _errors
 from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations.axes import _sequences
 
@@ -31,6 +34,9 @@ def circle_grid(height: int, width: int, *, radius: float = 10.0, alpha: float =
   Returns:
     float64 ``[height * width, 3]``.
 
+  Raises:
+    ValueError: a radius that is not positive, alpha or mix outside [0, 1].
+
   Example:
     >>> np.round(circle_grid(2, 2, radius=1.0).sum(1), 6).tolist()  # across (1, 1, 1)
     [0.0, 0.0, 0.0, 0.0]
@@ -39,6 +45,10 @@ def circle_grid(height: int, width: int, *, radius: float = 10.0, alpha: float =
     Wang et al. 2025, arXiv 2505.16416, section 3.
   """
   sizes = [_checks.size("sizes", n, "height and width in patches") for n in (height, width)]
+  _errors.check_positive("radius", radius, "The paper has 10")
+  for name, share in (("alpha", alpha), ("mix", mix)):
+    if not 0 <= share <= 1:
+      raise _errors.value_error(name, share, "a number in [0, 1]", "The paper has alpha 0.5")
   y, x = np.indices(sizes).reshape(2, -1) - (np.array(sizes)[:, None] - 1) / 2
   angle = np.arctan2(y, x)
   span = np.ptp(angle)
@@ -64,7 +74,7 @@ def circle_positions(*parts: int | tuple[int, ...], radius: float = 10.0, alpha:
     float32 NumPy ``[T, 3]``.
 
   Raises:
-    ValueError: a grid without three sizes.
+    ValueError: a grid without three sizes; what ``circle_grid`` refuses.
 
   Example:
     >>> circle_positions(2, (1, 2, 2), 1).shape

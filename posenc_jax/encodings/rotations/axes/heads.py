@@ -23,7 +23,7 @@ def mh_rotary(head_dim: int, sections: Any = (2, 3, 3), *, group: int = 1,
   Args:
     head_dim: H.
     sections: key heads of each axis; heads beyond them are not turned.
-    group: query heads to a key head.
+    group: query heads to a key head; heads of another group are refused.
     num_heads: N query heads, which are then checked; None takes any number.
     base, pairing: as in ``Rotary``.
 
@@ -31,7 +31,7 @@ def mh_rotary(head_dim: int, sections: Any = (2, 3, 3), *, group: int = 1,
     A chain of one member an axis, for positions ``[..., T, P]``.
 
   Raises:
-    ValueError: no sections, or one below 1.
+    ValueError: no sections, or one below 1; in a call, heads in other groups.
 
   Example:
     >>> len(mh_rotary(8, (1, 1)).members)
@@ -45,6 +45,6 @@ def mh_rotary(head_dim: int, sections: Any = (2, 3, 3), *, group: int = 1,
   for axis, n in enumerate(sections):
     heads = slice(first * group, (first + n) * group)
     turned = Rotary(head_dim, base=base, pairing=pairing)
-    members.append(along(axis, on_heads(heads, turned, of=num_heads)))
+    members.append(along(axis, on_heads(heads, turned, of=num_heads, group=group)))
     first += n
   return chain(*members)

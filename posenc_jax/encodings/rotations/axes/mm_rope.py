@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from posenc_jax import _errors
 from posenc_jax.encodings import _checks
 from posenc_jax.encodings.rotations.axes import _sequences
 
@@ -43,12 +44,16 @@ def mm_rope_positions(*parts: int | tuple[int, ...], scales: Any = (4.0, 8.0, 8.
     float32 NumPy ``[T, 3]``.
 
   Raises:
-    ValueError: a grid without three sizes.
+    ValueError: a grid without three sizes, another number of scales.
 
   Example:
     >>> mm_rope_positions(1, (1, 1, 2), 1).tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [1.0, 1.0, 9.0], [10.0, 10.0, 10.0]]
   """
+  if np.shape(scales) != (3,):
+    raise _errors.value_error("scales", _errors.describe(scales), "three numbers",
+                              "Lumos-1 has (4, 8, 8): time, height, width")
+
   def grid(sizes, start):
     ids = start + _sequences.index(sizes) * np.asarray(scales)
     return ids, ids.max() + 1

@@ -100,6 +100,7 @@ class GrapeM(Encoding):
     _errors.check_choice("pairing", self.pairing, PAIRINGS)
     if self.sign not in (1, -1):
       raise _errors.value_error("sign", self.sign, "1 or -1", "-1 is the released code's")
+    _errors.check_positive("scale", self.scale, "The released code takes 16.0")
     mend = "Build it with GrapeM.init(head_dim)"
     l = _checks.floats("log_frequencies", self.log_frequencies, "[H / 2]", mend, stacked=True)
     if (self.q_gain is None) != (self.k_gain is None):

@@ -31,7 +31,7 @@ def liere_rotations(positions: Any, generators: jax.Array) -> jax.Array:
     ``[..., T, K, G, b, b]`` orthogonal matrices of the generators' dtype, at least float32.
 
   Raises:
-    TypeError: generators that are no floats.
+    TypeError: generators that are no floats, positions in a 16-bit float.
     ValueError: shapes that do not fit.
 
   Example:
@@ -45,7 +45,7 @@ def liere_rotations(positions: Any, generators: jax.Array) -> jax.Array:
   generators = _checks.floats("generators", generators, "[P, K, G, b, b]",
                               "Build them with Liere.init(key, head_dim)")
   dtype = _numerics.wide(generators)
-  positions = jnp.asarray(positions).astype(dtype)
+  positions = jnp.asarray(_checks.positions(positions, real=True)).astype(dtype)
   if positions.shape[-1] != generators.shape[0]:
     raise _errors.value_error("positions", f"{positions.shape[-1]} axes",
                               f"one for each of the {generators.shape[0]} generators",

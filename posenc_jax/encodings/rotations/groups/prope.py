@@ -15,27 +15,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax import _errors, _numerics, phases
+from posenc_jax import _align, _errors, _numerics, phases
 from posenc_jax.base import Encoding, encoding
 from posenc_jax.encodings import _bases
 from posenc_jax.encodings.rotations.rotary import rotary_frequencies, rotate_by
 
 
 def camera_positions(views: Any, intrinsics: Any = None, *, patches: tuple[int, int] = (1, 1),
-                     image: tuple[int, int] = (1, 1)) -> np.ndarray:
+                     image: tuple[int, int] | None = None) -> np.ndarray:
   """What each patch of each image knows of its camera: 16 numbers of P, then column and row.
 
   Args:
     views: ``[C, 4, 4]``, from world to camera.
     intrinsics: ``[C, 3, 3]`` in pixels, or None (GTA).
     patches: rows and columns of patches in an image.
-    image: its width and height in pixels; intrinsics become f / width and c / width - 1/2.
+    image: its width and height in pixels, beside intrinsics, which become f / width and
+      c / width - 1/2; (1, 1) where they are in shares of the image.
 
   Returns:
     float32 NumPy ``[C rows columns, 18]``, row by row.
 
   Raises:
-    ValueError: matrices of another shape.
+    ValueError: matrices of another shape, one of intrinsics and image without the other.
 
   Example:
     >>> camera_positions(np.eye(4)[None], patches=(1, 2))[:, -2:].tolist()
@@ -53,6 +54,10 @@ def camera_positions(views: Any, intrinsics: Any = None, *, patches: tuple[int, 
     if k.shape != (len(views), 3, 3):
       raise _errors.value_error("intrinsics", f"shape {k.shape}", f"({len(views)}, 3, 3)",
                                 "Pass one matrix for each image, in pixels")
+  if (intrinsics is None) != (image is None):
+    raise _errors.value_error("intrinsics, image", "one of them", "both, or neither",
+                              "Intrinsics are divided by image=(width, height)")
+  if intrinsics is not None and image is not None:
     lift = np.tile(np.eye(4), (len(views), 1, 1))
     for i in range(2):
       lift[:, i, i] = k[:, i, i] / image[i]
@@ -77,7 +82,8 @@ def camera_transform(x: jax.Array, positions: Any, frequencies: Any, part: str) 
     Like x.
 
   Raises:
-    ValueError: an unknown part, heads that do not fit.
+    TypeError: positions in a 16-bit float.
+    ValueError: an unknown part, heads or positions that do not fit.
 
   Example:
     >>> at = camera_positions(np.eye(4)[None])
@@ -92,7 +98,8 @@ def camera_transform(x: jax.Array, positions: Any, frequencies: Any, part: str) 
                               f"an eighth of the {h} dims of a head",
                               "Build it with head_dim of the heads, a multiple of 8")
   dtype = _numerics.wide(x)
-  at = jnp.asarray(positions).astype(dtype)
+  at = jnp.asarray(_align.align_array(positions, x.ndim - 3, x.shape[-3], 1, "positions",
+                                      sizes=(18,))).astype(dtype)
   p = at[..., :16].reshape(*at.shape[:-1], 4, 4)
   if part != "output":
     p = jnp.swapaxes(p, -1, -2) if part == "query" else jnp.linalg.inv(p)

@@ -56,6 +56,8 @@ def longrope_search(evaluate: Callable[[np.ndarray], float], dim: int, *, factor
   """
   for name, size in (("population", population), ("rounds", rounds), ("parents", parents)):
     _checks.size(name, size, "The paper has 64, 40 and 32")
+  for name, size in (("mutants", mutants), ("crosses", crosses)):
+    _checks.size(name, size, "The paper has 16 of each", least=0)
   if factor < 1 or not 0 <= probability <= 1:
     raise _errors.value_error("factor, probability", (factor, probability),
                               "factor at least 1, probability in [0, 1]", "The paper's p is 0.3")
