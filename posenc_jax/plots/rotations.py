@@ -116,5 +116,5 @@ def _scores(e: Encoding, sizes: tuple[int, int, int], most: int) -> np.ndarray:
   q, k = e.qk(q, k, query, keys)
   q, k = e.expand(q, k, query, keys)
   q, k = np.asarray(q, np.float64), np.repeat(np.asarray(k, np.float64), heads // kv_heads, axis=1)
-  sizes = np.linalg.norm(q[0], axis=-1) * np.linalg.norm(k[-1], axis=-1)
-  return np.einsum("tnh,snh->ns", q, k)[:, ::-1] / sizes[:, None]
+  norms = np.sqrt((q[0] ** 2).sum(-1) * (k[-1] ** 2).sum(-1))
+  return np.einsum("tnh,snh->ns", q, k)[:, ::-1] / norms[:, None]

@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _errors
@@ -91,7 +92,7 @@ def _drawn_weights(e: Encoding, sizes: tuple[int, int, int, int], positions: Any
   at = _ask.positions_of(e, length, positions)
   rows = _ask.count(at, length)
   random = np.random.default_rng(seed)
-  q, k = (random.standard_normal((draws, rows, n, head_dim)).astype(np.float32)
+  q, k = (jnp.asarray(random.standard_normal((draws, rows, n, head_dim)), jnp.float32)
           for n in (heads, kv_heads))
   order = np.arange(rows, dtype=np.int32)
   return np.asarray(attention_weights(q, k, e, q_positions=at, k_positions=at, q_order=order,
