@@ -181,6 +181,7 @@ def make_call(q, k, v, encoding, *, q_positions=None, k_positions=None, q_order=
   queries, keys, lengths, kind = arguments.hide(queries, keys, rule, q, k, segments, lengths,
                                                  prefix)
   mask = arguments.check_mask(mask, q, k)
+  arguments.check_key_order(encoding, keys, mask)
   scale = arguments.check_scale(scale, q)
   if "qk" not in applied:
     q, k, v = _written(q, k, v, encoding, queries.positions, keys.positions)

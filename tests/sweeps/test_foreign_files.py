@@ -30,7 +30,7 @@ def test_logs_and_manifests_are_read_to_the_cap(tmp_path):
   with pytest.raises(sweeps.CorruptStore, match="results.jsonl: got what cannot be read: it has"):
     lines.scan(too_long(tmp_path / "results.jsonl"))
   too_long(tmp_path / "manifest.json")
-  with pytest.raises(sweeps.CorruptStore, match="manifest.json: got what cannot be read: .*more th"):
+  with pytest.raises(sweeps.CorruptStore, match="manifest.json: got what cannot be read: .*more"):
     reading.read_manifest(tmp_path)
 
 
