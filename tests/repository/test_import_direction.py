@@ -34,7 +34,7 @@ LEVELS = {
   "posenc_jax.selfcheck": 8,
   "posenc_jax": 9,
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 10),
-  "posenc_jax.methods": 11,
+  **dict.fromkeys(["posenc_jax.methods", "posenc_jax.plots"], 11),
   "posenc_jax.__main__": 12,
   **dict.fromkeys(["experiments", "benchmarks"], 12),
   "tests": 13,
