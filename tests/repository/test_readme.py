@@ -114,7 +114,9 @@ def test_it_is_short_and_leads_to_pages_that_exist():
     folder = name.rpartition("/")[0]
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page(name)):
       path = re.sub(r"(?<!\.)[^/]+/\.\./", "", f"{folder}/{target}".lstrip("/"))
-      assert path in files, f"{name}: {target}"
+      # The site's front page leads to pages that its build makes; the build looks whether it does.
+      made = name == "docs/index.md" and target.startswith("generated/")
+      assert made or path in files, f"{name}: {target}"
 
 
 def badge_faults(readme: str, setup: str) -> list[str]:
