@@ -101,7 +101,7 @@ def search(
   if begin is not None:
     begin(goal_of(experiment))
   for index in range(rounds):
-    cells = tuple(dict.fromkeys(Cell(cell) for cell in sampler.ask()))
+    cells = _cells(sampler.ask())
     if not cells:
       break
     asked.note(index, cells)
@@ -129,6 +129,15 @@ def _checked(sampler: Any, rounds: Any, options: Options | None, changes: Mappin
     raise value_error("search: options", "shard or distributed", "neither",
                       "A sampler must hear every result of a round before it asks for the next")
   return options
+
+
+def _cells(asked: Any) -> tuple[Cell, ...]:
+  """What a sampler asked for, each cell once."""
+  asked = tuple(asked) if isinstance(asked, Iterable) else asked
+  if not isinstance(asked, tuple) or not all(isinstance(cell, Mapping) for cell in asked):
+    raise type_error("search: sampler", f"{describe(asked)} of ask()", "a list of cells",
+                     "An empty list ends the search")
+  return tuple(dict.fromkeys(Cell(cell) for cell in asked))
 
 
 def _results(experiment: Experiment, cells: Sequence[Cell], records: Mapping[Cell, Record]

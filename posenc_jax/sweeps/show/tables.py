@@ -143,7 +143,7 @@ def _bold_note(results: Results) -> str:
   if unknown:
     note += (f"No direction is known of {', '.join(unknown)}, so nothing is marked: the "
              "experiment's goal can say one. ")
-  return note + "Seconds: a lane's share of its group's training, compiling left out."
+  return note + "Seconds: of all seeds together, each its share of its group's training."
 
 
 def failures(results: Results) -> str:
