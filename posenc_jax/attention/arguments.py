@@ -268,7 +268,7 @@ def check_key_order(encoding: Encoding, keys: Side, mask: Any) -> None:
   falls = order[..., 1:] < order[..., :-1]
   if ids is not None:
     falls = falls & (ids[..., 1:] == ids[..., :-1])
-  for part, _, _ in encoding.parts():
+  for part, *_ in encoding.parts():
     if part.keys_in_order and np.any(falls):
       raise _errors.value_error(
           "k_positions", f"an order that falls along S, and {type(part).__name__}",
