@@ -11,6 +11,7 @@ from tests.oracles import exact
 from tests.oracles.additive import (
   doubled_exponent,
   growing_sine,
+  halved_matrix,
   learned,
   one_frequency_pair,
   sinusoidal,
@@ -96,6 +97,7 @@ __all__ = [
   "log_n_temperature",
   "mrope_axes",
   "mrope_rotate",
+  "halved_matrix",
   "one_frequency_pair",
   "pairs",
   "pope_attention",
