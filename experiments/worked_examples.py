@@ -253,7 +253,8 @@ def main(config: Config) -> int:
         f"positions.\n  Picture: {where}. The last position's column begins\n")
   print(_rows(table[:8, -1:].T))
   print(f"\n4. Training, --model={config.model}: vocabulary {config.vocabulary}, d_model "
-        f"{config.d_model}, {config.num_heads} heads, {config.num_layers} layers, Adam {config.learning_rate:g}.\n"
+        f"{config.d_model}, {config.num_heads} heads, {config.num_layers} layers, Adam "
+        f"{config.learning_rate:g}.\n"
         "  The source does not name its data, so its losses stand beside ours but are no goal:\n"
         f"  ours are of made-up phrases; guessing has {np.log(config.vocabulary):.2f}, the best 0."
         "\n\n  epoch    loss  held out  source")
