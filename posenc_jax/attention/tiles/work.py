@@ -173,15 +173,15 @@ def over_tiles(cut: Cut, chunk: At, body, carry, parts):
   """Runs ``body(at, parts of these keys, carry)`` for every tile, one after the other."""
   for group in cut.groups:
     fixed = len(set(group.key_starts)) == 1
-    cut = lambda x, j, n=group.keys: take(x, {1: j}, {1: n})
-    shared = [cut(x, group.key_starts[0]) for x in parts] if fixed else None
+    part = lambda x, j, n=group.keys: take(x, {1: j}, {1: n})
+    shared = [part(x, group.key_starts[0]) for x in parts] if fixed else None
 
-    def step(i, carry, group=group, fixed=fixed, shared=shared, cut=cut):
+    def step(i, carry, group=group, fixed=fixed, shared=shared, part=part):
       row = _start(group.row_starts, i)
       key = group.key_starts[0] if fixed else _start(group.key_starts, i)
       at = chunk._replace(row=row, rows=group.rows, key=key, keys=group.keys,
                           last=_start(group.lasts, i))
-      return body(at, shared if fixed else [cut(x, key) for x in parts], carry)
+      return body(at, shared if fixed else [part(x, key) for x in parts], carry)
 
     # Make the trip count depend on a traced value: with a constant count XLA unrolls one-tile
     # loops, hoists the masks and keeps all of them in memory.
