@@ -86,6 +86,7 @@ def attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding | None =
   return finish(call, out)
 
 
+_MOST_KNOWN_PAIRS = 2**24  # of a query and a key whose distance the host computes, 64 MiB
 _OPTIONS = ("q_positions", "k_positions", "q_order", "k_order", "causal", "window", "segments",
             "lengths", "prefix", "mask", "scale", "applied", "implementation", "tile")
 
@@ -160,10 +161,26 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     applied = arguments.check_applied(call.encoding, options.get("applied", ()))
     found.append(dispatch.decide(call, implementation, platform)._replace(
         not_run=tuple(hook for hook in applied if call.encoding.has(hook))))
-    finish(call, dispatch.run("reference", call))  # whose hooks refuse what does not fit them
+    _ask_hooks(call)
 
   jax.eval_shape(trace, *(leaves[i] for i in at))
   return found[0]
+
+
+def _ask_hooks(call: Call) -> None:
+  """Runs the reference, in which hooks refuse what does not fit them, inside of an ``eval_shape``.
+
+  What is known on the host is computed there, and for many tokens that would fill the memory: then
+  the hooks see no values, only shapes.
+  """
+  def run(queries, keys):
+    told = call._replace(queries=queries, keys=keys)
+    return finish(told, dispatch.run("reference", told))
+
+  if call.sizes[0] * call.sizes[1] <= _MOST_KNOWN_PAIRS:
+    run(call.queries, call.keys)
+  else:
+    jax.eval_shape(run, call.queries, call.keys)
 
 
 def make_call(q, k, v, encoding, *, q_positions=None, k_positions=None, q_order=None, k_order=None,

@@ -247,3 +247,13 @@ def test_tpu_kernels_lower_for_tpus(rng, run, dtype):
   gradient = jax.jit(jax.grad(total, argnums=(0, 1, 2)))
   lowered = gradient.trace(q, k, v, px.Alibi(slopes=SLOPES)).lower(lowering_platforms=("tpu",))
   assert "tpu_custom_call" in lowered.as_text()
+
+
+def test_asking_about_many_tokens_needs_no_memory_for_their_pairs():
+  resource = pytest.importorskip("resource")
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  x = jax.ShapeDtypeStruct((1, 2**16, 4, 8), jnp.float32)
+  for e in (px.T5Bias.init(jax.random.key(0), 4), px.chain(px.Rotary(8), px.Alibi(4))):
+    assert px.explain(x, x, x, e, causal=True, platform="tpu").chosen in ("strip", "splash")
+  grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+  assert grown < 2**20, f"{grown} KiB; the pairs alone are 2^22"
