@@ -104,7 +104,7 @@ def effective_rank(frequencies: Any, counts: jax.Array, lengths: jax.Array, *, l
     The participation ratio of the eigenvalues; see Roy and Vetterli 2007 for another such number.
   """
   def one(waves, some, length):
-    rows = (jnp.arange(longest) < length).astype(jnp.float32)[:, None]
+    rows = (jnp.arange(longest).astype(jnp.float32) < length).astype(jnp.float32)[:, None]
     both = phases.cos_sin(jnp.arange(longest, dtype=jnp.int32), waves)
     table = jnp.concatenate(both, axis=-1) * jnp.tile(some, 2).astype(jnp.float32)[None]
     table = (table - jnp.sum(table * rows, axis=0, keepdims=True) / length) * rows

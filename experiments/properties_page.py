@@ -37,7 +37,7 @@ def _base(found: Any) -> Any:
   return [exact(b - a, 0, f"reach at base {after:g} - at base {before:g}, tokens", sign=1)
           for a, b, before, after in zip(reach[:-1], reach[1:], found.config.bases[:-1],
                                          found.config.bases[1:], strict=True)
-          if b < found.by_base.shape[1]]
+          if a < found.by_base.shape[1]]  # else both lie beyond what was measured
 
 
 def _reach(found: Any) -> list[int]:
