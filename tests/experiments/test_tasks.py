@@ -4,12 +4,16 @@
 
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import pythonbible
+from flax import nnx
 
-from experiments import classify, data, forecast, labelled, series
-from posenc_jax import sweeps
+import posenc_jax as px
+from experiments import classify, data, forecast, labelled, pairs, series, translate
+from posenc_jax import nn, sweeps
 from tests.support.bibles import verse_text
 
 QUIET = sweeps.Options(progress=False, report=False)
@@ -85,6 +89,7 @@ def test_digits_are_scikit_learns():
 @pytest.mark.parametrize("package, call, message", [
   ("sklearn.datasets", lambda: labelled.load("digits", 64), "scikit-learn is not installed"),
   ("statsmodels.datasets", lambda: series.load("co2"), "statsmodels is not installed"),
+  ("sacrebleu", lambda: translate.chrf(["a"], ["a"]), "an environment without sacrebleu"),
 ])
 def test_missing_packages_are_told(monkeypatch, package, call, message):
   monkeypatch.setitem(sys.modules, package, None)
@@ -147,8 +152,36 @@ def test_faults():
   assert [x.split(":")[0] for x in found] == ["--d_model", "--seq_len"]
 
 
+def test_greedy_writing_equals_full_forwards():
+  """Token by token with a cache writes what the whole model finds likeliest."""
+  model = nn.Seq2SeqTransformer(12, 8, 1, 2, encoding=px.Sinusoidal(8), rngs=nnx.Rngs(3))
+  sources = jnp.array([[5, 6, 7, 0], [8, 9, 10, 11]])
+  written = jax.jit(lambda s: translate.greedy(model, s, 2, 5, nnx.Rngs()))(sources)
+  assert written.shape == (2, 5)
+  target = np.full((2, 1), 2)
+  for i in range(5):
+    logits = model(sources, jnp.asarray(target), source_mask=sources != 0)
+    target = np.concatenate([target, np.asarray(logits[:, -1:].argmax(-1))], axis=1)
+    np.testing.assert_array_equal(written[:, i], target[:, i + 1])
+
+
+def test_translation_counts_each_target_character_once(text_file):
+  """Loss, by hand: the mean over characters and END, padding left out; texts as they were."""
+  lines = "\n".join(f"{'ab' * (1 + i % 3)}\tx{'yz' * (i % 4)}" for i in range(40))
+  found = pairs.load_pairs(text_file(lines), longest=8)
+  task = translate.Translate(found, "none", 4, 2)
+  assert [task.text_of(row[1:]) for row in found.valid[1]] == [
+    line.split("\t")[1] for line in lines.split("\n")[36:]]
+  uniform = lambda sources, targets, **how: jnp.zeros((*targets.shape, len(found.vocabulary)))
+  each, counts = task._each(uniform, tuple(map(jnp.asarray, found.valid)), True, nnx.Rngs())
+  characters = [len(line.split("\t")[1]) + 1 for line in lines.split("\n")[36:]]
+  assert counts.tolist() == characters
+  np.testing.assert_allclose(each, np.log(len(found.vocabulary)) * np.array(characters), rtol=1e-5)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("module, needs", [(classify, "sklearn"), (forecast, "statsmodels")])
+@pytest.mark.parametrize("module, needs", [
+  (classify, "sklearn"), (forecast, "statsmodels"), (translate, "sacrebleu")])
 def test_the_pages(tmp_path, module, needs):
   pytest.importorskip(needs)
   config = module.Config(**{**module.Config.PRESETS["smoke"], "pages": str(tmp_path), "out": None,
