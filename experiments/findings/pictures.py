@@ -39,12 +39,12 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
   figure = Figure(figsize=(max(4.2 * columns, 6.0) + 1.6, 3.1 * rows + 0.4), layout="constrained")
   axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
   names = list(dict.fromkeys(str(s.settings["encoding"]) for _, results in panels
-                             for s in results.mean(series)))
+                             for s in results.mean(f"series/{series}")))
   names = [n for n in (encodings or names) if n in names]
   colours = colormaps["tab10"].colors
   for i, (title, results) in enumerate(panels):
     ax = axes[i // columns][i % columns]
-    for vector in results.mean(series):
+    for vector in results.mean(f"series/{series}"):
       name = str(vector.settings["encoding"])
       points = [(x, s.mean, s.half or 0.0) for x, s in zip(vector.at, vector.entries, strict=True)
                 if s.mean is not None]
@@ -77,7 +77,7 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
 
 def table(title: str, results: sweeps.Results, series: str, unit: str = "") -> Table:
   """Mean and half of the 95 percent interval, a row an encoding, a column an entry of a series."""
-  vectors = results.mean(series)
+  vectors = results.mean(f"series/{series}")
   at = sorted({x for v in vectors for x in v.at})
   rows = []
   for v in vectors:
