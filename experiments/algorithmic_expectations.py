@@ -100,8 +100,9 @@ EXPECTATIONS = (
                 _pairs("flip-flop", "cope > rotary, cope > sinusoidal", "accuracy_sparse",
                        "when 98 percent are ignored")),
   f.Expectation("Does a forget gate remember over sparse flip-flops?", "FoX solves what rotary "
-                "does not", "arXiv 2503.02130", _pairs("flip-flop", "fox > rotary", "accuracy_sparse",
-                                                  "when 98 percent are ignored")),
+                "does not", "arXiv 2503.02130",
+                _pairs("flip-flop", "fox > rotary", "accuracy_sparse",
+                       "when 98 percent are ignored")),
   f.Expectation("Does CoPE count?", "Error 0 against relative positions' 1.1", f"{COPE}, table 3",
                 _pairs("counting", "cope > rotary", "accuracy_trained", "at L")),
   f.Expectation("Do CoPE and FoX count beyond L?", "Counts that are gated by content generalise",
