@@ -93,33 +93,44 @@ class Solving:
     """Accuracy at each multiple, of the variants at the training length, and the first as loss."""
     key = training.evaluation_key(traced)
     draws = key if training.draws_always(self, shape) else None
+    asked = self.evaluated(shape.length)
+    # One room for all is one copy of the model to compile. Padding changes nothing before it,
+    # unless positions are drawn for the whole row: then each length keeps its own.
+    rooms = [n if draws is not None else self.longest(shape.length) for _, n, _, _ in asked]
+    found: dict[str, jax.Array] = {}
+    for room in dict.fromkeys(rooms):
+      mine = [(i, one) for i, (one, n) in enumerate(zip(asked, rooms, strict=True)) if n == room]
+      drawn = [problems.rows(self.problem, jax.random.fold_in(key, i), self.rows, room + 1, largest,
+                             smallest=smallest, variant=name if name in self.problem.variants
+                             else None) for i, (name, _, smallest, largest) in mine]
+      right = self._right(model, draws, *(jnp.concatenate(x) for x in zip(*drawn, strict=True)))
+      means = jnp.mean(right.reshape(len(mine), self.rows), axis=1)
+      found |= {one[0]: means[i] for i, (_, one) in enumerate(mine)}
+    by_multiple = [found[f"{m:g}"] for m in self.multiples]
+    return {"accuracy_by_multiple": jnp.stack(by_multiple), "accuracy_trained": by_multiple[0],
+            "accuracy_longest": by_multiple[-1], "loss": 1 - by_multiple[0],
+            **{f"accuracy_{name}": found[name] for name in self.problem.variants}}
+
+  def evaluated(self, length: int) -> list[tuple[str, int, int, int]]:
+    """(multiple or variant, tokens, smallest and largest size) of each evaluation."""
     found, before = [], self.problem.least - 1
-    for i, multiple in enumerate(self.multiples):
-      length = round(multiple * shape.length)
-      largest = self.problem.fits(length)
+    for multiple in self.multiples:
+      tokens = round(multiple * length)
+      largest = self.problem.fits(tokens)
       smallest = self.problem.least if largest <= before else before + 1
-      found.append(self._accuracy(model, jax.random.fold_in(key, i), draws, length,
-                                  largest, smallest, None))
+      found.append((f"{multiple:g}", tokens, smallest, largest))
       before = largest
-    result = {"accuracy_by_multiple": jnp.stack(found), "accuracy_trained": found[0],
-              "accuracy_longest": found[-1], "loss": 1 - found[0]}
-    for i, variant in enumerate(self.problem.variants):
-      result[f"accuracy_{variant}"] = self._accuracy(
-        model, jax.random.fold_in(key, 100 + i), draws, shape.length,
-        self.problem.fits(shape.length), None, variant)
-    return result
+    largest = self.problem.fits(length)
+    return found + [(name, length, self.problem.least, largest) for name in self.problem.variants]
 
-  def _accuracy(self, model, key, draws, length, largest, smallest, variant):
-    tokens, counted = problems.rows(self.problem, key, self.rows, length + 1, largest,
-                                    smallest=smallest, variant=variant)
-
+  def _right(self, model: Any, draws: Any, tokens: jax.Array, counted: jax.Array) -> jax.Array:
+    """float32 ``[rows]``: 1 for rows that are solved."""
     def some(part):
-      logits = model(part[0][:, :-1], rngs=training.position_streams(draws))
-      return solved(logits, *part)
+      return solved(model(part[0][:, :-1], rngs=training.position_streams(draws)), *part)
 
     at_once = max(d for d in range(1, min(self.rows, ROWS_AT_ONCE) + 1) if self.rows % d == 0)
-    fold = lambda x: x.reshape(self.rows // at_once, at_once, length + 1)
-    return jnp.mean(jax.lax.map(some, (fold(tokens), fold(counted))).astype(jnp.float32))
+    fold = lambda x: x.reshape(-1, at_once, x.shape[1])
+    return jax.lax.map(some, (fold(tokens), fold(counted))).astype(jnp.float32).reshape(-1)
 
 
 def solved(logits: jax.Array, tokens: jax.Array, counted: jax.Array) -> jax.Array:

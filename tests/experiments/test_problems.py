@@ -9,7 +9,6 @@ import pytest
 
 from experiments import algorithmic, problems
 from experiments.problems import ANSWER, BEGIN, END, FIRST, PAD, PROBLEMS
-from experiments.training import Shape
 
 BATCH, ROOM = 24, 40
 
@@ -164,19 +163,12 @@ def test_a_row_is_solved_if_its_whole_answer_is():
 
 def test_sizes_of_evaluations_do_not_overlap():
   """At the second multiple are sizes that did not fit the first."""
-  class Seen(algorithmic.Solving):
-    def _accuracy(self, model, key, draws, length, largest, smallest, variant):
-      self.sizes.append((smallest, largest, length))
-      return jnp.zeros(())
-
-    sizes = []
-
-  task = Seen("copy", (1, 1.5, 2), 8)
-  task.draws = None
-  from experiments import encodings
-  shape = Shape(encodings.parse("none"), (16,), (21,), 1, 8, 4, 2)
-  task.evaluate(shape, None, {"seed": 0, "seq_len": 21})
-  assert task.sizes == [(1, 9, 21), (10, 15, 32), (16, 20, 42)]
+  assert algorithmic.Solving("copy", (1, 1.5, 2), 8).evaluated(21) == [
+    ("1", 21, 1, 9), ("1.5", 32, 10, 15), ("2", 42, 16, 20)]
+  assert algorithmic.Solving("flip-flop", (1, 2), 8).evaluated(12) == [
+    ("1", 12, 1, 4), ("2", 24, 5, 10), ("sparse", 12, 1, 4), ("dense", 12, 1, 4)]
+  assert algorithmic.Solving("indirect-indexing", (1, 2), 8).evaluated(32) == [
+    ("1", 32, 8, 16), ("2", 64, 8, 16)]
 
 
 def test_faults_of_tasks():
