@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from experiments import fields, script
 from experiments.fields import option
 
-SCRIPTS: tuple[str, ...] = ()
+SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic")
 
 
 @dataclasses.dataclass(frozen=True)

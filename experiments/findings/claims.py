@@ -63,7 +63,7 @@ def less(a: BySeed, b: BySeed, text: str, *, by: float = 0.0) -> Claim:
     >>> less({0: 1.0, 1: 2.0}, {0: 3.0, 1: 5.0}, "alibi - rotary, nats").values
     {0: -2.0, 1: -3.0}
   """
-  return Claim(text, difference(a, b), -1, -by)
+  return Claim(text, difference(a, b), -1, 0.0 - by)
 
 
 def greater(a: BySeed, b: BySeed, text: str, *, by: float = 0.0) -> Claim:
