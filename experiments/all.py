@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 from experiments import fields, script
 from experiments.fields import option
 
-SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic")
+SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "properties",
+                           "claims", "classify", "forecast", "translate")
 
 
 @dataclasses.dataclass(frozen=True)
