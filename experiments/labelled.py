@@ -107,13 +107,11 @@ def _follows(length, rng):
   half, rows = (length - 1) // 2, []
   for i, (verse, text) in enumerate(verses[:-1]):
     book = verse // 1_000_000
-    if verses[i + 1][0] // 1_000_000 != book:
+    if verses[i + 1][0] // 1_000_000 != book or len(books[book]) < 3:  # else nothing to draw
       continue
-    label = int(rng.integers(2))
-    others = [j for j in books[book] if j not in (i, i + 1)] if len(books[book]) < 4 else None
-    second = i + 1
+    label, second = int(rng.integers(2)), i + 1
     while not label and second in (i, i + 1):
-      second = int(rng.choice(others if others else books[book]))
+      second = int(rng.choice(books[book]))
     # The end of the first and the start of the second, where they meet.
     rows.append((book in data.VALIDATION_BOOKS, f"{text[-half:]}\n{verses[second][1][:half]}",
                  label))
