@@ -13,7 +13,7 @@ are shuffled alike, so that no encoding knows who is whose neighbour. Needs the 
 """
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -26,6 +26,7 @@ from experiments import encodings, grids, labelled, script, training
 from experiments import findings as f
 from experiments.fields import Check, Faults, option
 from experiments.findings import statistics, study
+from experiments.findings.claims import difference
 from experiments.training import Shape
 from posenc_jax import nn, positions, sweeps
 
@@ -41,13 +42,13 @@ class Classify:
     eval_rows: how many sequences are evaluated, the first ones of a fixed shuffle.
   """
 
-  axes: ClassVar[dict[str, Any]] = {}
-
   def __init__(self, found: labelled.Labelled, eval_rows: int):
-    self.found, self.data, self.name = found, found.sha256, f"classify {found.name}"
+    self.found, self.name = found, f"classify {found.name}"
+    self.data: str | None = found.sha256
+    self.axes: Mapping[str, tuple[str, Sequence[float]]] = {}
     order = np.random.default_rng(0).permutation(len(found.valid[1]))[:eval_rows]
     self.valid = tuple(x[order] for x in found.valid)
-    self.settings = {"eval_rows": len(order)}
+    self.settings: Mapping[str, Any] = {"eval_rows": len(order)}
 
   def longest(self, length: int) -> int:
     """No longer ones are evaluated."""
@@ -208,7 +209,7 @@ def _no_better(results: Any) -> Any:
 
 def _control(results: Any) -> Any:
   """What the grid gains on digits, less what it gains on shuffled ones."""
-  gain = {data: f.claims.difference(_accuracy(results, data, label_of(GRID[0])),
+  gain = {data: difference(_accuracy(results, data, label_of(GRID[0])),
                                     _accuracy(results, data, "rotary")) for data in DIGITS}
   return f.greater(gain["digits"], gain["permuted-digits"],
                    "gain of axial rotary over rotary, percent right, digits - permuted")

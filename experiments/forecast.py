@@ -13,6 +13,7 @@ Skill is 1 - mean squared error / that of a baseline. Needs the extras ``experim
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -63,13 +64,13 @@ class Forecast:
     context, ahead: of its windows.
   """
 
-  axes: ClassVar[dict[str, Any]] = {}
-
   def __init__(self, found: series.Series, clock: str, context: int, ahead: int):
     self.windows, self.clock = series.windows_of(found, context, ahead), clock
-    self.name, self.data = f"forecast {found.name} by {clock}", self.windows.sha256
+    self.name = f"forecast {found.name} by {clock}"
+    self.data: str | None = self.windows.sha256
+    self.axes: Mapping[str, tuple[str, Sequence[float]]] = {}
     self.baselines = series.baselines(self.windows)
-    self.settings = {"ahead": ahead, "clock": clock}
+    self.settings: Mapping[str, Any] = {"ahead": ahead, "clock": clock}
 
   def longest(self, length: int) -> int:
     """The window and the token for what is asked."""
@@ -85,7 +86,7 @@ class Forecast:
     """Windows of other lengths have other targets."""
     return len(lengths) == 1
 
-  def _rows(self, rows: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+  def _rows(self, rows: Any) -> tuple[jax.Array, ...]:
     w = self.windows
     at = series.positions_of(self.clock, w.times)
     return tuple(jnp.asarray(x)[rows] for x in (w.values, at, w.targets))

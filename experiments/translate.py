@@ -12,6 +12,7 @@ the source's length, chrF of greedily written verses, and some of them on the pa
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -75,14 +76,16 @@ class Translate:
 
   def __init__(self, found: pairs.Pairs, cross: str, eval_rows: int, written_rows: int):
     self.found, self.cross, self.written_rows = found, cross, written_rows
-    self.name, self.data = f"translate {found.name}, {cross} across", found.sha256
+    self.name = f"translate {found.name}, {cross} across"
+    self.data: str | None = found.sha256
     order = np.random.default_rng(0).permutation(len(found.valid[0]))[:eval_rows]
     self.valid = tuple(x[order] for x in found.valid)
     self.length = found.train[0].shape[1]
-    self.settings = {"cross": cross, "eval_rows": eval_rows, "written_rows": written_rows,
-                     "longest": self.length}
+    self.settings: Mapping[str, Any] = {
+      "cross": cross, "eval_rows": eval_rows, "written_rows": written_rows, "longest": self.length}
     middles = [(i + 0.5) * self.length / BINS for i in range(BINS)]
-    self.axes = {"loss_by_length": ("characters of the source", middles)}
+    self.axes: Mapping[str, tuple[str, Sequence[float]]] = {
+      "loss_by_length": ("characters of the source", middles)}
 
   def longest(self, length: int) -> int:
     """A target has its BEGIN and END too."""
@@ -148,9 +151,9 @@ class Translate:
 
   def text_of(self, ids: np.ndarray) -> str:
     """The characters up to END, special ones left out."""
-    ids = np.asarray(ids, int).tolist()
-    ids = ids[:ids.index(END)] if END in ids else ids
-    return "".join(self.found.vocabulary[i] for i in ids if i > END)
+    known = np.asarray(ids, int).tolist()
+    known = known[:known.index(END)] if END in known else known
+    return "".join(self.found.vocabulary[i] for i in known if i > END)
 
 
 @dataclasses.dataclass(frozen=True)
