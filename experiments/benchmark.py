@@ -12,7 +12,9 @@ Rounds go through all rivals in turn; medians and ratios (ours / theirs) are pri
 import dataclasses
 import functools
 import importlib.metadata
+import os
 import pathlib
+import platform
 import sys
 from collections.abc import Callable, Collection
 
@@ -28,6 +30,7 @@ from posenc_jax.attention import IMPLEMENTATIONS
 
 PARTS = ("attention", "memory", "rotary", "table", "angles")
 ENCODINGS = ("none", "alibi", "t5")
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 PEERS = ("jax.nn", "cudnn", "torch", "tokamax", "equinox", "rotary-embedding-torch",
          "positional-encodings")
 
@@ -45,7 +48,9 @@ class Config:
   memory_length: int = option(8192, "T of the memory part", low=1)
   heads: int = option(8, "N", low=1)
   head_dim: int = option(64, "H", low=1)
-  dtype: str = option("float32", "of queries, keys and values", choices=("float32", "bfloat16"))
+  dtype: tuple[str, ...] = option(("float32", "bfloat16"), "of queries, keys and values; other "
+                                  "parts than attention take the first",
+                                  choices=("float32", "bfloat16"))
   repeats: int = option(7, "timed rounds", low=1)
   out: str = option("runs/benchmark", "directory of benchmark.csv and benchmark.png")
 
@@ -74,7 +79,7 @@ def _with_leaf(encoding, leaf):
 
 def _qkv(c: Config, length: int):
   shape = (1, length, c.heads, c.head_dim)
-  return [jax.random.normal(k, shape, jnp.dtype(c.dtype))
+  return [jax.random.normal(k, shape, jnp.dtype(c.dtype[0]))
           for k in jax.random.split(jax.random.key(0), 3)]
 
 
@@ -88,14 +93,20 @@ def _gradient(function):
 
 
 def attention(c: Config) -> list[Row]:
-  """Forward, and forward with gradients of q, k, v and of the bias's leaf."""
+  """Forward, and forward with gradients of q, k, v and of the bias's leaf, in each precision."""
+  each = [dataclasses.replace(c, dtype=(dtype,)) for dtype in c.dtype]
+  return [row for one in each for row in _attention(one)]
+
+
+def _attention(c: Config) -> list[Row]:
   rows = []
   for name in c.encodings:
     encoding, leaf, dense = _encoding(name, c.heads)
     args = (*_qkv(c, c.length), leaf)
     for backward in (False, True):
       wrap = _gradient if backward else (lambda f: f)
-      measure = f"{name}, " + ("forward and backward" if backward else "forward")
+      passes = "forward and backward" if backward else "forward"
+      measure = ", ".join([name, passes, *(d for d in c.dtype if d != "float32")])
       ours = {i: _bound(wrap(_ours(encoding, i)), args) for i in c.implementations}
       theirs, missing = _attention_peers(c, name, backward, wrap, dense, args)
       rows += _compare(measure, ours, theirs, missing, c.repeats)
@@ -123,7 +134,7 @@ def _attention_peers(c, name, backward, wrap, dense, args):
       importlib.import_module("tokamax")
       return _bound(wrap(functools.partial(peers.tokamax, dense=dense)), args)
     makers["tokamax xla_chunked"] = tokamax
-  if "torch" in c.peers and c.dtype == "float32":
+  if "torch" in c.peers and c.dtype[0] == "float32":
     bias = None if name == "none" else np.asarray(dense(leaf, c.length))
     makers[f"torch SDPA, {how}"] = lambda: peers.torch_sdpa(q, k, v, bias, backward=backward)
     if bias is not None and backward:
@@ -185,17 +196,17 @@ def memory(c: Config) -> list[Row]:
 
 def rotary(c: Config) -> list[Row]:
   """Rotation of [1, 4096, 16, 128], tables included, beside a scaling pass over the array."""
-  x = jax.random.normal(jax.random.key(0), (1, 4096, 16, 128), jnp.dtype(c.dtype))
+  x = jax.random.normal(jax.random.key(0), (1, 4096, 16, 128), jnp.dtype(c.dtype[0]))
   args = px.Rotary(x.shape[-1]), x, jnp.arange(x.shape[1])
   scale = lambda e, x, p: x * jnp.asarray(1.5, x.dtype)
   turn = lambda e, x, p: px.rotate(x, p, e.frequencies)
   makers = {"one scaling pass": lambda: _bound(scale, args)}
-  if "torch" in c.peers and c.dtype == "float32":
+  if "torch" in c.peers and c.dtype[0] == "float32":
     makers["torch compiled"] = lambda: peers.torch_rotary(x, compiled=True)
     makers["torch eager"] = lambda: peers.torch_rotary(x, compiled=False)
   if "equinox" in c.peers:
     makers["equinox"] = lambda: peers.equinox_rotary(x)
-  if "rotary-embedding-torch" in c.peers and c.dtype == "float32":
+  if "rotary-embedding-torch" in c.peers and c.dtype[0] == "float32":
     makers["rotary-embedding-torch"] = lambda: peers.rotary_embedding_torch(x)
   measure = "rotary, [1, 4096, 16, 128]"
   return _in_new_and_old_memory(measure, "rotate", turn, args, makers, ("one scaling pass", scale),
@@ -246,6 +257,18 @@ def run(config: Config) -> list[Row]:
   return rows
 
 
+def machine() -> str:
+  """The processor, how many cores this process may use, and what speeds up its numbers."""
+  make, flags = platform.processor() or platform.machine(), set()
+  if sys.platform == "linux":
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+      told = dict(line.split(":", 1) for line in lines if ":" in line)
+    told = {name.strip(): value.strip() for name, value in told.items()}
+    make, flags = told.get("model name", make), set(told.get("flags", "").split())
+  fast = [name for name in FLAGS if name in flags]
+  return f"{make}; {os.cpu_count()} cores; {' '.join(fast) or 'no known flags'}"
+
+
 def versions() -> str:
   """Versions of what is measured, and the device."""
   found = [f"{n} {importlib.metadata.version(n)}" for n in ("jax", "torch", "equinox", "tokamax")
@@ -263,7 +286,7 @@ def _installed(name: str) -> bool:
 
 def main(config: Config) -> int:
   """Runs and prints."""
-  print(versions())
+  print(machine(), versions(), sep="\n")
   run(config)
   print(f"written to {config.out}: benchmark.csv, benchmark.png")
   return 0

@@ -86,7 +86,7 @@ class TrainingConfig:
     raise NotImplementedError
 
   def attach(self, results: sweeps.Results) -> None:
-    """Makes what the report is to show of kept models; a script may have something."""
+    """Puts what the report is to show of kept models into attached/, before it is written."""
 
   def specs(self) -> list[Spec]:
     """What the encodings are."""
@@ -227,14 +227,21 @@ def main(config: TrainingConfig) -> int:
 
 def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
   """Runs and prints what ``table`` makes of the results; the exit status."""
+  options = config.options
+  attaches = (config.out is not None and not config.dry_run and "weights" in options.keep
+              and options.report and options.shard is None)
   with sweeps.exits():
-    results = run(config)
+    results = run(dataclasses.replace(
+      config, options=dataclasses.replace(options, report=options.report and not attaches)))
     if isinstance(results, sweeps.Plan):
       print(results.describe())
       return 0
     print(table(results))
-    if config.out is not None and "weights" in config.options.keep and config.options.report:
-      config.attach(results)
+    if attaches and config.out is not None and jax.process_index() == 0:
+      try:
+        config.attach(results)
+      finally:
+        sweeps.write_report(results, config.out)
     if results.missing:
       print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
     elif config.out is not None:

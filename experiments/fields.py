@@ -146,6 +146,10 @@ def value_fault(argument: str, value: Any, kind: Kind, about: Option) -> str | N
   """What is wrong with a value, or None."""
   if value is None and kind.optional:
     return None
+  if kind.optional and isinstance(value, str) and value.lower() == "none":
+    return explain_fault(argument, f"the text {value!r}", "a name",
+                         f"From Python {argument.lstrip('-')}=None is without one; "
+                         f"./{value} is a file of that name")
   if not kind.many:
     return _one_fault(argument, value, kind.of, about)
   if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):

@@ -95,7 +95,9 @@ def draw(maps: list[np.ndarray], cell: sweeps.Cell) -> "Figure":
 
 
 def attach(results: sweeps.Results, experiment: Trained, tokens: np.ndarray) -> list[pathlib.Path]:
-  """Writes the maps of ``chosen`` cells into the run's folder attached/ and the report again.
+  """Writes the maps of ``chosen`` cells into the run's folder attached/, which the report shows.
+
+  ``sweeps.write_report(results, results.directory)`` writes a report again that was there before.
 
   Args:
     results: of a run with ``keep=("weights",)`` in a directory.
@@ -114,6 +116,4 @@ def attach(results: sweeps.Results, experiment: Trained, tokens: np.ndarray) -> 
     name = re.sub(r"[^A-Za-z0-9]+", "-", str(cell["encoding"])).strip("-")
     paths += figures.save(draw(maps, cell), results.directory / attached.FOLDER,
                           f"attention-{name}", kinds=("png",))
-  if paths:
-    sweeps.write_report(results, results.directory)
   return paths

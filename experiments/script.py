@@ -198,10 +198,16 @@ def _checked(config: Any, faults: list[str], bad: Collection[str]) -> Any:
     try:
       config = load()
     except (ValueError, ImportError) as error:
-      faults += [text for text in str(error).split("\n") if text not in faults]
+      faults += [text for text in str(error).split("\n") if not _told(text, faults)]
   if faults:
     raise Faults(faults)
   return config
+
+
+def _told(text: str, faults: Sequence[str]) -> bool:
+  """Whether a fault of the same argument is there: "data: .." once "--data: .." is."""
+  name = text.split(":")[0].lstrip("-")
+  return any(fault.split(":")[0].lstrip("-") == name for fault in faults)
 
 
 def help_text(cls: Any, doc: str | None) -> str:

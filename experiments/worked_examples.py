@@ -3,10 +3,13 @@
 """The worked examples of the texts that this project implements, with the true numbers.
 
   python -m experiments.worked_examples
+  python -m experiments.worked_examples --model=seq2seq
   python -m experiments.worked_examples --epochs=2 --out=examples
 
-Prints a 5 x 8 sinusoidal table, attention among three tokens, the 768 x 512 table (as a picture in
---out), and the loss of a small training run: about a minute. ``run(config)`` returns the numbers.
+Prints a 5 x 8 sinusoidal table beside those that the texts' own formulas give, attention among
+three tokens, the table of 768 columns and 512 positions (as a picture in --out), and the loss of a
+small training run, decoder-only or of the encoder-decoder: about a minute. ``run(config)`` returns
+the numbers.
 """
 
 import dataclasses
@@ -30,7 +33,8 @@ SOURCE_LOSSES = {1: 2.34, 10: 0.93}  # by epoch; the source prints no others
 
 # The source does not say what it trains on. Here texts are made of stock phrases of 16 tokens, each
 # of the 10000 tokens in one of them; the r-th phrase comes up in proportion to 1/r, as words do.
-# A model that knows the phrases predicts every next token, so the least possible loss is 0.
+# A model that knows the phrases predicts every next token, so the least possible loss is 0. What
+# the encoder-decoder writes is the text in another language: each token has one translation.
 PHRASE = 16
 
 
@@ -40,6 +44,8 @@ class Config:
 
   out: str | None = option("runs/worked_examples", "directory of the picture; None in a notebook "
                            "for none")
+  model: str = option("decoder", "decoder: the next token of a text; seq2seq: the texts' "
+                      "encoder-decoder, which translates it", choices=("decoder", "seq2seq"))
   epochs: int = option(10, "passes over the texts", low=1)
   texts: int = option(3200, "texts to train on", low=1)
   batch_size: int = option(64, "texts a step", low=1)
@@ -67,9 +73,17 @@ def _below_a_file(path: pathlib.Path) -> bool:
   return there is not None and not there.is_dir()
 
 
-def small_table() -> np.ndarray:
-  """The sinusoidal table of positions 0 to 4 and 8 columns."""
-  return np.asarray(px.sinusoidal(jnp.arange(5), 8))
+def small_tables() -> dict[str, np.ndarray]:
+  """The 5 x 8 table as the texts have it, in truth, and by the formulas that they give for it.
+
+  Returns:
+    Arrays ``[5, 8]``: "zeros" that one source prints, "true" values of Vaswani et al., the
+    "doubled_exponent" of that source's code, and the "growing_angle" of the first formula.
+  """
+  return {"zeros": np.zeros((5, 8), np.float32),
+          "true": np.asarray(px.sinusoidal(jnp.arange(5), 8)),
+          "doubled_exponent": np.asarray(px.tutorial_doubled_exponent(5, 8)),
+          "growing_angle": np.asarray(px.tutorial_growing_angle(5, 8))}
 
 
 def three_tokens() -> dict[str, np.ndarray]:
@@ -86,15 +100,21 @@ def three_tokens() -> dict[str, np.ndarray]:
 
 
 def large_table(out: str | None) -> np.ndarray:
-  """The sinusoidal table of 768 positions and 512 columns; its picture goes into ``out``."""
-  table = np.asarray(px.sinusoidal(jnp.arange(768), 512))
+  """The sinusoidal table as one source writes it, D x T; its picture goes into ``out``.
+
+  Returns:
+    ``[768, 512]``: a row for each column of the embeddings, a column for each position.
+  """
+  table = np.asarray(px.sinusoidal(jnp.arange(512), 768)).T
   if out is not None:
     from matplotlib.figure import Figure  # never pyplot, which would change a notebook's backend
 
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(6, 7), layout="constrained")
     axes = figure.subplots()
-    picture = axes.imshow(table, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
-    axes.set(xlabel="column", ylabel="position", title="sinusoidal(arange(768), 512)")
+    picture = axes.imshow(table, cmap="RdBu", vmin=-1, vmax=1, aspect="auto",
+                          interpolation="nearest")
+    axes.set(xlabel="position, of 512", ylabel="column of the embedding, of 768",
+             title="sinusoidal(arange(512), 768), transposed")
     figure.colorbar(picture)
     directory = pathlib.Path(out)
     directory.mkdir(parents=True, exist_ok=True)
@@ -115,8 +135,32 @@ def draw_texts(key: jax.Array, count: int, vocabulary: int) -> jax.Array:
   return book[phrase[:, None], at]
 
 
+def translate(texts: jax.Array, vocabulary: int) -> jax.Array:
+  """Texts int32 in the other language: each token's one translation, the same for every call."""
+  return jax.random.permutation(jax.random.key(1), vocabulary).astype(jnp.int32)[texts]
+
+
+def make_model(config: Config, key: jax.Array) -> nnx.Module:
+  """The decoder-only model, or the encoder-decoder with one more token id, that begins a target."""
+  sizes = dict(d_model=config.d_model, num_layers=config.num_layers, num_heads=config.num_heads,
+               encoding=px.Sinusoidal(config.d_model), dropout=config.dropout,
+               rngs=nnx.Rngs(params=key))
+  if config.model == "decoder":
+    return nn.TransformerLM(config.vocabulary, **sizes)
+  return nn.Seq2SeqTransformer(config.vocabulary + 1, **sizes)
+
+
+def logits_of(config: Config, model: nnx.Module, texts: jax.Array, **how) -> tuple:
+  """(logits ``[B, 16, V]``, the tokens int ``[B, 16]`` to be predicted) of texts ``[B, 17]``."""
+  if config.model == "decoder":
+    return model(texts[:, :-1], **how), texts[:, 1:]
+  target = translate(texts[:, :-1], config.vocabulary)
+  begin = jnp.full_like(target[:, :1], config.vocabulary)
+  return model(texts[:, :-1], jnp.concatenate([begin, target[:, :-1]], axis=1), **how), target
+
+
 def train(config: Config, tell=lambda epoch, loss, held_out: None) -> dict[str, list[float]]:
-  """Trains a decoder-only model; nats per token of each epoch, and on texts not trained on.
+  """Trains the model of ``config.model``; nats per token of each epoch, and on texts held out.
 
   Args:
     config: the settings.
@@ -129,16 +173,14 @@ def train(config: Config, tell=lambda epoch, loss, held_out: None) -> dict[str, 
   keys = jax.random.split(jax.random.key(config.seed), 4)
   texts, held_out = (draw_texts(k, n, config.vocabulary)
                      for k, n in ((keys[0], config.texts), (keys[1], 4 * config.batch_size)))
-  model = nn.TransformerLM(
-      config.vocabulary, config.d_model, config.num_layers, config.num_heads,
-      encoding=px.Sinusoidal(config.d_model), dropout=config.dropout, rngs=nnx.Rngs(keys[2]))
-  graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+  graphdef, params, rest = nnx.split(make_model(config, keys[2]), nnx.Param, ...)
   optimizer = optax.adam(config.learning_rate)
 
   def loss(params, batch, key=None):
     rngs = None if key is None else nnx.Rngs(dropout=key)
-    logits = nnx.merge(graphdef, params, rest)(batch[:, :-1], deterministic=key is None, rngs=rngs)
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, batch[:, 1:]))
+    logits, wanted = logits_of(config, nnx.merge(graphdef, params, rest), batch,
+                               deterministic=key is None, rngs=rngs)
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, wanted))
 
   def step(carry, batch_and_key):
     params, state = carry
@@ -173,7 +215,7 @@ def run(config: Config, tell=lambda epoch, loss, held_out: None) -> dict:
     tell: see ``train``.
 
   Returns:
-    ``small_table``, ``three_tokens``, ``large_table`` and ``training``.
+    ``small_tables``, ``three_tokens``, ``large_table`` and ``training``.
 
   Raises:
     Faults: the config does not make sense.
@@ -181,7 +223,7 @@ def run(config: Config, tell=lambda epoch, loss, held_out: None) -> dict:
   faults = config.faults()
   if faults:
     raise Faults(faults)
-  return {"small_table": small_table(), "three_tokens": three_tokens(),
+  return {"small_tables": small_tables(), "three_tokens": three_tokens(),
           "large_table": large_table(config.out), "training": train(config, tell)}
 
 
@@ -191,8 +233,14 @@ def _rows(array) -> str:
 
 def main(config: Config) -> int:
   """Prints the examples; returns the exit status."""
-  print("1. sinusoidal(arange(5), 8); the source prints zeros:\n")
-  print(_rows(np.zeros((5, 8))), "\n\n  in truth\n", _rows(small_table()), sep="\n")
+  print("1. Positions 0 to 4 in 8 columns. One source prints:\n")
+  tables = small_tables()
+  for name, told in (("zeros", ""), ("true", "in truth, sinusoidal(arange(5), 8)"),
+                     ("doubled_exponent", "what the source's own code gives, as it doubles the "
+                      "exponent twice:\n  tutorial_doubled_exponent(5, 8)"),
+                     ("growing_angle", "what another source's first formula gives: "
+                      "tutorial_growing_angle(5, 8)")):
+    print(f"\n  {told}\n" * bool(told), _rows(tables[name]), sep="\n" * bool(told))
   attention = three_tokens()
   print("\n2. Three tokens, V = P =\n", _rows(EMBEDDINGS), sep="\n")
   print("\n  taken as q = k = v = V + P and softmax(q k^T / sqrt(3)) v, without a mask; what the\n"
@@ -200,11 +248,13 @@ def main(config: Config) -> int:
         "\n  weights\n", _rows(attention["weights"]), "\n  output\n", _rows(attention["output"]),
         sep="\n")
   table = large_table(config.out)
-  where = "no picture, as out is None" if config.out is None else f"{config.out}/{PICTURE}"
-  print(f"\n3. sinusoidal(arange(768), 512): {where}; its last row begins\n")
-  print(_rows(table[-1:, :8]))
-  print(f"\n4. Training: vocabulary {config.vocabulary}, d_model {config.d_model}, "
-        f"{config.num_heads} heads, {config.num_layers} layers, Adam {config.learning_rate:g}.\n"
+  where = "none, as out is None" if config.out is None else f"{config.out}/{PICTURE}"
+  print("\n3. 768 x 512 is D x T in the source: sinusoidal(arange(512), 768) transposed, 512 "
+        f"positions.\n  Picture: {where}. The last position's column begins\n")
+  print(_rows(table[:8, -1:].T))
+  print(f"\n4. Training, --model={config.model}: vocabulary {config.vocabulary}, d_model "
+        f"{config.d_model}, {config.num_heads} heads, {config.num_layers} layers, Adam "
+        f"{config.learning_rate:g}.\n"
         "  The source does not name its data, so its losses stand beside ours but are no goal:\n"
         f"  ours are of made-up phrases; guessing has {np.log(config.vocabulary):.2f}, the best 0."
         "\n\n  epoch    loss  held out  source")

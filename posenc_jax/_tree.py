@@ -68,6 +68,7 @@ class Tree:
 
   _leaf_fields: tuple[str, ...] = ()
   _static_fields: tuple[str, ...] = ()
+  _init_by: str = ""  # the class whose constructor, by hand, this one has
   _kinds: tuple[tuple[str, bool], ...] = ()  # (field, is a parameter), where one object differs
 
   def set_fields(self, **values: Any) -> None:
@@ -97,6 +98,17 @@ class Tree:
     shown = [f"{name}={_shown(value)}" for name, value in self._repr_fields().items()]
     changed = [f"{'learned' if on else 'frozen'}: {name}" for name, on in self._kinds]
     return f"{type(self).__name__}({', '.join(shown + changed)})"
+
+  def __treescope_repr__(self, path: str, subtree_renderer: Any) -> Any:
+    """What treescope shows, as in ``nnx.display``: every field, folded, arrays in pictures."""
+    from treescope import repr_lib  # only treescope calls this
+
+    names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+    kinds = {kind: tuple(name for name, on in self._kinds if on == (kind == "learned"))
+             for kind in ("learned", "frozen")}
+    return repr_lib.render_object_constructor(
+      type(self), {n: getattr(self, n) for n in names} | {
+        kind: changed for kind, changed in kinds.items() if changed}, path, subtree_renderer)
 
   def _repr_fields(self) -> dict[str, Any]:
     """What ``repr`` shows: fields, without statics that have their default value."""
@@ -146,9 +158,18 @@ def register(cls: type[_T]) -> type[_T]:
   neither ``__init__`` nor ``__post_init__`` (``jax.tree_util.register_dataclass`` would): they are
   the host-side constructor, where values may be checked, and never meet what JAX puts into a leaf.
   A class may write its own ``__init__`` and store fields with ``self.set_fields(..)``, and say in
-  ``_renamed_arguments`` what took the place of an argument of earlier versions.
+  ``_renamed_arguments`` what took the place of an argument of earlier versions. A subclass without
+  fields of its own keeps an inherited one; with such fields it must write its own.
+
+  Raises:
+    TypeError: fields are added to a class whose ``__init__`` was written by hand.
   """
-  made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+  own = "__init__" in cls.__dict__
+  kept = not own and bool(getattr(cls, "_init_by", ""))
+  if kept:
+    _refuse_new_fields(cls)
+  made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False, init=not kept)(cls)
+  made._init_by = cls.__name__ if own else getattr(cls, "_init_by", "")
   fields = dataclasses.fields(made)
   leaves = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
   statics = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
@@ -189,6 +210,17 @@ def register(cls: type[_T]) -> type[_T]:
   for watcher in _watchers:
     watcher(made)
   return made
+
+
+def _refuse_new_fields(cls: Any) -> None:
+  """A generated constructor would drop the inherited one, and with it its checks, in silence."""
+  fields = [name for name, kind in inspect.get_annotations(cls).items()
+            if "ClassVar" not in str(kind)]
+  if fields:
+    raise _errors.type_error(
+      f"class {cls.__name__}", f"new fields ({', '.join(fields)}) beside the __init__ that "
+      f"{cls._init_by} wrote by hand", "an __init__ that sets all of them",
+      "Write one: call super().__init__(..), then self.set_fields(name=value)")
 
 
 _registered: list[type] = []

@@ -167,6 +167,8 @@ class Encoding(_Base):
     shared_heads: a claim that a bias of one head is meant for all query heads.
     one_way: a claim that all keys after the query look alike to it, so that attention which sees
       both ways needs another setting or method.
+    keys_in_order: a claim that keys must stand along S in the order of their tokens, as sums or
+      convolutions over keys need; a call whose known order is another one is refused.
   """
 
   relative: ClassVar[bool] = False
@@ -174,6 +176,7 @@ class Encoding(_Base):
   layer_axes: ClassVar[int | None] = None
   shared_heads: ClassVar[bool] = False
   one_way: ClassVar[bool] = False
+  keys_in_order: ClassVar[bool] = False
 
   def has(self, hook: str) -> bool:
     """Whether this encoding answers ``hook``: a fact of its type, so dispatch is static."""

@@ -15,6 +15,7 @@ function                     what goes in                                    wha
 ``tutorial_growing_angle``   a length                                        ``[T, d_model]``
 ``tutorial_doubled_exponent``  a length                                      ``[T, d_model]``
 ``tutorial_one_frequency``   embeddings                                      embeddings
+``tutorial_halved_matrix``   embeddings                                      embeddings
 ``lookup``                   table, positions                                ``[..., D]``
 ``scaled_sinusoidal``        d_model                                         an encoding
 ``learned_sinusoidal``       d_model                                         an encoding
@@ -275,6 +276,7 @@ from posenc_jax.encodings.inputs.sinusoidal import (
     sinusoidal_frequencies,
     tutorial_doubled_exponent,
     tutorial_growing_angle,
+    tutorial_halved_matrix,
     tutorial_one_frequency,
 )
 from posenc_jax.encodings.inputs.time2vec import time2vec
@@ -426,8 +428,8 @@ __all__ = [
   "streaming_slots", "stretch_coordinates", "swin_bias", "t5_bias", "t5_bucket", "t5_thresholds",
   "time2vec", "tmrope_positions", "toeplitz_bias", "trailing_rotary", "transformer_xl_bias",
   "tree_paths", "tupe_projections", "tutorial_doubled_exponent", "tutorial_growing_angle",
-  "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate", "untie_cls",
-  "v2pe_positions", "videorope_axes", "videorope_positions", "vjepa2_turn", "wall_bias",
-  "xpos_expand", "xpos_scales", "yarn_attention_scaling", "yarn_frequencies", "yarn_rotary",
-  "yarn_temperature",
+  "tutorial_halved_matrix", "tutorial_one_frequency", "two_base_layers", "unit_vectors", "unrotate",
+  "untie_cls", "v2pe_positions", "videorope_axes", "videorope_positions", "vjepa2_turn",
+  "wall_bias", "xpos_expand", "xpos_scales", "yarn_attention_scaling", "yarn_frequencies",
+  "yarn_rotary", "yarn_temperature",
 ]

@@ -168,8 +168,8 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
 
 def make_call(q, k, v, encoding, *, q_positions=None, k_positions=None, q_order=None, k_order=None,
               causal=False, window=None, segments=None, lengths=None, prefix=None, mask=None,
-              scale=None, applied=(), tile=None) -> Call:
-  """A checked and prepared call; arguments as in ``attend``."""
+              scale=None, applied=(), tile=None, sorts_keys=False) -> Call:
+  """A checked and prepared call; arguments as in ``attend``, and whether the caller sorts keys."""
   encoding = check_encoding_argument(encoding)
   applied = arguments.check_applied(encoding, applied)
   q, k, v = arguments.check_qkv(q, k, v)
@@ -181,6 +181,8 @@ def make_call(q, k, v, encoding, *, q_positions=None, k_positions=None, q_order=
   queries, keys, lengths, kind = arguments.hide(queries, keys, rule, q, k, segments, lengths,
                                                  prefix)
   mask = arguments.check_mask(mask, q, k)
+  if not sorts_keys:
+    arguments.check_key_order(encoding, keys, mask)
   scale = arguments.check_scale(scale, q)
   if "qk" not in applied:
     q, k, v = _written(q, k, v, encoding, queries.positions, keys.positions)

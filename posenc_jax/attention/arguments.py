@@ -254,6 +254,28 @@ def _orders(rule, lead, t, s, q_order, k_order, plain):
       "Pass both: for decoding, the index of the new tokens and of those in the cache")
 
 
+def check_key_order(encoding: Encoding, keys: Side, mask: Any) -> None:
+  """Refuses keys of one document whose known order falls along S, where the encoding sums over S.
+
+  A mask may hide keys with any number, so nothing is known with one.
+  """
+  if keys.order is None or mask is not None:
+    return
+  order = _numerics.known(keys.order)
+  ids = None if keys.segments is None else _numerics.known(keys.segments)
+  if order is None or (keys.segments is not None and ids is None):
+    return
+  falls = order[..., 1:] < order[..., :-1]
+  if ids is not None:
+    falls = falls & (ids[..., 1:] == ids[..., :-1])
+  for part, *_ in encoding.parts():
+    if part.keys_in_order and np.any(falls):
+      raise _errors.value_error(
+          "k_positions", f"an order that falls along S, and {type(part).__name__}",
+          "keys in the order of their tokens, which its sums over keys need",
+          "Sort k, v and their positions, or pass mask= if these keys are hidden")
+
+
 def hide(queries: Side, keys: Side, rule: Rule, q, k, segments, lengths, prefix):
   """Documents, padding and a prefix on the two sides.
 

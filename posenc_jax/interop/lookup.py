@@ -80,12 +80,8 @@ def refusal(settings: Mapping, family: Family) -> ValueError:
                              "tells the whole encoding", family.why)
 
 
-def check_leftover(settings: Mapping, family: Family) -> None:
-  """Refuses settings about positions that the family's row does not explain.
-
-  Raises:
-    ValueError: the settings, and what they leave open.
-  """
+def understood(family: Family) -> set[str | None]:
+  """The settings with such a word that this row explains."""
   known = UNDERSTOOD | set(family.keys) | set(family.sizes) | {
       family.base_key, family.fraction_key, family.dim_key, family.head, family.pairing,
       family.alibi_key, family.ratio_key}
@@ -95,9 +91,18 @@ def check_leftover(settings: Mapping, family: Family) -> None:
   if family.widths:
     known |= {"per_layer_config", *(key for key, _ in family.widths.values())}
   known |= {"alibi", "alibi_bias_max"} if family.kind == "alibi" else set()
-  known |= {n for n in family.pattern if isinstance(n, str)}
+  return known | {n for n in family.pattern if isinstance(n, str)}
+
+
+def check_leftover(settings: Mapping, family: Family) -> None:
+  """Refuses settings about positions that the family's row does not explain.
+
+  Raises:
+    ValueError: the settings, and what they leave open.
+  """
+  known = understood(family)
   left = sorted(k for k, v in settings.items() if isinstance(k, str) and QUESTION.search(k)
-                and k not in known and not _says_nothing(k, v))
+                and k not in known and not _says_nothing(k, v, family))
   inner = settings.get("attn_config")
   if isinstance(inner, Mapping):
     left += [f"attn_config.{k}" for k in sorted(map(str, inner)) if QUESTION.search(k)]
@@ -107,11 +112,13 @@ def check_leftover(settings: Mapping, family: Family) -> None:
         "to have", "What do they change? Remove what changes nothing, or pass assume='llama'")
 
 
-def _says_nothing(name, value):
+def _says_nothing(name, value, family):
+  if name == "rope_interleaved":  # in SmolLM2's configs
+    return isinstance(value, bool) and value is (family.pairing == "interleaved")
   if name == "per_layer_config" and isinstance(value, Mapping):
     return not any(key == "head_dim" or QUESTION.search(str(key)) for layer in value.values()
                    for key in (layer if isinstance(layer, Mapping) else ("head_dim",)))
-  if value is False and ("alibi" in name or name == "rope"):
+  if value is False and ("alibi" in name or name in ("rope", "use_mrope")):
     return True
   return name in ("position_embedding_type", "position_embeddings_type") and value in (
       "rope", "rotary")

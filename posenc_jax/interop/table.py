@@ -455,7 +455,7 @@ FAMILIES |= {
     "baichuan": refused("7B turns q and k as Llama does, assume='llama'; 13B has ALiBi, "
                         "px.Alibi(num_attention_heads). Which is it?"),
     "minimax_text_01": FAMILIES["minimax"],
-    "bloom": Family("alibi"),
+    "bloom": Family("alibi", keys=("offset_alibi",)),
     "mpt": Family("alibi", inner="attn_config",
                   keys=("rope_impl", "rope_dail_config", "rope_hf_config")),
     "jamba": Family("none"),

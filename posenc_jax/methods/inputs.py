@@ -15,11 +15,12 @@ METHODS = (
     {"sinusoidal": Maker(px.Sinusoidal, {"d_model": "d_model"}, {"base": lambda s: s.base})},
     arxiv="1706.03762", goldens="transformers 5.23.0: XLM, Marian, M2M100"),
   Method(
-    "three formulas from tutorials, as they stand, with what each costs", "inputs.sinusoidal", "",
+    "four formulas from tutorials, as they stand, with what each costs", "inputs.sinusoidal", "",
     "embeddings", {
       "tutorial_growing_angle": ("a length", "``[T, d_model]``"),
       "tutorial_doubled_exponent": ("a length", "``[T, d_model]``"),
-      "tutorial_one_frequency": ("embeddings", "embeddings")}),
+      "tutorial_one_frequency": ("embeddings", "embeddings"),
+      "tutorial_halved_matrix": ("embeddings", "embeddings")}),
   Method(
     "learned absolute", "inputs.learned", "Learned", "embeddings",
     {"lookup": ("table, positions", "``[..., D]``")},

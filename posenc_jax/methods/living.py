@@ -84,14 +84,21 @@ def rows() -> Iterator[Row]:
   yield Row("no position encoding", "-", "", ("none",), (), (), (), (), "causal", ("none",), True,
             _paths(Case(px.Encoding()), None), "", "2203.16634")
   for method in METHODS:
-    case = _case(method, key)
-    e = None if case is None else case.encoding
-    yield Row(
-      method.title, method.module.split(".")[0], method.module, tuple(method.builds),
-      (*method.functions, *method.more), () if e is None else _answered(e, HOOKS),
-      () if e is None else _answered(e, CLAIMS), () if e is None else _parameters(e),
-      method.directions, () if e is None else behaviour(e), e is not None and e.relative,
-      () if case is None else _paths(case, _wide(method, key)), method.goldens, method.arxiv)
+    found: list[Row] = []
+    # Traced, as nobody needs the values: to draw the weights of all methods takes a minute.
+    jax.eval_shape(lambda key, method=method, found=found: found.append(_row(method, key)), key)
+    yield from found
+
+
+def _row(method: Method, key: jax.Array) -> Row:
+  case = _case(method, key)
+  e = None if case is None else case.encoding
+  return Row(
+    method.title, method.module.split(".")[0], method.module, tuple(method.builds),
+    (*method.functions, *method.more), () if e is None else _answered(e, HOOKS),
+    () if e is None else _answered(e, CLAIMS), () if e is None else _parameters(e),
+    method.directions, () if e is None else behaviour(e), e is not None and e.relative,
+    () if case is None else _paths(case, _wide(method, key)), method.goldens, method.arxiv)
 
 
 def _case(method: Method, key: jax.Array) -> Case | None:
@@ -170,7 +177,8 @@ def _explained(e: px.Encoding, case: Case, sizes: tuple[int, int, int], platform
   order = np.arange(512, dtype=np.int32)
   positions: Any = order
   if e.position_axes:
-    positions = jax.tree.map(np.asarray, case.make_positions(jnp.asarray(order % case.length)))
+    with jax.ensure_compile_time_eval():
+      positions = jax.tree.map(np.asarray, case.make_positions(jnp.asarray(order % case.length)))
   return px.explain(q, k, k, e, q_positions=positions, k_positions=positions, q_order=order,
                     k_order=order, causal=case.causal, platform=platform,
                     applied=tuple(hook for hook in ALL_HOOKS if hook not in px.PREPARED))

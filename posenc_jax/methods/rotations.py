@@ -37,7 +37,8 @@ METHODS = (
       "rotate": (_ANGLES, "q or k"),
       "rotate_by": ("q or k, cosines, sines", "q or k")},
     builds={"rotary": Maker(px.Rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})},
-    goldens="transformers 5.23.0: Llama, GPT-NeoX, GPT-J; x-transformers 2.31.10"),
+    goldens="transformers 5.23.0: Llama, GPT-NeoX, GPT-J; x-transformers 2.31.10; "
+            "rotary-embedding-torch 0.9.1"),
   Method(
     "VO-RoPE", "rotations.vo_rotary", "VORotary", "values, output",
     {"unrotate": ("outputs, query positions, frequencies", "outputs")},

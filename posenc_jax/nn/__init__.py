@@ -25,6 +25,7 @@ Many seeds at once; a ``Param`` or ``Hyper`` of the model is swept in the same w
 """
 
 from posenc_jax.nn import serialize as serialize
+from posenc_jax.nn.absolute import AbsolutePositionalEncoding as AbsolutePositionalEncoding
 from posenc_jax.nn.attention import MultiHeadAttention as MultiHeadAttention
 from posenc_jax.nn.cache import Cache as Cache
 from posenc_jax.nn.generate import Generated as Generated

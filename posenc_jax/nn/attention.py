@@ -125,7 +125,7 @@ class MultiHeadAttention(nnx.Module):
     self.deterministic = True  # train() and eval() of NNX set it
 
   def __call__(self, x: jax.Array, memory: jax.Array | Cache | None = None, *, positions=None,
-               memory_positions=None, segments=None, mask: jax.Array | None = None,
+               memory_positions=None, segments=None, mask: jax.Array | None = None, prefix=None,
                cache: Cache | None = None, encoding: Encoding | None = None,
                applied: tuple[str, ...] = (), deterministic: bool | None = None,
                rngs: nnx.Rngs | None = None):
@@ -141,6 +141,8 @@ class MultiHeadAttention(nnx.Module):
         (of the queries, of the new keys), where ``PADDING_SEGMENT`` marks padding.
       mask: bool ``[..., 1 or N, T, S]``, True where visible; S counts the slots of a cache. A mask
         ``[B, T, S]`` is refused, also where B is N: write ``mask[:, None]``.
+      prefix: None or int ``[...]``: so many first tokens that are no padding, those in the cache
+        included, are visible to every query, whatever ``causal`` and ``window`` say.
       cache: None, or a cache that the new tokens are appended to.
       encoding: takes the place of the module's own.
       applied: which of the encoding's ``positions`` and ``inputs`` the caller has run.
@@ -164,8 +166,10 @@ class MultiHeadAttention(nnx.Module):
     if memory is None:
       encoding = self._dropped(encoding, deterministic, rngs)
       if cache is None:
-        return self._attend_whole(x, encoding, positions, segments, mask)
-      return self._attend_cached(x, encoding, positions, segments, mask, cache)
+        return self._attend_whole(x, encoding, positions, segments, mask, prefix)
+      return self._attend_cached(x, encoding, positions, segments, mask, prefix, cache)
+    if prefix is not None:
+      raise _errors.value_error("prefix", "one with a memory", "None", "A memory is seen whole")
     if cache is not None:
       raise _errors.value_error("cache", "a cache and a memory", "one of them",
                                 "A memory is kept by remember(memory)")
@@ -178,11 +182,12 @@ class MultiHeadAttention(nnx.Module):
     return self._attend_memory(x, encoding, positions, segments, mask, memory)
 
   def weights(self, x: jax.Array, *, positions=None, segments=None, mask: jax.Array | None = None,
-              encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> jax.Array:
+              prefix=None, encoding: Encoding | None = None, applied: tuple[str, ...] = ()
+              ) -> jax.Array:
     """The weights of attention from x to itself, dense: ``[..., N, T, T]``, for pictures.
 
     Args:
-      x, positions, segments, mask, encoding, applied: as in the call.
+      x, positions, segments, mask, prefix, encoding, applied: as in the call.
 
     Raises:
       ValueError: as the call.
@@ -194,12 +199,12 @@ class MultiHeadAttention(nnx.Module):
       [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
     """
     x, encoding = self._checked(x, "x"), self._chosen(encoding, applied)
-    order = default_positions(x.shape[-2])
-    positions = order if positions is None else positions
+    positions = default_positions(x.shape[-2]) if positions is None else positions
+    order = self._whole_order(x, segments, prefix)
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
     q, k, _ = self._prepared(*self._project(x), encoding, at, at)
-    return attention_weights(q, k, encoding, **self._options((at, at), (order, order), segments,
-                                                             mask, PREPARED))
+    options = self._options((at, at), (order, order), segments, mask, PREPARED)
+    return attention_weights(q, k, encoding, prefix=prefix, **options)
 
   def remember(self, memory: jax.Array, positions=None, *, segments: jax.Array | None = None,
                encoding: Encoding | None = None, applied: tuple[str, ...] = ()) -> Cache:
@@ -253,18 +258,25 @@ class MultiHeadAttention(nnx.Module):
     shapes = jax.eval_shape(one, jax.ShapeDtypeStruct((*batch, 1, self.d_model), self.dtype))
     return cache_lib.empty_cache(shapes, batch, length, rollback)
 
-  def _attend_whole(self, x, encoding, positions, segments, mask):
+  def _attend_whole(self, x, encoding, positions, segments, mask, prefix):
     """x to itself, no token before it."""
-    order = default_positions(x.shape[-2])
-    positions = order if positions is None else positions
+    positions = default_positions(x.shape[-2]) if positions is None else positions
+    order = self._whole_order(x, segments, prefix)
     x, at, _ = self._run_layer(encoding, x, positions, None, of_keys(segments))
     qkv, applied = self._project(x), ()
     if self.qk_norm is not None and self.norm_after:
       qkv, applied = self._prepared(*qkv, encoding, at, at), PREPARED
-    out = self._attend(*qkv, encoding, (at, at), (order, order), segments, mask, applied)
+    out = self._attend(*qkv, encoding, (at, at), (order, order), segments, mask, applied, prefix)
     return self._join(out)
 
-  def _attend_cached(self, x, encoding, positions, segments, mask, cache):
+  @staticmethod
+  def _whole_order(x, segments, prefix):
+    """The order of x's tokens; padding counts nothing where a prefix is counted."""
+    if prefix is not None and isinstance(segments, tuple):
+      return cache_lib.real_order(jnp.asarray(segments[1]))
+    return default_positions(x.shape[-2])
+
+  def _attend_cached(self, x, encoding, positions, segments, mask, prefix, cache):
     """x to itself and to the tokens in a cache: (out, the cache with x appended)."""
     t = x.shape[-2]
     cache_lib.check_batch(cache, x.shape[:-2])
@@ -275,11 +287,12 @@ class MultiHeadAttention(nnx.Module):
     q, k, v = self._prepared(*self._project(x), encoding, at, at)
     q_segments, k_segments = both_segments(segments, x.shape[:-1])
     cache = cache_lib.append(cache, k, v, at, k_segments, carry, *before)
-    order = cache_lib.slot_order(cache, t, count=self.window is not None)
+    order = cache_lib.slot_order(cache, t, count=self.window is not None or prefix is not None)
     out = self._attend(q, cache.keys.astype(q.dtype), cache.values.astype(q.dtype), encoding,
                        (at, cache.positions), order, (q_segments, cache.segments), mask,
-                       applied=PREPARED)
-    return cache_lib.poison_overflow(cache, self._join(out)), cache
+                       PREPARED, prefix)
+    out = cache_lib.poison_overflow(cache, self._join(out))
+    return out if prefix is None else cache_lib.poison_prefix(cache, prefix, out), cache
 
   def _attend_memory(self, x, encoding, positions, segments, mask, memory):
     """x to a remembered memory."""
@@ -408,10 +421,10 @@ class MultiHeadAttention(nnx.Module):
     y = jnp.einsum("...tnh,nhd->...td", out, self.out[...].astype(self.dtype))
     return y if self.out_bias is None else add_row(y, self.out_bias[...].astype(self.dtype))
 
-  def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=()):
+  def _attend(self, q, k, v, encoding, positions, order, segments, mask, applied=(), prefix=None):
     whole = isinstance(encoding, scoring.DroppedWeights)
     return attend(q, k, v, encoding, implementation="reference" if whole else self.implementation,
-                  **self._options(positions, order, segments, mask, applied))
+                  prefix=prefix, **self._options(positions, order, segments, mask, applied))
 
   def _options(self, positions, order, segments, mask, applied) -> dict[str, Any]:
     return dict(q_positions=positions[0], k_positions=positions[1], q_order=order[0],

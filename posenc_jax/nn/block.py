@@ -18,8 +18,10 @@ from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.attention import ONCE_A_MODEL, MultiHeadAttention, check_cross
 from posenc_jax.nn.cache import Cache
+from posenc_jax.nn.experts import Experts
 from posenc_jax.nn.held import EncodingLike, Hyper, LayerEncodings, module_list
 from posenc_jax.nn.norms import make_norm
+from posenc_jax.nn.scanned import scan_layers
 from posenc_jax.nn.settings import Settings
 
 
@@ -56,19 +58,23 @@ class Block(nnx.Module):
     self.attention_norm, self.attention_after = norm(), norm(after)
     self.cross = MultiHeadAttention(s.d_model, s.num_heads, **shared) if cross else None
     self.cross_norm, self.cross_after = norm(cross), norm(cross and after)
-    self.feed_forward = layers_lib.FeedForward(s, active, rngs=rngs)
+    if s.experts is not None and active_width is not None:
+      raise _errors.value_error("active_width", "one with experts", "None",
+                                "Narrow models in a wide one have one feed-forward a layer")
+    self.feed_forward = (layers_lib.FeedForward(s, active, rngs=rngs) if s.experts is None
+                         else Experts(s, rngs=rngs))
     self.feed_forward_norm = norm(s.branches != "shared")
     self.feed_forward_after = norm(after)
 
   def __call__(self, x: jax.Array, *, count, encoding=None, positions=None, segments=None,
                cache: Cache | None = None, memory: Cache | None = None, cross_encoding=None,
-               cross_positions=None, cross_segments=None, deterministic: bool = True,
+               cross_positions=None, cross_segments=None, prefix=None, deterministic: bool = True,
                rngs: nnx.Rngs | None = None):
     """x ``[..., T, D]`` to (x, cache); see ``MultiHeadAttention`` for the arguments."""
     kept = []
 
     def attend_self(y):
-      out = self.attention(y, positions=positions, segments=segments, cache=cache,
+      out = self.attention(y, positions=positions, segments=segments, prefix=prefix, cache=cache,
                            encoding=encoding, applied=ONCE_A_MODEL, deterministic=deterministic,
                            rngs=rngs)
       out, new = out if cache is not None else (out, None)
@@ -120,7 +126,7 @@ class Stack(nnx.Module):
     count = settings.num_layers
     active = settings.active(active_width)
     self.rate, self.d_model = layers_lib.hold_rate(settings.dropout), settings.d_model
-    self.remat = settings.remat
+    self.remat, self.scan = settings.remat, settings.scan
     self.active_width = None if active_width is None else Hyper(
         jnp.asarray(active_width, jnp.int32))
     self.layers = module_list([
@@ -150,8 +156,8 @@ class Stack(nnx.Module):
       x = self.embedding_norm(x, self.count)
     return layers_lib.maybe_dropout(x, self.rate, deterministic, rngs), entered
 
-  def __call__(self, x: jax.Array, positions, *, segments=None, mask=None, caches=None,
-               memories=None, cross_positions=None, cross_segments=None, key=None,
+  def __call__(self, x: jax.Array, positions, *, segments=None, mask=None, prefix=None,
+               caches=None, memories=None, cross_positions=None, cross_segments=None, key=None,
                deterministic: bool | None = None, rngs: nnx.Rngs | None = None):
     """x ``[..., T, D]`` of embeddings to (x, caches).
 
@@ -160,6 +166,7 @@ class Stack(nnx.Module):
       positions: of the tokens.
       segments: None or (of the queries, of the keys), int ``[..., T]`` each.
       mask: None or bool ``[..., T]``, True on real tokens: positions of the others are not used.
+      prefix: None, or how many first real tokens every token sees; see ``TransformerLM``.
       caches: None or one ``Cache`` a layer.
       memories: one ``Cache`` a layer, from ``remember``, if the layers attend to a memory.
       cross_positions, cross_segments: of the queries, for the attention to the memory.
@@ -169,19 +176,25 @@ class Stack(nnx.Module):
     deterministic = self.deterministic if deterministic is None else deterministic
     x, entered = self.enter(x, positions, mask=mask, key=key, deterministic=deterministic,
                             rngs=rngs)
+    if prefix is not None:
+      self.encodings.check_both_ways()
     crossing = [None] * len(self.layers)
     if self.cross_encodings is not None:
       crossing = self.cross_encodings.by_layer(self.cross_encodings.encodings())
-    kept = []
-    for i, layer in enumerate(self.layers):
-      encoding, at = entered[i] or (None, None)
-      x, cache = self._run(
-          layer, x, rngs, count=self.count, encoding=encoding, positions=at, segments=segments,
-          cache=None if caches is None else caches[i],
-          memory=None if memories is None else memories[i], cross_encoding=crossing[i],
-          cross_positions=cross_positions, cross_segments=cross_segments,
-          deterministic=deterministic)
-      kept.append(cache)
+    shared: dict[str, Any] = dict(
+        count=self.count, segments=segments, prefix=prefix, cross_positions=cross_positions,
+        cross_segments=cross_segments, deterministic=deterministic)
+    if self.scan:
+      x, kept = self._scan(x, rngs, entered, crossing, caches=caches, memories=memories, **shared)
+    else:
+      kept = []
+      for i, layer in enumerate(self.layers):
+        encoding, at = entered[i] or (None, None)
+        x, cache = self._run(
+            layer, x, rngs, encoding=encoding, positions=at, cross_encoding=crossing[i],
+            cache=None if caches is None else caches[i],
+            memory=None if memories is None else memories[i], **shared)
+        kept.append(cache)
     x = x if self.norm is None else self.norm(x, self.count)
     return x, None if caches is None else tuple(kept)
 
@@ -190,6 +203,16 @@ class Stack(nnx.Module):
     if not self.remat:
       return layer(x, rngs=rngs, **options)
     return nnx.remat(lambda layer, x, rngs: layer(x, rngs=rngs, **options))(layer, x, rngs)
+
+  def _scan(self, x, rngs, entered, crossing, **options):
+    """The same of all layers, in one loop."""
+    for stack in (self.encodings, self.cross_encodings):
+      if stack is not None and len(set(stack.layers)) > 1:
+        raise _errors.value_error("scan", "encodings that differ by layer", "one for all layers",
+                                  "Leave out scan, or give all layers the same encoding")
+    encoding, at = entered[0] or (None, None)
+    return scan_layers(self.layers, x, rngs, encoding=encoding, positions=at, remat=self.remat,
+                       cross_encoding=crossing[0], **options)
 
   def remember(self, memory: jax.Array, positions, segments) -> tuple[Cache, ...]:
     """Each layer's keys and values of a memory ``[..., S, D]``."""

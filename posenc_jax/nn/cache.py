@@ -323,11 +323,7 @@ def append(cache: Cache, keys, values, positions, segments, carry, before=None) 
   check_batch(cache, keys.shape[:-3])
   _check_kind("positions", cache.positions, positions, len(batch) + 1)
   _check_kind("carry", cache.carry, carry, len(batch))
-  known = _numerics.known(cache.index)
-  if t > cache.length or (known is not None and int(known) + t > cache.length):
-    filled = "" if known is None else f" of which {int(known)} are filled"
-    raise _errors.value_error("cache", f"{cache.length} slots{filled}", f"room for {t} more tokens",
-                              "Make it longer: init_cache(batch, length)")
+  check_room(cache, t)
 
   def write(old, new):
     if jnp.issubdtype(new.dtype, jnp.floating) and jnp.issubdtype(old.dtype, jnp.integer):
@@ -345,6 +341,19 @@ def append(cache: Cache, keys, values, positions, segments, carry, before=None) 
                positions=jax.tree.map(write, cache.positions, positions),
                segments=write(cache.segments, segments), index=index, history=history,
                carry=jax.tree.map(lambda old, new: new.astype(old.dtype), cache.carry, carry))
+
+
+def check_room(cache: Cache, t: int) -> None:
+  """Raises if a cache is known to have fewer than t free slots.
+
+  Raises:
+    ValueError: says how many it has.
+  """
+  known = _numerics.known(cache.index)
+  if t > cache.length or (known is not None and int(known) + t > cache.length):
+    filled = "" if known is None else f" of which {int(known)} are filled"
+    raise _errors.value_error("cache", f"{cache.length} slots{filled}", f"room for {t} more tokens",
+                              "Make it longer: init_cache(batch, length)")
 
 
 def _check_kind(name, old, new, lead):
@@ -373,10 +382,33 @@ def slot_order(cache: Cache, t: int, *, count: bool):
   known = _numerics.known(cache.index)
   start = cache.index - t if known is None else known.astype(np.int32) - np.int32(t)
   if count and not _without_gaps(cache, known):
-    real = (cache.segments != PADDING_SEGMENT).astype(jnp.int32)
-    order = jnp.cumsum(real, axis=-1) - real
+    assert cache.segments is not None, "a cache of init_cache"
+    order = real_order(cache.segments)
     return jax.lax.dynamic_slice_in_dim(order, start, t, axis=-1), order
   return start + np.arange(t, dtype=np.int32), np.arange(cache.length, dtype=np.int32)
+
+
+def real_order(segments: jax.Array) -> jax.Array:
+  """How many tokens that are no padding come before each: int32 ``[..., S]``."""
+  real = (segments != PADDING_SEGMENT).astype(jnp.int32)
+  return jnp.cumsum(real, axis=-1) - real
+
+
+def poison_prefix(cache: Cache, prefix: Any, out: jax.Array) -> jax.Array:
+  """``out`` ``[..., T, D]``, or NaN in rows whose prefix has not been written whole.
+
+  Raises:
+    ValueError: that is known.
+  """
+  filled = slots(cache) < cache.index
+  written = jnp.sum((cache.segments != PADDING_SEGMENT) & filled, axis=-1)
+  whole = jnp.asarray(prefix) <= written
+  known = _numerics.known(whole)
+  if known is not None and not known.all():
+    raise _errors.value_error(
+        "prefix", f"{prefix} tokens, of which the cache has {written} with those of this call",
+        "all of a prefix in the first call", "Its tokens see each other: read them at once")
+  return jnp.where(whole[..., None, None], out, jnp.asarray(math.nan, out.dtype))
 
 
 def _without_gaps(cache: Cache, filled: np.ndarray | None) -> bool:

@@ -44,10 +44,11 @@ class _Plan(NamedTuple):
 
 
 def generate(model: TransformerLM, prompt: jax.Array, steps: int, *, mask: jax.Array | None = None,
-             positions: Any = None, key: jax.Array | None = None, temperature: Any = 1.0,
-             top_k: int | None = None, top_p: Any = None, stop: int | Sequence[int] = (),
-             padding: int = 0, callback: Callable[[np.ndarray], Any] | None = None,
-             cache_dtype: Any = None) -> Generated:
+             positions: Any = None, prefix: Any = None, key: jax.Array | None = None,
+             temperature: Any = 1.0, top_k: int | None = None, top_p: Any = None,
+             stop: int | Sequence[int] = (), padding: int = 0,
+             callback: Callable[[np.ndarray], Any] | None = None, cache_dtype: Any = None
+             ) -> Generated:
   """Continues prompts; the prompts are read once, then each token with a cache.
 
   The loop ends early when all rows have stopped. It is compiled once for each shape, number of
@@ -62,6 +63,8 @@ def generate(model: TransformerLM, prompt: jax.Array, steps: int, *, mask: jax.A
     positions: of the prompt, as the model takes them, for encodings of several axes or other
       positions than 0, 1, ..; the tokens that follow get, on every axis, one more than the largest
       before them (as M-RoPE continues text after a picture).
+    prefix: as in ``TransformerLM``: how many first tokens of a prompt see each other both ways;
+      the length of the prompt for all of it.
     key: a PRNG key: for the draws, and for encodings that draw positions (the same at every step).
       None only at temperature 0.
     temperature, top_k, top_p: see ``sample``; temperature 0 takes the likeliest token.
@@ -106,11 +109,25 @@ def generate(model: TransformerLM, prompt: jax.Array, steps: int, *, mask: jax.A
   mask = _check_prompt(prompt, mask, vocabulary)
   if positions is not None:
     positions = _check_positions(model, positions, prompt.shape)
+  if prefix is not None:
+    prefix = _check_prefix(prompt.shape, prefix, mask)
   dtype = None if cache_dtype is None else jnp.dtype(cache_dtype)
   plan = _Plan(steps, greedy, top_k, stop, padding, callback, dtype)
   graphdef, state = nnx.split(model)
   heat = None if greedy else jnp.asarray(temperature, jnp.float32)
-  return _run(graphdef, plan, state, jnp.asarray(prompt), mask, positions, key, heat, top_p)
+  return _run(graphdef, plan, state, jnp.asarray(prompt), mask, positions, prefix, key, heat,
+              top_p)
+
+
+def _check_prefix(shape: tuple[int, ...], prefix: Any, mask: Any) -> jax.Array:
+  """Lengths of prefixes; an error where one is known to be longer than its prompt."""
+  prefix = tokens_lib.check_prefix(shape, prefix, None)
+  real = np.int32(shape[-1]) if mask is None else jnp.sum(mask, axis=-1)
+  known = _numerics.known(prefix <= real)
+  if known is not None and not known.all():
+    raise _errors.value_error("prefix", prefix, f"at most the tokens of each prompt, {real}",
+                              "What is written sees what came before it")
+  return prefix
 
 
 def _check_ids(name: str, ids: Sequence[Any], vocabulary: int) -> tuple[int, ...]:
@@ -154,15 +171,15 @@ def _check_positions(model: TransformerLM, positions, shape: tuple[int, ...]) ->
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _run(graphdef, plan: _Plan, state, prompt, mask, positions, key, temperature, top_p):
+def _run(graphdef, plan: _Plan, state, prompt, mask, positions, prefix, key, temperature, top_p):
   """The compiled part: prompts are read at once, then a loop of a draw and a step."""
   prompt, mask, positions = _to_the_right(prompt, mask, positions)
   batch, length = prompt.shape[:-1], prompt.shape[-1]
 
   def read(tokens, cache, at, real):
     rngs = None if key is None else nnx.Rngs(positions=jax.random.fold_in(key, 0))
-    return nnx.merge(graphdef, state)(tokens, at, mask=real, cache=cache, deterministic=True,
-                                      rngs=rngs)
+    return nnx.merge(graphdef, state)(tokens, at, mask=real, prefix=prefix, cache=cache,
+                                      deterministic=True, rngs=rngs)
 
   def draw(logits, i):
     if plan.greedy:

@@ -49,8 +49,9 @@ class MaskedLM(nnx.Module):
   """p(token | the tokens around it): an encoder, a layer on its states, logits of the same table.
 
   Args:
-    vocabulary, d_model, num_layers, num_heads, encoding, active_width, rngs, **settings: as in
-      ``TransformerLM``. BERT has norm="post", embedding_norm=True, activation="gelu_exact".
+    vocabulary, d_model, num_layers, num_heads, encoding, token_types, active_width, rngs,
+      **settings: as in ``TransformerEncoder``. BERT has norm="post", embedding_norm=True,
+      activation="gelu_exact", token_types=2.
 
   Example:
     >>> model = MaskedLM(11, 16, 1, 2, norm="post", rngs=nnx.Rngs(0))
@@ -59,13 +60,14 @@ class MaskedLM(nnx.Module):
   """
 
   def __init__(self, vocabulary: int, d_model: int, num_layers: int, num_heads: int | None = None,
-               *, encoding: EncodingLike = None, active_width=None, rngs: nnx.Rngs, **settings):
+               *, encoding: EncodingLike = None, token_types: int | None = None, active_width=None,
+               rngs: nnx.Rngs, **settings):
     vocabulary = check_size("vocabulary", vocabulary)
     s = make_settings("MaskedLM", d_model, num_layers, num_heads, settings)
     active = s.active(active_width)
     self.encoder = TransformerEncoder(vocabulary, d_model, num_layers, num_heads,
-                                      encoding=encoding, active_width=active_width, rngs=rngs,
-                                      **settings)
+                                      encoding=encoding, token_types=token_types,
+                                      active_width=active_width, rngs=rngs, **settings)
     self.transform = Linear(s.d_model, s, active, used=active.d_model, rngs=rngs)
     self.norm, self.activation = make_norm(s, active), s.activation
     self.bias = nnx.Param(jnp.zeros((vocabulary,), s.param_dtype))
@@ -85,8 +87,8 @@ class Classifier(nnx.Module):
 
   Args:
     outputs: how many.
-    vocabulary, d_model, num_layers, num_heads, encoding, active_width, rngs, **settings: as in
-      ``TransformerEncoder``.
+    vocabulary, d_model, num_layers, num_heads, encoding, token_types, active_width, rngs,
+      **settings: as in ``TransformerEncoder``.
     pool: what is read: the "mean" of the states of real tokens, the "first" or the "last" of them.
     causal: as in ``TransformerEncoder``, for pool="last".
 
@@ -101,14 +103,15 @@ class Classifier(nnx.Module):
 
   def __init__(self, outputs: int, vocabulary: int | None, d_model: int, num_layers: int,
                num_heads: int | None = None, *, pool: str = "mean", causal: bool = False,
-               encoding: EncodingLike = None, active_width=None, rngs: nnx.Rngs, **settings):
+               encoding: EncodingLike = None, token_types: int | None = None, active_width=None,
+               rngs: nnx.Rngs, **settings):
     _errors.check_choice("pool", pool, POOLS)
     outputs = check_size("outputs", outputs)
     s = make_settings("Classifier", d_model, num_layers, num_heads, settings)
     self.pool = pool
     self.encoder = TransformerEncoder(vocabulary, d_model, num_layers, num_heads, causal=causal,
-                                      encoding=encoding, active_width=active_width, rngs=rngs,
-                                      **settings)
+                                      encoding=encoding, token_types=token_types,
+                                      active_width=active_width, rngs=rngs, **settings)
     self.out = Linear(outputs, s, s.active(active_width), rngs=rngs)
 
   def __call__(self, tokens: jax.Array, positions=None, *, mask: jax.Array | None = None,

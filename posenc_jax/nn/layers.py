@@ -57,6 +57,32 @@ def dropout_key(rngs: nnx.Rngs | None) -> jax.Array:
   return rngs.dropout()
 
 
+@dataclasses.dataclass(frozen=True)
+class Gate:
+  """What stands between the two products of a feed-forward.
+
+  Args:
+    activation, gated, clip: ``activation``, ``gated`` and ``gate_clip`` of ``Settings``.
+
+  Example:
+    >>> Gate("relu", True)(jnp.array([3.0, 3.0]), jnp.array([2.0, -1.0])).tolist()
+    [6.0, 0.0]
+  """
+
+  activation: str
+  gated: bool
+  clip: float | None = None
+
+  def __call__(self, up: jax.Array, gate: jax.Array | None) -> jax.Array:
+    act = ACTIVATIONS[self.activation]
+    if gate is None:
+      return act(up)
+    if self.clip is None:
+      return act(gate) * up
+    c = jnp.asarray(self.clip, up.dtype)
+    return act(jnp.minimum(gate, c)) * (jnp.clip(up, -c, c) + jnp.asarray(1, up.dtype))
+
+
 class FeedForward(nnx.Module):
   """activation(x W_1 + b_1) W_2 + b_2 (Vaswani et al. 2017, equation 2), or gated.
 
@@ -71,7 +97,8 @@ class FeedForward(nnx.Module):
 
   def __init__(self, settings: Settings, active: Active, *, rngs: nnx.Rngs):
     d, f, dtype = settings.d_model, settings.d_ff, settings.param_dtype
-    self.activation, self.dtype = settings.activation, settings.dtype
+    self.act, self.dtype = Gate(settings.activation, settings.gated,
+                                settings.gate_clip), settings.dtype
     biased = settings.feed_forward_bias
 
     def widen():
@@ -91,12 +118,8 @@ class FeedForward(nnx.Module):
     self.gate_bias = bias(f) if settings.gated else None
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    act = ACTIVATIONS[self.activation]
-    hidden = self._affine(x, self.up, self.up_bias)
-    if self.gate is None:
-      hidden = act(hidden)
-    else:
-      hidden = act(self._affine(x, self.gate, self.gate_bias)) * hidden
+    gate = None if self.gate is None else self._affine(x, self.gate, self.gate_bias)
+    hidden = self.act(self._affine(x, self.up, self.up_bias), gate)
     return self._affine(hidden, self.down, self.down_bias)
 
   def _affine(self, x, kernel, bias):
@@ -138,6 +161,39 @@ class Embedding(nnx.Module):
   def logits(self, x: jax.Array) -> jax.Array:
     """x ``[..., T, D]`` times the table: ``[..., T, V]`` in float32 at least."""
     return self.finish(to_logits(x, self.table[...].T))
+
+
+class TokenTypes(nnx.Module):
+  """A learned row for each type of token, added to its embedding (Devlin et al. 2018, figure 2).
+
+  Args:
+    types: how many.
+    settings: sizes and dtypes.
+    active: counts in use.
+    rngs: keys of the parameters.
+  """
+
+  def __init__(self, types: int, settings: Settings, active: Active, *, rngs: nnx.Rngs):
+    types = _errors.check_int("token_types", types, "an int, at least 1", "BERT has 2", least=1)
+    self.table = nnx.Param(width_lib.draw(
+        rngs.params(), (types, settings.d_model), scale=0.02, active=(None, active.d_model),
+        dtype=settings.param_dtype))
+
+  def __call__(self, x: jax.Array, types: jax.Array | None) -> jax.Array:
+    """x ``[..., T, D]`` and types int ``[..., T]`` to x; a type out of the table is NaN."""
+    table = self.table[...].astype(x.dtype)
+    if types is None:
+      return add_row(x, table[0])
+    kinds: Any = _align.numbers(types, "token_types")
+    if kinds.shape != x.shape[:-1]:
+      raise _errors.value_error("token_types", f"shape {kinds.shape}", f"{x.shape[:-1]}",
+                                "Give one for every token")
+    known = _numerics.known(kinds)
+    if known is not None and known.size and not 0 <= known.min() <= known.max() < len(table):
+      raise _errors.value_error("token_types", f"{known.min()} to {known.max()}",
+                                f"types in [0, {len(table)})", "BERT has 0 and 1")
+    kinds = jnp.where(jnp.asarray(kinds) < 0, len(table), jnp.asarray(kinds))
+    return x + jnp.take(table, kinds, axis=0, mode="fill", fill_value=math.nan)
 
 
 class Head(nnx.Module):

@@ -6,6 +6,8 @@ Vaswani et al. 2017, arXiv 1706.03762; Radford et al. 2018, "Improving Language 
 Generative Pre-Training" (decoder only); Devlin et al. 2018, arXiv 1810.04805 (encoder only).
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -66,8 +68,9 @@ class TransformerLM(nnx.Module):
     self.head = None if tied else layers_lib.Head(vocabulary, s, active, rngs=rngs)
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
-               mask: jax.Array | None = None, cache: tuple[Cache, ...] | None = None,
-               deterministic: bool | None = None, rngs: nnx.Rngs | None = None):
+               mask: jax.Array | None = None, prefix: Any = None,
+               cache: tuple[Cache, ...] | None = None, deterministic: bool | None = None,
+               rngs: nnx.Rngs | None = None):
     """Logits of the token after each token.
 
     Args:
@@ -76,6 +79,9 @@ class TransformerLM(nnx.Module):
         same segment that came before, those in the cache included.
       segments: int ``[..., T]``: packed documents do not see each other.
       mask: bool ``[..., T]``, True on real tokens: padding, on either side, is not seen.
+      prefix: None, or int ``[...]`` or one for all rows: so many first real tokens see each other
+        both ways, as a prefix-LM reads its input (Raffel et al. 2020, arXiv 1910.10683, section
+        3.2.1). With a cache the first call has the whole prefix, and later ones say it again.
       cache: None, or what ``init_cache`` or the previous call returned.
       deterministic: False turns dropout on; None is what ``model.train()`` or ``model.eval()`` said
         last, and off before.
@@ -92,14 +98,17 @@ class TransformerLM(nnx.Module):
     """
     shape = tokens_lib.token_shape(tokens)
     check_caches(cache, len(self.stack.layers), shape[:-1])
+    if prefix is not None:
+      prefix = tokens_lib.check_prefix(shape, prefix, segments)
     segments, mask = tokens_lib.check_tokens(shape, segments, mask)
     if positions is None:
       first = None if cache is None else cache[0]
       positions = tokens_lib.count_positions(shape, segments, mask, first)
     x, cache = self.stack(
         self.embedding(tokens, self.stack.count), positions,
-        segments=tokens_lib.visible_segments(shape, segments, mask), mask=mask, caches=cache,
-        key=position_key(self.stack.encodings, rngs), deterministic=deterministic, rngs=rngs)
+        segments=tokens_lib.visible_segments(shape, segments, mask), mask=mask, prefix=prefix,
+        caches=cache, key=position_key(self.stack.encodings, rngs), deterministic=deterministic,
+        rngs=rngs)
     logits = (self.embedding if self.head is None else self.head).logits(x)
     return logits if cache is None else (logits, cache)
 
@@ -128,6 +137,8 @@ class TransformerEncoder(nnx.Module):
   Args:
     vocabulary: V; None if the model is called with embeddings instead of tokens.
     causal: whether later tokens are hidden, as in a decoder of given embeddings.
+    token_types: None, or how many kinds of tokens there are, each with a learned row that is added
+      to the embeddings of its tokens (BERT's first and second sentence).
     d_model, num_layers, num_heads, encoding, active_width, rngs: as in ``TransformerLM``.
     **settings: as in ``TransformerLM``.
 
@@ -140,7 +151,8 @@ class TransformerEncoder(nnx.Module):
 
   def __init__(self, vocabulary: int | None, d_model: int, num_layers: int,
                num_heads: int | None = None, *, encoding: EncodingLike = None,
-               causal: bool = False, active_width=None, rngs: nnx.Rngs, **settings):
+               causal: bool = False, token_types: int | None = None, active_width=None,
+               rngs: nnx.Rngs, **settings):
     causal = _errors.check_bool("causal", causal, "It shapes the program: pass a Python bool")
     s = make_settings("TransformerEncoder", d_model, num_layers, num_heads, settings)
     if vocabulary is not None:
@@ -149,15 +161,18 @@ class TransformerEncoder(nnx.Module):
         vocabulary, s, s.active(active_width), rngs=rngs)
     self.stack = Stack(s, causal=causal, encoding=encoding, active_width=active_width, rngs=rngs)
     self.dtype = s.dtype
+    self.types = None if token_types is None else layers_lib.TokenTypes(
+        token_types, s, s.active(active_width), rngs=rngs)
 
   def __call__(self, tokens: jax.Array, positions=None, *, segments: jax.Array | None = None,
-               mask: jax.Array | None = None, deterministic: bool | None = None,
-               rngs: nnx.Rngs | None = None) -> jax.Array:
+               mask: jax.Array | None = None, token_types: jax.Array | None = None,
+               deterministic: bool | None = None, rngs: nnx.Rngs | None = None) -> jax.Array:
     """States ``[..., T, D]`` of tokens ``[..., T]``, or of embeddings ``[..., T, D]``.
 
     Args:
       tokens: int ids, or embeddings if the model has no vocabulary.
       positions, segments, mask, deterministic, rngs: as in ``TransformerLM``.
+      token_types: int ``[..., T]``, the kind of each token; None is 0 for all.
     """
     if self.embedding is None:
       x = _check_embeddings(tokens, self.stack.d_model).astype(self.dtype)
@@ -165,6 +180,11 @@ class TransformerEncoder(nnx.Module):
       x = self.embedding(tokens, self.stack.count)
     shape = x.shape[:-1]
     segments, mask = tokens_lib.check_tokens(shape, segments, mask)
+    if self.types is not None:
+      x = self.types(x, token_types)
+    elif token_types is not None:
+      raise _errors.value_error("token_types", "some", "None, as the model has one type of tokens",
+                                "Build it with token_types=2")
     if positions is None:
       positions = tokens_lib.count_positions(shape, segments, mask)
     x, _ = self.stack(x, positions, segments=tokens_lib.visible_segments(shape, segments, mask),

@@ -53,6 +53,7 @@ def attention_maps(model: nnx.Module, tokens: jax.Array, positions: Any = None, 
     raise _errors.value_error("cache", "a cache", "None", "Pass all tokens at once")
   found: list[jax.Array] = []
   copy: Any = nnx.merge(*nnx.split(model))  # Its layers are replaced, under a trace too.
+  copy.stack.scan = copy.stack.remat = False  # layers are watched one by one
   for layer in copy.stack.layers:
     layer.attention = _Watched(layer.attention, found)
   copy(tokens, positions, **options)

@@ -17,7 +17,7 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array | None, *, count=
 
   Args:
     x: ``[..., D]``.
-    scale, bias: ``[D]``; bias may be None.
+    scale, bias: ``[D]``, or the last axes of x; bias may be None.
     count: None, or how many leading columns the mean and variance are taken over; may be traced.
     epsilon: added to the variance.
 
@@ -72,7 +72,7 @@ def _mean(y, count):
 
 
 def _row(w, y):
-  return w.reshape((1,) * (y.ndim - 1) + w.shape).astype(y.dtype)
+  return w.reshape((1,) * (y.ndim - w.ndim) + w.shape).astype(y.dtype)
 
 
 class LayerNorm(nnx.Module):

@@ -6,15 +6,17 @@ The first two are encodings, so that every implementation of attention runs or r
 does any hook.
 """
 
+import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax.base import Encoding, encoding, static
 from posenc_jax.combinators.wrapper import Wrapper
 from posenc_jax.nn import layers as layers_lib
-from posenc_jax.nn.norms import RMSNorm
+from posenc_jax.nn.norms import RMSNorm, layer_norm
 
 
 @encoding
@@ -63,12 +65,13 @@ class DroppedWeights(Wrapper):
 
 
 class QKNorm(nnx.Module):
-  """RMS norms of queries and keys, of each head or of all heads at once.
+  """Norms of queries and keys, of each head or of all heads at once.
 
   Args:
-    kind: "head" (Qwen3) or "width" (OLMo 2).
+    kind: "head" (Qwen3) or "width" (OLMo 2), RMS; or "layer" (Command R+), a LayerNorm of each head
+      without bias, with a gain ``[N, H]`` or ``[K, H]``.
     num_heads, kv_heads, head_dim: N, K and H.
-    one: whether gains are 1 + w.
+    one: whether gains are 1 + w; of RMS norms.
     epsilon: added to the mean squares.
     dtype: of the gains.
 
@@ -78,10 +81,12 @@ class QKNorm(nnx.Module):
 
   def __init__(self, kind: str, num_heads: int, kv_heads: int, head_dim: int, *, one: bool,
                epsilon: float, dtype):
-    n, k = (num_heads, kv_heads) if kind == "width" else (1, 1)
     self.whole = kind == "width"
-    self.query, self.key = (RMSNorm(heads * head_dim, one=one, epsilon=epsilon, dtype=dtype)
-                            for heads in (n, k))
+    make: Any = functools.partial(RMSNorm, one=one, epsilon=epsilon, dtype=dtype)
+    if kind == "layer":
+      make = lambda size: HeadLayerNorm(size // head_dim, head_dim, epsilon=epsilon, dtype=dtype)
+    n, k = (1, 1) if kind == "head" else (num_heads, kv_heads)
+    self.query, self.key = make(n * head_dim), make(k * head_dim)
 
   def of_queries(self, q: jax.Array, count=None) -> jax.Array:
     """q ``[..., T, N, H]``; ``count`` columns of N H are in use."""
@@ -97,3 +102,20 @@ class QKNorm(nnx.Module):
     flat = x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
     return norm(flat, count).reshape(x.shape)
 
+
+class HeadLayerNorm(nnx.Module):
+  """``layer_norm`` of each head, without bias.
+
+  Args:
+    heads, head_dim: of the gain.
+    epsilon: added to the variance.
+    dtype: of the gain.
+  """
+
+  def __init__(self, heads: int, head_dim: int, *, epsilon: float, dtype):
+    self.epsilon = epsilon
+    self.scale = nnx.Param(jnp.ones((heads, head_dim), dtype))
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """x ``[..., heads, head_dim]`` to the same."""
+    return layer_norm(x, self.scale[...], None, epsilon=self.epsilon)

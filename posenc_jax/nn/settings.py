@@ -17,12 +17,13 @@ from posenc_jax.attention.hiding import check_window as check_window
 
 ACTIVATIONS = {"gelu": jax.nn.gelu, "gelu_exact": functools.partial(jax.nn.gelu, approximate=False),
                "relu": jax.nn.relu, "relu2": lambda x: jnp.square(jax.nn.relu(x)),
-               "silu": jax.nn.silu}
+               "silu": jax.nn.silu,
+               "gelu_sigmoid": lambda x: x * jax.nn.sigmoid(jnp.asarray(1.702, x.dtype) * x)}
 NORMS = ("pre", "post", "sandwich", "branch")
 NORM_KINDS = ("layer", "rms", "rms_one")
 BRANCHES = ("serial", "parallel", "shared")
 BIASES = ("none", "qkv", "all")
-QK_NORMS = ("none", "head", "width")
+QK_NORMS = ("none", "head", "width", "layer")
 PLACES = ("before", "after")
 
 
@@ -55,13 +56,18 @@ class Settings:
     norm_epsilon: added to the variance.
     embedding_norm: whether the embeddings pass a norm before the layers (BERT, BLOOM).
     activation: of the feed-forward: "gelu" (its tanh form), "gelu_exact", "relu" (as Vaswani et
-      al.), "relu2" (its square; Primer) or "silu".
+      al.), "relu2" (its square; Primer), "silu" or "gelu_sigmoid", x sigmoid(1.702 x) (gpt-oss).
     gated: whether the activation multiplies a second projection (Shazeer 2020, arXiv 2002.05202):
       SwiGLU is "silu", GeGLU "gelu".
-    feed_forward_bias: whether the feed-forward has biases.
+    gate_clip: None, or c of a gate whose input is cut off above c, while the other projection is
+      cut to [-c, c] and 1 is added to it (gpt-oss).
+    feed_forward_bias: whether the feed-forward, and the router of its experts, has biases.
+    experts, experts_per_token: how many feed-forwards a layer has, and how many of them a token
+      passes (see ``posenc_jax.nn.experts``); None for one.
     attention_bias: "none", "qkv" (Qwen2) or "all" (GPT-2).
     qk_norm: "none", "head" (a norm of each head's q and k; Qwen3) or "width" (of all heads at once;
-      OLMo 2), RMS with a gain, of the settings' 1 + w where norm_kind is "rms_one".
+      OLMo 2), RMS with a gain, of the settings' 1 + w where norm_kind is "rms_one"; or "layer", a
+      LayerNorm of each head without bias, each head with a gain of its own (Command R+).
     qk_norm_place: "before" or "after" the encoding acts on q and k. After it, a gain that differs
       within a pair of dims makes rotary attention depend on more than the distance.
     soft_cap: None, or c of c tanh(scores / c) in every attention (Gemma 2).
@@ -77,6 +83,8 @@ class Settings:
     window: None, w or (left, right): as in ``attend``, in every self-attention.
     windows: None, or one window a layer in place of ``window``, None for layers without.
     remat: whether layers are computed again in the backward pass in place of being kept.
+    scan: whether the layers, which must be alike, are one loop of the compiled program: it compiles
+      in the time of one layer, and each call copies their parameters (``posenc_jax.nn.scanned``).
     scale: multiplies q k^T; None is 1 / sqrt(H) (T5 uses 1.0).
     implementation: as in ``attend``.
     dtype: what is computed in; None takes param_dtype. Norms, softmax and logits use at least
@@ -106,6 +114,9 @@ class Settings:
   embedding_norm: bool = False
   activation: str = "gelu"
   gated: bool = False
+  gate_clip: float | None = None
+  experts: int | None = None
+  experts_per_token: int | None = None
   feed_forward_bias: bool = True
   attention_bias: str = "none"
   qk_norm: str = "none"
@@ -121,6 +132,7 @@ class Settings:
   window: int | tuple[int, int] | None = None
   windows: Any = None
   remat: bool = False
+  scan: bool = False
   scale: float | None = None
   implementation: str = "auto"
   dtype: Any = None
@@ -133,9 +145,10 @@ class Settings:
     for name, choices in _CHOICES.items():
       _errors.check_choice(name, getattr(self, name), choices)
     for name in ("norm_bias", "embedding_norm", "gated", "feed_forward_bias", "sinks",
-                 "remat"):
+                 "remat", "scan"):
       _errors.check_bool(name, getattr(self, name), "It shapes the program: pass a Python bool")
-    for name in ("norm_epsilon", "soft_cap", "embedding_scale", "logit_scale", "logit_cap"):
+    for name in ("norm_epsilon", "soft_cap", "embedding_scale", "logit_scale", "logit_cap",
+                 "gate_clip"):
       if getattr(self, name) is not None or name in ("norm_epsilon", "logit_scale"):
         _errors.check_positive(name, getattr(self, name), "Leave it out for the default")
     for name in ("dropout", "attention_dropout"):
@@ -143,13 +156,21 @@ class Settings:
     if self.branches != "serial" and self.norm == "post":
       raise _errors.value_error("branches", f"{self.branches!r} with norm='post'", "'serial'",
                                 "Parallel branches have one sum, and norms before or after them")
+    if self.gate_clip is not None and not self.gated:
+      raise _errors.value_error("gate_clip", self.gate_clip, "None, as there is no gate",
+                                "Pass gated=True")
+    experts, chosen = check_experts(self.experts, self.experts_per_token)
     dtype, param_dtype = resolve_dtypes(self.dtype, self.param_dtype)
     num_heads, head_dim, kv_heads = heads
     layers, window = check_size("num_layers", self.num_layers), check_window(self.window)
     windows = check_windows(self.windows, window, layers)
+    if self.scan and len(set(windows or ())) > 1:
+      raise _errors.value_error("scan", f"True with windows {windows}", "layers that are alike",
+                                "Leave out scan, or give all layers one window")
     for name, value in dict(d_model=d_model, num_layers=layers, num_heads=num_heads,
                             head_dim=head_dim, kv_heads=kv_heads, d_ff=d_ff, dtype=dtype,
-                            param_dtype=param_dtype, window=window, windows=windows).items():
+                            param_dtype=param_dtype, window=window, windows=windows,
+                            experts=experts, experts_per_token=chosen).items():
       object.__setattr__(self, name, value)
 
   def window_of(self, layer: int):
@@ -189,6 +210,27 @@ def check_windows(windows: Any, window: Any, layers: int):
     raise _errors.value_error("windows", came, f"a list with one entry for each of {layers} layers",
                               "Write None for layers that see everything")
   return tuple(check_window(w) for w in windows)
+
+
+def check_experts(experts, chosen) -> tuple[int | None, int | None]:
+  """Both counts as ints, or None for one feed-forward.
+
+  Raises:
+    ValueError: one without the other, or more chosen than there are.
+  """
+  if experts is None and chosen is None:
+    return None, None
+  if experts is None or chosen is None:
+    raise _errors.value_error("experts, experts_per_token", f"{experts} and {chosen}",
+                              "both or neither", "gpt-oss has 32 and 4")
+  experts = _errors.check_int("experts", experts, "an int, at least 1", "Sizes shape the program",
+                              least=1)
+  chosen = _errors.check_int("experts_per_token", chosen, "an int, at least 1",
+                             "Sizes shape the program", least=1)
+  if chosen > experts:
+    raise _errors.value_error("experts_per_token", chosen, f"at most the {experts} experts",
+                              "gpt-oss has 32 and 4")
+  return experts, chosen
 
 
 def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> Settings:

@@ -14,8 +14,11 @@ from flax import nnx
 
 from posenc_jax import _errors
 from posenc_jax.nn.attention import MultiHeadAttention
-from posenc_jax.nn.layers import Embedding, FeedForward, Head
+from posenc_jax.nn.experts import Experts
+from posenc_jax.nn.heads import Linear, MaskedLM
+from posenc_jax.nn.layers import Embedding, FeedForward, Head, TokenTypes
 from posenc_jax.nn.norms import LayerNorm, RMSNorm
+from posenc_jax.nn.scoring import HeadLayerNorm
 
 # Of each module the parameters, of each axis its name; encodings have none, they are small.
 AXES: dict[type[nnx.Module], dict[str, tuple[str | None, ...]]] = {
@@ -29,12 +32,20 @@ AXES: dict[type[nnx.Module], dict[str, tuple[str | None, ...]]] = {
     },
     FeedForward: {"up": ("d_model", "d_ff"), "up_bias": ("d_ff",), "down": ("d_ff", "d_model"),
                   "down_bias": ("d_model",), "gate": ("d_model", "d_ff"), "gate_bias": ("d_ff",)},
+    Experts: {"router": ("d_model", "experts"), "router_bias": ("experts",),
+              "up": ("experts", "d_model", "d_ff"), "up_bias": ("experts", "d_ff"),
+              "down": ("experts", "d_ff", "d_model"), "down_bias": ("experts", "d_model"),
+              "gate": ("experts", "d_model", "d_ff"), "gate_bias": ("experts", "d_ff")},
     LayerNorm: {"scale": ("d_model",), "bias": ("d_model",)},
     RMSNorm: {"scale": ("d_model",)},
     Embedding: {"table": ("vocabulary", "d_model")},
+    TokenTypes: {"table": (None, "d_model")},
     Head: {"kernel": ("d_model", "vocabulary")},
+    HeadLayerNorm: {"scale": (None, "head_dim")},
+    MaskedLM: {"bias": ("vocabulary",)},
+    Linear: {"kernel": ("d_model", None)},  # to d_model, or to few classes
 }
-NAMES = ("vocabulary", "d_model", "num_heads", "kv_heads", "head_dim", "d_ff")
+NAMES = ("vocabulary", "d_model", "num_heads", "kv_heads", "head_dim", "d_ff", "experts")
 
 
 def axis_names(model: nnx.Module) -> Any:
@@ -45,7 +56,8 @@ def axis_names(model: nnx.Module) -> Any:
 
   Returns:
     A tree like ``nnx.to_pure_dict(nnx.state(model))``, of tuples with one name an axis: vocabulary,
-    d_model, num_heads, kv_heads, head_dim, d_ff; None on axes of encodings and of other modules.
+    d_model, num_heads, kv_heads, head_dim, d_ff, experts; None on axes of encodings and of other
+    modules.
 
   Raises:
     TypeError: no module.
@@ -62,7 +74,7 @@ def axis_names(model: nnx.Module) -> Any:
   named = {}
   for path, module in nnx.iter_modules(model):
     for kind, table in AXES.items():
-      if isinstance(module, kind) and "qk_norm" not in path:  # whose gains are of heads
+      if isinstance(module, kind) and (kind is not RMSNorm or "qk_norm" not in path):
         named.update({(*path, name): axes for name, axes in table.items()})
   flat = nnx.to_flat_state(nnx.state(model))
   made = {path: named.get(path) or (None,) * variable[...].ndim for path, variable in flat}

@@ -12,6 +12,7 @@ from posenc_jax import _errors
 from posenc_jax.base import Encoding
 from posenc_jax.nn.attention import MultiHeadAttention
 from posenc_jax.nn.block import Stack
+from posenc_jax.nn.heads import Classifier, MaskedLM
 from posenc_jax.nn.held import EncodingLike, HeldEncoding, LayerEncodings
 from posenc_jax.nn.seq2seq import Seq2SeqTransformer
 
@@ -21,8 +22,8 @@ def with_encoding(model: Any, encoding: EncodingLike, *, decoder_encoding: Encod
   """A model with the weights of another one and this encoding in place of its own.
 
   Args:
-    model: a ``TransformerLM``, ``TransformerEncoder``, ``Seq2SeqTransformer``, ``Stack`` or
-      ``MultiHeadAttention``; it stays as it is.
+    model: a ``TransformerLM``, ``TransformerEncoder``, ``MaskedLM``, ``Classifier``,
+      ``Seq2SeqTransformer``, ``Stack`` or ``MultiHeadAttention``; it stays as it is.
     encoding: as its class takes it: one for all layers, a list, a factory, or None for none.
     decoder_encoding: of a ``Seq2SeqTransformer``, as its class takes it; its attention to the
       source keeps what it has.
@@ -67,6 +68,7 @@ def with_encoding(model: Any, encoding: EncodingLike, *, decoder_encoding: Encod
 
 
 def _stack(model: Any) -> Any:
+  model = model.encoder if isinstance(model, MaskedLM | Classifier) else model
   found = model if isinstance(model, Stack) else getattr(model, "stack", None)
   return found if isinstance(found, Stack) else None
 

@@ -69,6 +69,27 @@ def check_tokens(shape: tuple[int, ...], segments, mask, names=("segments", "mas
   return segments, mask
 
 
+def check_prefix(shape: tuple[int, ...], prefix: Any, segments: Any) -> jax.Array:
+  """The length of each row's prefix, int32 ``[...]`` of the batch axes of the tokens' shape.
+
+  Raises:
+    TypeError: no integers.
+    ValueError: of another shape or below 0; with packed documents.
+  """
+  if segments is not None:
+    raise _errors.value_error("prefix, segments", "both", "one of them",
+                              "A prefix begins a row: put one document into each")
+  prefix = _align.numbers(prefix, "prefix")
+  if prefix.shape not in ((), shape[:-1]):
+    raise _errors.value_error("prefix", f"shape {prefix.shape}", f"{shape[:-1]} or ()",
+                              "Give one for each row")
+  known = _numerics.known(prefix)
+  if known is not None and known.size and known.min() < 0:
+    raise _errors.value_error("prefix", known.min(), "counts of tokens, at least 0",
+                              "0 is no prefix")
+  return jnp.broadcast_to(jnp.asarray(prefix, jnp.int32), shape[:-1])
+
+
 def _for_every_token(x, shape, name):
   """int32 ``[..., T]`` as an array of the tokens' shape."""
   x = _align.align_array(x, len(shape) - 1, shape[-1], 0, name, real=False)

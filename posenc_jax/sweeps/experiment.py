@@ -83,7 +83,7 @@ def _check_axes(axes: Any) -> None:
 class Experiment(Protocol):
   """The two methods an experiment must have, and those it may have.
 
-  Optional, looked up by name:
+  Optional methods and attributes:
     merge(statics) -> static or None: one static that can train the lanes of all (the widest, the
       longest), or None if no one program can. The lanes' own sizes then travel in ``traced``.
     cost(static) -> float: floating-point operations of one lane's step (of the whole run for a

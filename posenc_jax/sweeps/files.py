@@ -20,6 +20,7 @@ from posenc_jax.sweeps.errors import CannotWrite, StorageFull
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # Windows has no such flag for links, but one that keeps newlines as they are.
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+MOST_BYTES = 4 << 30  # of a file that is read at once
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG, errno.EIO}
 
 
@@ -38,6 +39,19 @@ def check_name(name: str) -> str:
     raise value_error("run: name", repr(name), "1 to 100 of A-Z a-z 0-9 . _ -, not starting with "
                       ". or -", "Rename the run")
   return name
+
+
+def read(path: pathlib.Path, most: int = MOST_BYTES) -> bytes:
+  """A file's bytes, never more than ``most``: it may come from somebody else.
+
+  Raises:
+    OSError: it cannot be read, or is longer, and then it is not read.
+  """
+  with open(path, "rb") as file:
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+      raise OSError(errno.EFBIG, f"it has {size} bytes, more than the {most} that are read")
+    return file.read(most)
 
 
 def _explain(error: OSError, path: os.PathLike | str, size: int) -> OSError:

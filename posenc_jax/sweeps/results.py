@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from posenc_jax._errors import check_choice, describe, explain_fault, type_error, value_error
-from posenc_jax.sweeps import tidy
+from posenc_jax.sweeps import html, tidy
 from posenc_jax.sweeps.cells import Cell, canonical_json
 from posenc_jax.sweeps.experiment import DIRECTIONS
 from posenc_jax.sweeps.pairing import Difference, paired
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXIT_DAMAGED = 65
 EXIT_FAILED = 70
 REPEATS = ("seed",)
+SHOWN = 100  # rows in a notebook
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -317,17 +318,31 @@ class Results:
       lr   loss  std_err  n
       0.1  2     -        1
     """
-    metric = self._metric("table", metric)
     names = [n for n in self.settings if n not in REPEATS]
+    rows = self._means(self._metric("table", metric), names)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+                     for row in rows)
+
+  def _means(self, metric: str, names: Sequence[str]) -> list[list[str]]:
+    """The means of a metric: a head and a row for each setting, of which ``names`` are shown."""
     rows = [[*names, metric, "std_err", "n"]]
     for s in self.mean(metric):
       number = lambda x: "-" if x is None else f"{x:.4g}"
       failed = f" ({s.told})" if s.failed else ""
       rows.append([*(str(s.settings.get(n, "")) for n in names), number(s.mean), number(s.error),
                    f"{s.count}{failed}"])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-                     for row in rows)
+    return rows
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows: the summary, the means of the main metric by what varies."""
+    told = f"<p>{html.text(repr(self))}</p>"
+    if self.main is None:
+      return told
+    head, *rows = self._means(self.main, self.varying())
+    more = f"<p>{len(rows) - SHOWN} more rows: print(results.table())</p>" if len(
+      rows) > SHOWN else ""
+    return told + html.table(head, rows[:SHOWN]) + more
 
 
 def _best(summaries: Sequence[Summary], direction: str) -> Summary | None:

@@ -63,6 +63,11 @@ class Summary:
     return None if self.mean is None or half is None else (self.mean - half, self.mean + half)
 
   @property
+  def drawn(self) -> tuple[float, float] | None:
+    """The interval as pictures show it: None for two values, whose 12.7 errors would fill them."""
+    return None if self.count < 3 else self.interval
+
+  @property
   def told(self) -> str:
     """What became of the repeats that are not in the mean: "2 diverged, 1 oom"."""
     counts = collections.Counter(self.statuses)

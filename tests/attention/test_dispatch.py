@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import posenc_jax as px
+from posenc_jax import _compat
 from posenc_jax.attention import explain
 from posenc_jax.attention.api import make_call
 from posenc_jax.attention.fused import cudnn, splash
@@ -206,6 +207,36 @@ def test_strip_in_its_interpreter(rng, encoding, options):
   wanted, got = (jax.jit(jax.value_and_grad(_served(f, encoding, options), argnums=(0, 1, 2, 3)))(
       q, k, v, encoding) for f in (None, run))
   jax.tree.map(lambda w, g: _near(g, w, 2e-4), wanted, got)
+
+
+# The kinds of parameters that a bias by distance has, each through the kernel's vector.
+@pytest.mark.parametrize("encoding", [
+  px.learn(px.Alibi(slopes=SLOPES), "slopes"), px.KerpleLog.init(jax.random.key(0), 4),
+  px.DistanceTable.init(jax.random.key(0), 4),
+  px.DynamicPosition.init(jax.random.key(0), 4, hidden=4),
+], ids=["slopes", "kerple", "table", "network"])
+def test_gradients_of_a_bias_by_distance_through_the_strip(encoding):
+  numbers = np.random.default_rng(3)
+  q, k, v = _numbers(numbers, "float32", t=130, n=4, k=4)
+  do = jnp.asarray(numbers.standard_normal(v.shape), jnp.float32)
+  parameters, rest = px.partition(encoding)
+
+  def served(run, q, k, v, do):
+    def f(parameters):
+      options = {"causal": True, "window": (90, 0)}
+      whole = px.combine(parameters, rest)
+      return run(make_call(q, k, v, whole, **options)) if run else px.attend(
+          q, k, v, whole, implementation="reference", **options)
+    return jax.vjp(f, parameters)[1](do)[0]
+
+  got = jax.jit(functools.partial(served, functools.partial(tpu_strip.run, interpret=True)))(
+      q, k, v, do)
+  with _compat.enable_x64():
+    wanted = served(None, *(jnp.asarray(x, jnp.float64) for x in (q, k, v, do)))
+  leaves = list(zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True))
+  assert any(np.abs(w).max() > 1e-3 for _, w in leaves)
+  for g, w in leaves:
+    np.testing.assert_allclose(g, w, rtol=0, atol=2e-5 * max(1, np.abs(w).max()))
 
 
 @pytest.mark.parametrize("run", [splash.run, tpu_strip.run], ids=["splash", "strip"])

@@ -9,7 +9,7 @@ import pytest
 
 import posenc_jax as px
 from posenc_jax.attention.bias.distances import contiguous, distances
-from posenc_jax.attention.tiles.schedule import chunk, schedule, tile_rows
+from posenc_jax.attention.tiles.schedule import blocks, chunk, schedule, tile_rows
 from posenc_jax.attention.visibility import Rule, Side, matrix
 from tests.support.dense_gradients import dense
 
@@ -114,6 +114,23 @@ def test_tiles_cover_what_is_seen_and_little_more(t, s, options, most, groups):
   share = _check(planned, seen, t, s) / (t * s)
   if groups == 16:
     assert share <= most
+
+
+@pytest.mark.parametrize("t, s, options", [
+  (96, 96, {"causal": True}), (100, 93, {"causal": True}),
+  (96, 96, {"causal": True, "segments": np.repeat([2, 1, 7], [40, 40, 16])}),
+])
+@pytest.mark.parametrize("keys", [8, 20])
+def test_blocks_hold_each_visible_pair_once(t, s, options, keys):
+  seen = _seen(t, s, **options)
+  found = blocks(schedule(*seen, rows=8, groups=16), s, keys=keys)
+  times = np.zeros((t, s), int)
+  for group in found:
+    for row, key in zip(group.row_starts, group.key_starts, strict=True):
+      assert key + group.keys <= s and row + group.rows <= t
+      times[row:row + group.rows, key:key + group.keys] += 1
+  assert len(found) <= 4 and times.max() == 1
+  assert times[np.asarray(matrix(*seen)).reshape(t, s)].all()
 
 
 def test_rows_that_see_nothing_are_in_no_tile():

@@ -55,6 +55,8 @@ def test_tutorial_formulas_by_hand():
   first, second = oracles.one_frequency_pair([0, 2500], [2.0, 3.0])
   _close(first, [[0, 0], [2, 3]])
   _close(second, [[2, 3], [0, 0]])
+  # An eighth and a quarter of the turn: sin = cos = 1/sqrt(2), then sin 1 and cos 0.
+  _close(oracles.halved_matrix([1250, 2500], 4), [[1, 1, 1, 1], [1, 1, 0, 0]])
 
 
 def test_learned_rows_and_nan_outside():

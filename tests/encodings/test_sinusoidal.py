@@ -59,6 +59,19 @@ def test_the_tutorials_formulas():
   got = px.tutorial_one_frequency(jnp.ones((2, 5, 3)), jnp.asarray(amplitude, jnp.float32))
   wanted = 1 + sum(oracles.one_frequency_pair(range(5), amplitude))
   np.testing.assert_allclose(got, np.stack([wanted, wanted]), rtol=0, atol=5e-7)
+  got = px.tutorial_halved_matrix(jnp.ones((2, 5, 4)))
+  wanted = 1 + oracles.halved_matrix(range(5), 4)
+  np.testing.assert_allclose(got, np.stack([wanted, wanted]), rtol=0, atol=5e-7)
+
+
+def test_what_the_halved_matrix_costs():
+  """The docstring's numbers: period 5000, two different columns on a circle around 1/2."""
+  added = np.asarray(px.tutorial_halved_matrix(jnp.zeros((10_000, 6))), np.float64)
+  np.testing.assert_allclose(added[:5000], added[5000:], atol=2e-6)
+  assert (added[:, :3] == added[:, :1]).all() and (added[:, 3:] == added[:, 3:4]).all()
+  radius = np.hypot(added[:, 0] - 0.5, added[:, 3] - 0.5)
+  np.testing.assert_allclose(radius, 0.5**0.5, atol=1e-6)
+  assert 8.8e-4 < np.abs(np.diff(added, axis=0)).max() < 9e-4
 
 
 def test_the_module_form_adds_the_first_rows():
@@ -94,6 +107,7 @@ def test_learned_outside_the_table():
   (lambda: px.sinusoidal(jnp.arange(2), 4, layout="half"), r"layout: .*Did you mean 'halves'"),
   (lambda: px.sinusoidal(jnp.arange(2), 4, divisor="dims"), r"divisor: .*Did you mean 'dim'"),
   (lambda: px.tutorial_doubled_exponent(2, 3), r"d_model: got 3, wanted an even width"),
+  (lambda: px.tutorial_halved_matrix(jnp.ones((2, 3))), r"x: got width 3, wanted an even width"),
   (lambda: px.Sinusoidal(4).inputs(jnp.ones((1, 2, 6)), jnp.arange(2)[None]),
    r"x: got width 6, wanted the width 4"),
   (lambda: px.Learned(jnp.ones((3, 4))).inputs(jnp.ones((1, 2, 6)), jnp.arange(2)[None]),

@@ -204,7 +204,14 @@ def test_adam_with_clipping_and_decay_against_numpy(clip):
   np.testing.assert_allclose(np.concatenate([p["w"][0], p["b"]]), w, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*encodings.ENCODINGS, "sinusoidal+alibi"])
+# Names whose training reads each hook in turn; the slow suite trains all of them for real too.
+TRACED = {"none", "sinusoidal", "randomized", "rotary", "alibi", "t5", "fire", "shaw", "cope",
+          "fox", "dape", "ssmax", "selective-rotary", "sinusoidal+alibi"}
+
+
+@pytest.mark.parametrize("name", [
+  pytest.param(name, marks=() if name in TRACED else pytest.mark.slow)
+  for name in (*encodings.ENCODINGS, "sinusoidal+alibi")])
 def test_every_named_encoding_can_be_trained(name):
   train = training.Trained(_task()).make_train(_shape(name))
   traced = _traced(4)

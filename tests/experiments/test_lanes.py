@@ -82,7 +82,8 @@ def test_what_is_packed(name):
   assert max(len(cells) for _, cells in packs) == LARGEST[name]
 
 
-@pytest.mark.parametrize("name", ["fire", "log-n", "randomized", "shaw"])
+@pytest.mark.parametrize("name", [
+  "fire", "randomized", *(pytest.param(n, marks=pytest.mark.slow) for n in ("log-n", "shaw"))])
 def test_packed_lanes_equal_lanes_alone(name):
   packs = check(name, every=False)
   assert max(len(cells) for _, cells in packs) == LARGEST[name]

@@ -10,6 +10,7 @@ import pytest
 from experiments import compare, maps
 from experiments import config as config_lib
 from posenc_jax import nn, sweeps
+from posenc_jax.sweeps.show import report
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,32 @@ def kept(tmp_path_factory):
   return config, config_lib.run(config)
 
 
-def test_maps_are_attached_and_the_report_links_them(kept):
+def test_maps_are_attached_and_the_report_links_them(kept, monkeypatch):
   config, results = kept
-  config.attach(results)
+  times, replace = [], report.written.replace
+  monkeypatch.setattr(report.written, "replace", lambda *a: (times.append(1), replace(*a)))
+  assert config_lib.show(config, str) == 0
+  assert len(times) == 1  # It takes seconds.
   assert [p.name for p in (results.directory / "attached").iterdir()] == ["attention-fire.png"]
   page = (results.directory / "report_static.html").read_text(encoding="utf-8")
   assert 'href="attached/attention-fire.png"' in page
+
+
+def test_a_report_is_written_though_nothing_can_be_attached(kept, monkeypatch):
+  config, results = kept
+  (results.directory / "report.html").unlink(missing_ok=True)
+  monkeypatch.setattr(maps, "attach", lambda *_: 1 / 0)
+  with pytest.raises(ZeroDivisionError):
+    config_lib.show(config, str)
+  assert (results.directory / "report.html").exists()
+
+
+def test_a_share_writes_no_report(kept, monkeypatch, tmp_path):
+  config, _ = kept
+  config = dataclasses.replace(config, out=str(tmp_path / "run"), options=dataclasses.replace(
+    config.options, shard=(0, 2), batching="bucketed"))
+  config_lib.show(config, str)
+  assert not (tmp_path / "run" / "report.html").exists()
 
 
 def test_the_map_is_that_of_the_largest_sizes(kept):

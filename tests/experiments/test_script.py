@@ -79,6 +79,21 @@ def test_a_value_that_cannot_be_read_makes_no_further_faults():
     "--rate: got (0.1, 0.2), wanted as many as --width. Add some."]
 
 
+@pytest.mark.parametrize("flag", ["--file=None", "--file=none", "--profile_dir=None"])
+def test_the_word_none_is_no_name_of_a_file(flag):
+  name, value = flag.lstrip("-").split("=")
+  assert faults(flag) == [
+    f"--{name}: got the text {value!r}, wanted a name. From Python {name}=None is without one; "
+    f"./{value} is a file of that name."]
+  assert read("--file=./None").file == "./None"
+
+
+def test_a_fault_is_told_once():
+  with pytest.raises(script.Faults) as caught:
+    script.from_flags(compare.Config, ["x", "--data=foo", "--encodings=none"])
+  assert caught.value.faults == ["--data: got 'foo', wanted one of web, kjv, bbe. Choose one."]
+
+
 def test_flags_override_a_preset():
   assert read("--preset=small").width == (2,)
   assert read("--preset=small", "--width=4").width == (4,)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from experiments import config as config_lib
-from experiments import encodings
+from experiments import encodings, own_files
 from experiments.fields import Faults
 from posenc_jax import sweeps
 from tests.experiments.test_lanes import make_experiment, packs_of, train
@@ -215,6 +215,15 @@ def test_a_rerun_after_an_edit_trains_the_edited_encoding(own, tmp_path):
   other, = copying.run(config)
   assert other["metrics"]["loss"] != first["metrics"]["loss"]
   assert len(sweeps.load(config.out)) == 2  # the older result is still there
+
+
+def test_a_label_of_an_earlier_file_is_no_name_in_the_file_of_now(own, monkeypatch):
+  label = encodings.parse(f"{own}:Kerple").label
+  monkeypatch.setattr(own_files, "_seen", {})  # another process
+  monkeypatch.chdir(own.parent)
+  with pytest.raises(ValueError, match=f"got '{label}', wanted my_file.py as it is now, @.*Write "
+                     "my_file.py:Kerple, if"):
+    encodings.parse(label)
 
 
 @pytest.mark.parametrize("text, message", [

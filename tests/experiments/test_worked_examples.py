@@ -11,12 +11,16 @@ from experiments import worked_examples as examples
 from tests import oracles
 
 
-def test_small_table():
-  table = examples.small_table()
-  np.testing.assert_allclose(table, oracles.sinusoidal(range(5), 8), atol=1e-6)
-  np.testing.assert_allclose(table[1, :4], [math.sin(1), math.cos(1), math.sin(0.1), math.cos(0.1)],
-                             atol=1e-6)
-  assert table.any(), "the source prints zeros"
+def test_small_tables():
+  """What is printed, the truth, and what the texts' own formulas give, each by its oracle."""
+  tables = examples.small_tables()
+  assert list(tables) == ["zeros", "true", "doubled_exponent", "growing_angle"]
+  assert not tables["zeros"].any() and tables["true"].any(), "one source prints zeros"
+  for name, wanted in (("true", oracles.sinusoidal), ("doubled_exponent", oracles.doubled_exponent),
+                       ("growing_angle", oracles.growing_sine)):
+    np.testing.assert_allclose(tables[name], wanted(range(5), 8), atol=1e-6)
+  np.testing.assert_allclose(tables["true"][1, :4], [math.sin(1), math.cos(1), math.sin(0.1),
+                                                     math.cos(0.1)], atol=1e-6)
 
 
 def test_three_tokens():
@@ -45,16 +49,39 @@ def test_texts_are_phrases_that_a_reader_could_know():
   assert not np.array_equal(texts, others)
 
 
+def test_the_other_language_is_a_dictionary():
+  """Each token has one translation and no two have the same; what is read is what is asked."""
+  words = np.asarray(examples.translate(jax.numpy.arange(64), 64))
+  assert sorted(words) == list(range(64)) and (words != np.arange(64)).any()
+  config = examples.Config(model="seq2seq", vocabulary=64)
+  texts = examples.draw_texts(jax.random.key(1), 3, 64)
+  seen = []
+  model = lambda source, target, **how: seen.append((source, target, how))
+  _, wanted = examples.logits_of(config, model, texts, deterministic=True)
+  source, target, how = seen[0]
+  np.testing.assert_array_equal(source, texts[:, :16])
+  np.testing.assert_array_equal(wanted, words[np.asarray(texts[:, :16])])
+  np.testing.assert_array_equal(target[:, 1:], wanted[:, :-1])
+  assert (np.asarray(target[:, 0]) == 64).all() and how == {"deterministic": True}
+
+
+def test_the_encoder_decoder_learns():
+  config = examples.Config(model="seq2seq", out=None, epochs=3, texts=256, batch_size=16,
+                           vocabulary=64, d_model=16, num_layers=1, learning_rate=1e-2)
+  losses = examples.train(config)
+  assert losses["loss"][0] < math.log(65) + 1 and losses["held_out"][-1] < 0.5 * losses["loss"][0]
+
+
 def test_run(tmp_path):
   """All four examples; a small run learns, and the picture is a PNG of the whole table."""
   told = []
   config = examples.Config(out=str(tmp_path / "deep" / "er"), epochs=3, texts=256, batch_size=16,
                            vocabulary=64, d_model=16, num_layers=1, learning_rate=1e-2)
   results = examples.run(config, lambda *row: told.append(row))
-  assert set(results) == {"small_table", "three_tokens", "large_table", "training"}
+  assert set(results) == {"small_tables", "three_tokens", "large_table", "training"}
   assert results["large_table"].shape == (768, 512)
-  last = oracles.sinusoidal([767], 512)
-  np.testing.assert_allclose(results["large_table"][767:], last, atol=1e-6)
+  last = oracles.sinusoidal([511], 768)
+  np.testing.assert_allclose(results["large_table"][:, 511:].T, last, atol=1e-6)
   losses = results["training"]
   assert losses["loss"][0] < math.log(64) + 1 and losses["held_out"][-1] < 0.5 * losses["loss"][0]
   assert told == [(i + 1, losses["loss"][i], losses["held_out"][i]) for i in range(3)]
@@ -67,7 +94,9 @@ def test_main_prints_what_is_true_beside_what_was_printed(capsys, monkeypatch):
   assert examples.main(examples.Config(out=None)) == 0
   out = capsys.readouterr().out
   assert "0.8415   0.5403   0.0998   0.9950" in out and "0.0000   0.0000   0.0000" in out
-  assert "8.000     7.000    2.34" in out and "no picture" in out
+  assert "0.8415   0.5403   0.0100   0.9999" in out and "0.8415  -0.0155" in out
+  assert "768 x 512 is D x T in the source" in out and "--model=decoder" in out
+  assert "8.000     7.000    2.34" in out and "Picture: none" in out
 
 
 def test_faults(tmp_path):

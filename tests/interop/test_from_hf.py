@@ -187,6 +187,10 @@ LLAMA = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
     (SCOUT | {"no_rope_layers": [1]}, {"layer": 0}, "no_rope_layers: got list, wanted 48"),
     ({"model_type": "qwen2_vl", "hidden_size": 64, "num_attention_heads": 4}, {},
      r"mrope_section: got \[16, 24, 24\], wanted 8 pairs"),
+    ({"model_type": "qwen2_vl_text", "hidden_size": 64, "num_attention_heads": 4,
+      "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "mrope_section": [2, 3, 3],
+                          "original_max_position_embeddings": 8}}, {},
+     "rope_parameters: got M-RoPE with an attention factor of 1.13.*, wanted 1.0"),
 ])
 def test_refusals(config, kwargs, message):
   with pytest.raises(ValueError, match=message):

@@ -57,7 +57,7 @@ def test_every_parameter_has_names_of_its_sizes():
   model = nn.Seq2SeqTransformer(V, D, 2, 2, kv_heads=1, head_dim=6, d_ff=20, tied=False,
                                 encoding=px.Alibi(2), rngs=nnx.Rngs(0))
   sizes = dict(vocabulary=V, d_model=D, num_heads=2, kv_heads=1, head_dim=6, d_ff=20)
-  assert set(sizes) == set(NAMES)
+  assert set(sizes) | {"experts"} == set(NAMES)
   names = nnx.traversals.flatten_mapping(nn.axis_names(model))
   held = 0
   for path, variable in nnx.to_flat_state(nnx.state(model)):

@@ -4,6 +4,7 @@
 
 import json
 import struct
+import tracemalloc
 
 import jax.numpy as jnp
 import numpy as np
@@ -56,14 +57,108 @@ def test_configs_and_tensors_that_do_not_fit(llama, config, weights, error, mess
 @pytest.mark.parametrize("name, config, message", [
     ("gpt2", dict(scale_attn_by_inverse_layer_idx=True), "scale_attn_by_inverse_layer_idx=True"),
     ("gpt2", dict(add_cross_attention=True), "config: got add_cross_attention=True, wanted False"),
-    ("cohere", dict(use_qk_norm=True), "config: got use_qk_norm=True, wanted False"),
+    ("gpt_oss", dict(swiglu_alpha=1.5), "config: got swiglu_alpha=1.5, wanted 1.702"),
+    ("gpt_oss", dict(experts_per_token=3), "config: got experts_per_token=3, wanted 2"),
+    ("gpt_oss", dict(num_experts_per_tok=5), "experts_per_token: got 5, wanted at most the 4 exp"),
+    ("t5", dict(is_gated_act=True), "config: got is_gated_act=True, wanted False"),
     ("bloom", dict(apply_residual_connection_post_layernorm=True), "got apply_residual_connection"),
     ("gemma3", dict(use_bidirectional_attention=True), "got use_bidirectional_attention=True"),
+    ("gpt_neox", dict(num_key_value_heads=2), r"got the settings \['num_key_value_heads'\]"),
+    ("qwen2", dict(use_logn_attn=True), r"got the settings \['use_logn_attn'\], wanted those that "
+     "'qwen2' is known to have. What do they change. .* ignore_settings="),
+    ("llama2", dict(pruned_heads={"0": [1]}), r"got the settings \['pruned_heads'\]"),
+    ("llama2", dict(quantization_config={}), "got a quantization_config, wanted weights"),
+    ("phi3", dict(full_attn_mod=2), r"got the settings \['full_attn_mod'\]"),
+    ("gemma2", dict(sliding_window_size=5), r"got the settings \['sliding_window_size'\]"),
+    ("bert", dict(embedding_size=8), r"got the settings \['embedding_size'\]"),
 ])
 def test_settings_that_are_not_built(name, config, message):
   settings, weights = parts(name)
   with pytest.raises(ValueError, match=message):
     nn.load_hf(settings | config, weights)
+
+
+@pytest.mark.parametrize("name, more", [
+    ("llama2", dict(rope_interleaved=False, is_llama_config=True, torch_dtype="bfloat16",
+                    pruned_heads={}, task_specific_params={"a": 1}, use_cache=False)),
+    ("phi3", dict(full_attn_mod=1, lm_head_bias=False, auto_map={})),
+    ("gemma2", dict(sliding_window_size=4, hidden_act="gelu", cache_implementation="hybrid")),
+    ("qwen2", dict(use_mrope=False)), ("bloom", dict(offset_alibi=100, skip_bias_add=True)),
+    ("gpt2", dict(n_ctx=16, task_specific_params={})),
+    ("bert", dict(directionality="bidi", pooler_type="first_token_transform")),
+    ("gpt_oss", dict(initial_context_length=8, experts_per_token=2)),
+])
+def test_settings_that_change_nothing(name, more):
+  """Of released configs; and those that the caller vouches for."""
+  config, weights = parts(name)
+  nn.load_hf(config | more, weights)
+  nn.load_hf(config | dict(mystery=3, riddle=[]), weights, ignore_settings=("mystery", "riddle"))
+  with pytest.raises(ValueError, match=r"got the settings \['riddle'\]"):
+    nn.load_hf(config | dict(mystery=3, riddle=[]), weights, ignore_settings="mystery")
+  with pytest.raises(ValueError, match="ignore_settings: got 'mistery', wanted settings .* 'myst"):
+    nn.load_hf(config | dict(mystery=3), weights, ignore_settings="mistery")
+  with pytest.raises(TypeError, match="ignore_settings: got 3, wanted a name or several"):
+    nn.load_hf(config, weights, ignore_settings=3)
+
+
+def test_the_first_gemmas_meant_the_tanh_form():
+  """Config files say gelu; the released code takes the other form, as hidden_activation says."""
+  config, weights = parts("gemma")
+  act = lambda **more: nn.load_hf(config | more, weights).stack.layers[0].feed_forward.act
+  assert act(hidden_act="gelu") == act() == act(hidden_act="gelu", hidden_activation="gelu_new")
+  config, weights = parts("llama2")
+  assert act(hidden_act="gelu") != act(hidden_act="gelu_new")
+
+
+@pytest.mark.parametrize("more, message", [
+    (dict(rms_norm_eps="1e-5"), "rms_norm_eps: got '1e-5', wanted a number"),
+    (dict(hidden_size=float("inf")), "hidden_size: got inf, wanted a finite number"),
+    (dict(num_hidden_layers=1.5), "num_hidden_layers: got 1.5, wanted a whole number"),
+    (dict(hidden_size=-4), "hidden_size: got -4"),
+    (dict(rope_parameters=dict(rope_type="yarn", factor=float("nan"))), "factor: got nan"),
+    (dict(rope_parameters=dict(rope_type="linear", factor="8")), "factor: got '8', wanted a numb"),
+])
+def test_numbers_that_are_none(llama, more, message):
+  with pytest.raises((ValueError, TypeError), match=message):
+    nn.load_hf(*edited(llama, more))
+
+
+def _peak(run):
+  """The most bytes that Python had allocated while this ran."""
+  tracemalloc.start()
+  try:
+    run()
+    return tracemalloc.get_traced_memory()[1]
+  finally:
+    tracemalloc.stop()
+
+
+def test_bad_files_take_little_memory(llama, tmp_path):
+  """Configs of 11 MB and of 1000 levels, headers that promise 2^40 bytes or tensors: errors."""
+  pytest.importorskip("safetensors")
+  big, deep = tmp_path / "big", tmp_path / "deep"
+  for folder, text in ((big, json.dumps({"a": "x" * (11 << 20)})), (deep, "[" * 1000 + "]" * 1000)):
+    folder.mkdir()
+    (folder / "config.json").write_text(text)
+
+  def refused(config, weights, message):
+    with pytest.raises(ValueError, match=message):
+      nn.load_hf(config, weights)
+
+  assert _peak(lambda: refused(big, llama[1], "a file of more than 10 MB, wanted")) < 25 << 20
+  assert _peak(lambda: refused(deep, llama[1], "nested more than 64 deep")) < 25 << 20
+  deepest = {}
+  for _ in range(1000):
+    deepest = {"a": deepest}
+  refused(llama[0] | dict(extra=deepest), llama[1], "nested more than 64 deep")
+  file = tmp_path / "model.safetensors"
+  header = json.dumps({Q: dict(dtype="F32", shape=[2**20, 2**18], data_offsets=[0, 2**40])})
+  for data in (struct.pack("<Q", 2**40), struct.pack("<Q", len(header)) + header.encode() + b"0000",
+               struct.pack("<Q", 2**20) + b"[" * 2**20):
+    file.write_bytes(data)
+    assert _peak(lambda: refused(llama[0], file, "which cannot be read")) < 5 << 20
+  wide = llama[0] | dict(hidden_size=2**30, vocab_size=2**30)
+  assert _peak(lambda: refused(wide, llama[1], "wanted .1073741824, 1073741824., by")) < 5 << 20
 
 
 def test_what_may_be_left_out(llama):

@@ -11,6 +11,7 @@ from tests.oracles import exact
 from tests.oracles.additive import (
   doubled_exponent,
   growing_sine,
+  halved_matrix,
   learned,
   one_frequency_pair,
   sinusoidal,
@@ -88,6 +89,7 @@ __all__ = [
   "fox_attention",
   "fox_bias",
   "growing_sine",
+  "halved_matrix",
   "kerple_log_bias",
   "kerple_power_bias",
   "learned",

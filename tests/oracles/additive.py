@@ -87,6 +87,24 @@ def one_frequency_pair(positions, amplitude):
   return first, second
 
 
+def halved_matrix(positions, d_model):
+  """Tutorial formula (d): P sin + P cos, P D x T with sines in its upper rows, cosines below.
+
+  Args: positions [T]; d_model D, even. Returns: [T, D] float64, what is added to the embeddings.
+  """
+  frequency = exact.quotient(exact.TWO_PI, 10_000)
+  matrix = np.zeros((d_model, len(positions)))
+  for column, t in enumerate(positions):
+    for row in range(d_model):
+      wave = exact.sin if row < d_model // 2 else exact.cos
+      matrix[row, column] = wave(t, frequency)
+  first, second = np.zeros_like(matrix), np.zeros_like(matrix)
+  for column, t in enumerate(positions):
+    first[:, column] = matrix[:, column] * exact.sin(t, frequency)
+    second[:, column] = matrix[:, column] * exact.cos(t, frequency)
+  return (first + second).T
+
+
 def learned(positions, table):
   """A learned table's rows, table[p] (Devlin et al. 2018, 1810.04805); NaN outside the table.
 

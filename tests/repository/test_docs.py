@@ -28,6 +28,8 @@ SWEEPS_PAGE = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
 DESIGN_PAGE = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 WORDS = frozenset(HOOKS + CLAIMS)
 
+SYSTEMS_PAGE = (ROOT / "docs" / "source_systems.md").read_text(encoding="utf-8")
+
 
 class Row(NamedTuple):
   """One method of the table."""
@@ -304,3 +306,27 @@ def test_the_page_of_conventions_names_what_there_is():
   page = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
   assert unknown_names(page) <= {"attention_factor", "mscale_all_dim"}, "keys of a config"
   assert unknown_names("`pairing` of `px.Rotaries`, `functions.t5_bias(d)`") == {"Rotaries"}
+
+
+def system_faults(page: str) -> list[str]:
+  """Rows of the source systems whose test is not there, or that name none."""
+  faults = []
+  for cells in (c for c in table_lines(page) if c[0] != "system"):
+    links = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", cells[-1])
+    if not links or len(cells) != 3:
+      faults.append(f"{cells[0]}: no test")
+    for path, name in links:
+      file = ROOT / path
+      if not file.is_file() or f"\ndef {name}(" not in file.read_text(encoding="utf-8"):
+        faults.append(f"{cells[0]}: {path}::{name} is not there")
+  return faults
+
+
+def test_each_source_system_links_to_a_test():
+  assert len([c for c in table_lines(SYSTEMS_PAGE) if c[0] != "system"]) > 20
+  assert system_faults(SYSTEMS_PAGE) == []
+  for old, new, fault in (("::test_small_tables`", "::test_small`", "is not there"),
+                          ("tests/nn/test_absolute.py", "tests/nn/absolute.py", "is not there"),
+                          ("`tests/encodings/test_rotary.py", "`encodings", "rotary: no test")):
+    assert old in SYSTEMS_PAGE
+    assert fault in " ".join(system_faults(SYSTEMS_PAGE.replace(old, new)))

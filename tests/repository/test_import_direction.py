@@ -22,7 +22,8 @@ LEVELS = {
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("_version", "_compat", "_numerics")], 0),
   "posenc_jax._errors": 1,
   **dict.fromkeys(["posenc_jax._tree", "posenc_jax._kinds", "posenc_jax._align",
-                   "posenc_jax._definition", "posenc_jax._guard", "posenc_jax._heads"], 2),
+                   "posenc_jax._definition", "posenc_jax._guard", "posenc_jax._heads",
+                   "posenc_jax._scripts"], 2),
   **dict.fromkeys(["posenc_jax.base", "posenc_jax._frequencies"], 3),
   **dict.fromkeys(
     [f"posenc_jax.{name}" for name in ("chain", "combinators", "positions", "phases")], 4
@@ -33,7 +34,7 @@ LEVELS = {
   "posenc_jax.selfcheck": 8,
   "posenc_jax": 9,
   **dict.fromkeys([f"posenc_jax.{name}" for name in ("nn", "sweeps", "testing")], 10),
-  "posenc_jax.methods": 11,
+  **dict.fromkeys(["posenc_jax.methods", "posenc_jax.plots"], 11),
   "posenc_jax.__main__": 12,
   **dict.fromkeys(["experiments", "benchmarks"], 12),
   "tests": 13,

@@ -180,7 +180,7 @@ from tests.repository import test_docs, test_readme
 
 assert isinstance(CASES["root-decay"]().encoding, px.RootDecay) and "RootDecay" in px.__all__
 assert "root-decay" in encodings.ENCODINGS and "``root_decay_bias``" in functions.__doc__
-assert "root decay" in test_readme.README
+test_readme.test_the_table_counts_every_method()
 page = test_docs.DESIGN_PAGE
 row = "| root decay, invented | `distance_bias` | acts on scores | 0000.00000 | yes: `RootDecay` |"
 assert row in page
@@ -192,7 +192,7 @@ testing.check_encoding(CASES["root-decay"](), only=("rows", "decode"))
 
 @pytest.mark.slow
 def test_a_new_method_is_three_edits(tmp_path):
-  copy_tree(ROOT, repository_files(), tmp_path)
+  copy_tree(ROOT, repository_files(untracked=True), tmp_path)
   rows = tmp_path / "posenc_jax/methods/biases.py"
   (tmp_path / "posenc_jax/encodings/biases/root_decay.py").write_text(FILE, encoding="utf-8")
   (tmp_path / "tests/oracles/root_decay.py").write_text(ORACLE, encoding="utf-8")

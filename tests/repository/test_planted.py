@@ -167,7 +167,7 @@ def test_shares_hold_every_fault_once_and_faults_of_one_test_together():
 def test_the_exit_status_is_that_of_the_verdicts(monkeypatch, capsys):
   ends = iter(["killed", "killed", "killed", "survived"])
   monkeypatch.setattr(plant, "PLANTED", [GOOD, GOOD._replace(id="other")])
-  monkeypatch.setattr(plant, "repository_files", lambda: ())
+  monkeypatch.setattr(plant, "repository_files", lambda untracked: ())
   monkeypatch.setattr(plant.Tree, "judge",
                       lambda self, fault: plant.Verdict(fault, next(ends), 1.0))
   assert plant.main([]) == 0 and "2 of 2 killed" in capsys.readouterr().out

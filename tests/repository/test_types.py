@@ -90,7 +90,8 @@ def test_wrong_uses_are_reported_and_right_ones_are_not(tmp_path):
   assert sorted(set(reported(tmp_path, USES))) == wanted
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/your_model.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tour.md", "docs/your_encoding.md",
+                                  "docs/your_model.md"])
 def test_the_code_of_the_pages_has_no_fault(page, tmp_path):
   text = (ROOT / page).read_text(encoding="utf-8")
   code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))

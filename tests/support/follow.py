@@ -117,13 +117,23 @@ def short(title: str) -> str:
 
 
 def readme(text: str) -> str:
-  """``README.md``: how many methods each room has, and which."""
+  """``README.md``: how many methods there are, and which are in each room."""
   rooms: dict[str, list[str]] = {room: [] for room in ROOMS}
   for method in METHODS:
     rooms[method.module.split(".")[0]].append(short(method.title))
-  rows = [f"| {room}: {ROOMS[room]} | {len(names)} | {', '.join(dict.fromkeys(names))} |\n"
+  rows = [f"| {room}: {ROOMS[room]} | {len(names)} | {_some(names)} |\n"
           for room, names in rooms.items()]
+  text = between(text, r"\*\*A library\*\*: ", " methods", str(len(METHODS)))
+  text = between(text, r"^\| methods \| ", ", chained", str(len(METHODS)))
   return between(text, r"^\| where \| how many \| methods.*?\n\|.*?\n", r"^\n", "".join(rows))
+
+
+def _some(names: list[str], most: int = 110) -> str:
+  """As many names as fit into so many letters, each once, and how many more methods there are."""
+  each = list(dict.fromkeys(names))
+  shown = [name for i, name in enumerate(each) if len(", ".join(each[:i + 1])) <= most]
+  more = len(names) - len(shown)
+  return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def hooks(text: str) -> str:

@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A made-up encoding, as the README shows it: a bias that fades with the logarithm of distance.
+"""A made-up encoding, as docs/your_encoding.md shows it: a bias that fades with log distance.
 
 bias_h(d) = -strength_h * log(1 + |d|), one learned strength for each head.
 """

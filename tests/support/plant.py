@@ -173,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   except ValueError as error:
     parser.error(str(error))
   with tempfile.TemporaryDirectory() as directory:
-    copy_tree(ROOT, repository_files(), pathlib.Path(directory))
+    copy_tree(ROOT, repository_files(untracked=True), pathlib.Path(directory))
     tell = lambda verdict: print(verdict, flush=True)
     verdicts = judge_all(Tree(pathlib.Path(directory)), faults, tell)
   killed = sum(verdict.verdict == KILLED for verdict in verdicts)

@@ -81,8 +81,8 @@ NN = [
   Fault(
     "mha-prepared-twice", "posenc_jax/nn/attention.py",
     "order, (q_segments, cache.segments), mask,\n"
-    "                       applied=PREPARED)",
-    "order, (q_segments, cache.segments), mask)",
+    "                       PREPARED, prefix)",
+    "order, (q_segments, cache.segments), mask, (), prefix)",
     "tests/nn/test_cache.py::test_one_layer_alone"),
   Fault(
     "mha-segments-of-queries", "posenc_jax/nn/attention.py",
@@ -105,7 +105,8 @@ NN = [
     "tests/nn/test_hooks.py::test_decoding_equals_the_full_forward"),
   Fault(
     "segments-negative", "posenc_jax/nn/tokens.py",
-    "known.min() < 0:", "known.min() < -1:",
+    "known.min() < 0:\n      raise _errors.value_error(names[0]",
+    "known.min() < -1:\n      raise _errors.value_error(names[0]",
     "tests/nn/test_hooks.py -k of_any_integers"),
   Fault(
     "positions-across-documents", "posenc_jax/nn/tokens.py",

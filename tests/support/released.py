@@ -13,6 +13,7 @@ import numpy as np
 import posenc_jax as px
 from posenc_jax.interop import kinds, lookup
 from posenc_jax.interop.table import FAMILIES
+from posenc_jax.nn.load.families import FAMILIES as BUILT
 from tests.goldens import load
 from tests.support.repository import ROOT
 
@@ -90,8 +91,71 @@ def verdicts():
 
 HEAD = """# Released models
 
-What `px.from_hf` makes of a model's config, type by type; `python -m tests.support.released` wrote
-this page. "Right" was measured: the rotary module of {versions} and its own apply
+`python -m tests.support.released` wrote this page: first how a model is loaded, swapped and
+measured, then what `px.from_hf` makes of each type of config.
+
+## Load, write, swap, measure
+
+`nn.load_hf` builds {built}. It reads config.json and safetensors in a folder (extra
+`posenc_jax[models]`); nothing is downloaded, no pickle is opened and no code of the model's runs.
+Every tensor must be used, and every setting of the config read or known to change nothing; the
+errors name `ignore=` and `ignore_settings=` for what you know better. Quantized weights are
+refused, so gpt-oss, which is released quantized, must be converted to floats first.
+
+```python
+import json, pathlib
+import jax, jax.numpy as jnp
+import posenc_jax as px
+from posenc_jax import nn
+
+model = nn.load_hf(folder)
+tokens = jnp.array([[5, 9, 12, 7, 20, 4, 11, 8]])      # ids, from the model's own tokenizer
+written = nn.generate(model, tokens, 6, temperature=0)
+assert written.tokens.shape == (1, 6)
+```
+
+`nn.with_encoding` keeps the weights and changes the encoding: to another method, or to the
+model's own at another scaling. Here a token's cost in nats says what the model makes of it:
+
+```python
+def nats(model, tokens):
+  logs = jax.nn.log_softmax(model(tokens)[:, :-1])
+  return float(-jnp.take_along_axis(logs, tokens[:, 1:, None], axis=-1).mean())
+
+heads = model.stack.layers[0].attention.query.shape[1]
+config = json.loads((pathlib.Path(folder) / "config.json").read_text())
+yarn = {{"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0,
+        "original_max_position_embeddings": 64}}
+models = {{
+    "own": model,
+    "YaRN": nn.with_encoding(model, px.from_hf(config | {{"rope_parameters": yarn}})),
+    "ALiBi": nn.with_encoding(model, px.Alibi(heads)),
+    "none": nn.with_encoding(model, None)}}
+losses = {{name: nats(m, tokens) for name, m in models.items()}}
+assert len(set(losses.values())) == 4
+```
+
+Layers that differ take a list, for instance of `px.layers_from_hf`. Scalings that depend on the
+length of the text (dynamic NTK, LongRoPE) are fixed when the model is loaded: `length=`.
+
+```python
+layers = px.layers_from_hf(config)
+same = nn.with_encoding(model, [layer.encoding for layer in layers])
+assert nats(same, tokens) == losses["own"]
+```
+
+On the command line (extra `posenc_jax[experiments,models,text]`), from a text, from ids, under
+another encoding, or from a model that a run has kept:
+
+```bash
+python -m experiments.generate --hf=folder --prompt='In the beginning' --temperature=0.8 --top_p=0.9
+python -m experiments.generate --hf=folder --tokens=5,9,12 --temperature=0 --encoding=alibi
+python -m experiments.generate --run=runs/quick --cell=encoding=rotary --prompt='And God said'
+```
+
+## Types of configs
+
+"Right" was measured: the rotary module of {versions} and its own apply
 function turned queries and keys for several configs of each type (the config object, the sparse
 dict that means all defaults, a `config.json` in the older spelling with each kind of scaling), and
 the products of queries and keys agree within 3e-5. A dash stands for types that were read in their
@@ -165,7 +229,8 @@ def page():
   total = (f"{len(lines) - 2} types: {tally['right']} right, {tally['refused']} refused, "
            f"{tally['wrong']} wrong, {tally['as']} read as their text model, {tally['-']} read in "
            "their code and not compared.\n\n")
-  return HEAD.format(versions=versions) + total + "\n".join(lines) + "\n"
+  built = ", ".join(f"`{name}`" for name in BUILT)
+  return HEAD.format(versions=versions, built=built) + total + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

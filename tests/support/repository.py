@@ -8,23 +8,47 @@ import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Folders and files of tools, where nothing says what belongs to the repository.
+_LEFT_BEHIND = re.compile(r"/(\.(?!ci/|git(hub|ignore)/|pre-commit)[^/]*|build|dist|runs"
+                          r"|__pycache__|[^/]*\.egg-info)/")
 
 
 @functools.cache
-def repository_files() -> tuple[str, ...]:
-  """The repository's files, new ones included and ignored ones left out."""
-  command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+def repository_files(untracked: bool = False, root: pathlib.Path = ROOT) -> tuple[str, ...]:
+  """The files that git tracks; without git all but environments and what tools leave behind.
+
+  Args:
+    untracked: new files too, unless they are ignored or in an environment; what a copy needs.
+    root: of the repository.
+  """
+  command = ["git", "ls-files", "--cached"]
+  command += ["--others", "--exclude-standard"] if untracked else []
   try:
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    names = sorted(set(listed.splitlines()))
+    # A folder inside somebody else's repository is not one of its own.
+    top = _output(["git", "rev-parse", "--show-toplevel"], root)
+    if pathlib.Path(top.strip()).resolve() != root.resolve():
+      raise FileNotFoundError(root / ".git")
+    names = sorted(set(_output(command, root).splitlines()))
   except (OSError, subprocess.CalledProcessError):
     # An unpacked source archive: everything in it, but for what building and testing leave there.
     names = [
-      path.relative_to(ROOT).as_posix()
-      for path in sorted(ROOT.rglob("*"))
-      if not re.search(r"/(\.[^c][^/]*|build|dist|__pycache__|[^/]*\.egg-info)/", f"{path}/")
+      path.relative_to(root).as_posix()
+      for path in sorted(root.rglob("*"))
+      if not _LEFT_BEHIND.search(f"/{path.relative_to(root).as_posix()}/")
     ]
-  return tuple(name for name in names if (ROOT / name).is_file())
+  environments = _environments(root)
+  return tuple(name for name in names if (root / name).is_file()
+               and not name.startswith(environments))
+
+
+def _output(command: list[str], folder: pathlib.Path) -> str:
+  return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def _environments(root: pathlib.Path) -> tuple[str, ...]:
+  """Folders of virtual environments, whatever they are called; as prefixes of names."""
+  marks = [*root.glob("*/pyvenv.cfg"), *root.glob("*/*/pyvenv.cfg"), *root.glob("*/conda-meta")]
+  return tuple(f"{mark.parent.relative_to(root).as_posix()}/" for mark in marks)
 
 
 def python_sources(*folders: str) -> dict[str, str]:

@@ -62,6 +62,33 @@ def test_a_closed_over_number_that_changed_is_told_and_refused(tmp_path):
   assert losses(run(times(1.0), tmp_path, XS)) == [1.0, 1.0]
 
 
+def test_cells_that_the_code_does_not_know_any_more_are_told_and_stay(tmp_path):
+  def experiment(*known):
+    def make(static):
+      values = {name: float(i) for i, name in enumerate(known)}
+      return lambda traced, key: {"loss": traced["x"] + values[static["kind"]]}
+
+    found = sweeps.simple(make, static=["kind"])
+    split = found.split
+
+    def checked(cell):
+      if cell["kind"] not in known:
+        raise ValueError(f"no {cell['kind']}")
+      return split(cell)
+
+    object.__setattr__(found, "split", checked)
+    return found
+
+  cells = sweeps.grid(kind=["a", "b"], x=[0.5])
+  quiet = {"progress": False, "report": False}
+  sweeps.run(experiment("a", "b"), cells, tmp_path, **quiet)
+  with pytest.warns(sweeps.SweepWarning, match=r"1 cells that are not in this grid .*\(no b\)"):
+    sweeps.run(experiment("a"), cells[:1], tmp_path, retrain="changed", **quiet)
+  with pytest.warns(sweeps.SweepWarning, match="no b"):
+    sweeps.plan(experiment("a"), cells[:1], tmp_path)
+  assert len(sweeps.load(tmp_path)) == 2
+
+
 def test_changed_cells_are_trained_again_and_their_old_records_stay(tmp_path):
   run(times(1.0), tmp_path, XS[:1])
   found = run(times(9.0), tmp_path, XS, retrain="changed")

@@ -26,6 +26,7 @@ from posenc_jax import sweeps
 from posenc_jax.sweeps import __main__ as report_module
 from posenc_jax.sweeps.show import figures, groups, heats, page, payload, table, tables, views
 from posenc_jax.sweeps.show.static import to_static_html
+from posenc_jax.sweeps.summaries import Summary
 from tests.support import sweep_results, sweep_toy
 from tests.support.repository import ROOT, python_sources
 from tests.support.sweep_toy import Line
@@ -260,7 +261,11 @@ def test_what_the_page_draws_are_these_numbers():
   vector = next(v for v in results.mean("loss_by_multiple") if v.settings["encoding"] == "none"
                 and (v.settings["d_model"], v.settings["seq_len"]) == (64, 64))
   np.testing.assert_allclose(line["m"], vector.mean, rtol=1e-4)
-  np.testing.assert_allclose([line["l"], line["h"]], np.transpose(vector.interval), rtol=1e-4)
+  assert line["l"] == line["h"] == [None] * 4  # An interval of two would fill the panel.
+  whole = lines[names.index("alibi")]["raw"]
+  vector = next(v for v in results.mean("loss_by_multiple") if v.settings["encoding"] == "alibi"
+                and (v.settings["d_model"], v.settings["seq_len"]) == (64, 64))
+  np.testing.assert_allclose([whole["l"], whole["h"]], np.transpose(vector.interval), rtol=1e-4)
   assert (line["n"], line["c"], line["t"][0]) == (3, [2] * 4, "1 oom")
   assert chart.gone == ("encoding learned, d_model 32, seq_len 32 (3 diverged)",)
   pairs = payload.paired_data(results, groups.groups_of(results))
@@ -461,3 +466,9 @@ def test_mistakes_on_the_command_line_end_with_2(two_sweeps, tmp_path, capsys):
     report_module.main([a])
   assert stop.value.code == 65
   path.write_bytes(whole)
+
+
+def test_intervals_of_two_seeds_are_told_and_not_drawn():
+  two, three = (Summary({}, n, 0, 1.0, 0.1) for n in (2, 3))
+  assert two.drawn is None and three.drawn == three.interval
+  np.testing.assert_allclose(two.interval, (1 - 1.27062, 1 + 1.27062), rtol=1e-5)

@@ -135,7 +135,7 @@ def test_hostile_names_are_inert(browser, tmp_path, monkeypatch):
   # Without the escaping and the policy the same names would run: this test can fail.
   monkeypatch.setattr("posenc_jax.sweeps.show.tables.text", str)
   monkeypatch.setattr("posenc_jax.sweeps.show.page.text", str)
-  monkeypatch.setattr("posenc_jax.sweeps.show.html.text", str)
+  monkeypatch.setattr("posenc_jax.sweeps.html.text", str)
   text = to_html(results, HOSTILE)
   assert 'http-equiv="Content-Security-Policy"' in text
   path.write_text(text.replace('http-equiv="Content-Security-Policy"', ""))

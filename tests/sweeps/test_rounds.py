@@ -94,6 +94,10 @@ def test_the_last_call_writes_the_report_of_all_rounds(tmp_path):
   (lambda: sweeps.search(CURVE, Listed(), 0), ValueError, "search: rounds: got 0, wanted an"),
   (lambda: sweeps.search(CURVE, Listed(), 1, shard=(0, 2)), ValueError, "options: got shard"),
   (lambda: sweeps.search(CURVE, Listed(), 1, name="a"), ValueError, "search: out: got None with"),
+  (lambda: sweeps.search(CURVE, Listed(None), 1, **QUIET), TypeError,
+   "sampler: got None of ask.., wanted a list of cells"),
+  (lambda: sweeps.search(CURVE, Listed([3]), 1, **QUIET), TypeError, r"of ask.., wanted a list of"),
+  (lambda: sweeps.search(CURVE, Listed({"x": 1.0}), 1, **QUIET), TypeError, "wanted a list of ce"),
   (lambda: sweeps.OptunaSampler({}), ValueError, "space: got no settings"),
   (lambda: sweeps.OptunaSampler({"x": (0.0, 1.0)}, fixed={"x": 1}), ValueError, "space: got .'x'"),
   (lambda: sweeps.OptunaSampler({"x": 3}), TypeError, r"space\['x'\]: got 3, wanted a list of cho"),
@@ -149,6 +153,19 @@ def test_a_diverged_lane_is_infinitely_bad_and_a_failed_one_says_nothing():
   failing.tell(sweeps.Results(tuple(
     {"id": cell.id, "cell": dict(cell), "status": "oom", "metrics": {}} for cell in failing.ask())))
   assert {t.state.name for t in failing.study.trials} == {"FAIL"}
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+@pytest.mark.parametrize("make", [
+  lambda: optuna.samplers.GridSampler({"x": [1.0, 2.0, 3.0]}, seed=0),
+  lambda: optuna.samplers.BruteForceSampler(seed=0)], ids=["grid", "brute force"])
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_sampler_that_has_proposed_everything_ends_the_search(make, lanes):
+  found = sweeps.OptunaSampler({"x": [1.0, 2.0, 3.0]}, lanes=lanes, sampler=make())
+  results = sweeps.search(CURVE, found, 9, **QUIET)
+  assert {record["cell"]["x"] for record in results} == {1.0, 2.0, 3.0}
+  assert len(found.study.trials) == lanes * -(-3 // lanes)
+  assert {t.state.name for t in found.study.trials} == {"COMPLETE"}
 
 
 def test_settings_that_come_twice_are_one_cell():

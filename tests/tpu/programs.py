@@ -240,6 +240,7 @@ SHORT: tuple[Attention | Whole, ...] = (
     Attention("rotary", 15, 16, hide="causal, documents", dtype="float32"),
     Attention("ALiBi", 15, 4),
     Attention("T5", 20, 4),
+    Attention("T5", 30, 200, t=65536),
     Attention("T5 both ways", 20, 4, hide="all", t=1024),
     Attention("rotary, T5", 40, 4, h=128, kv=2, t=1024, dtype="float32"),
     Attention("T5", 10, 4, hide="causal, window", both=False),

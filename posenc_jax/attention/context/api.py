@@ -165,7 +165,7 @@ def context_attend(q: jax.Array, k: jax.Array, v: jax.Array, encoding: Encoding 
 
   def run(q, k, v, encoding, at, segments, prefix, mask, scale):
     call = api.make_call(q, k, v, encoding, **at, causal=causal, window=window, segments=segments,
-                         prefix=prefix, mask=mask, scale=scale, applied=applied)
+                         prefix=prefix, mask=mask, scale=scale, applied=applied, sorts_keys=True)
     if 0 in call.sizes[:2]:
       out = jnp.zeros((*call.queries.x.shape[:-1], v.shape[-1]), q.dtype)
     else:

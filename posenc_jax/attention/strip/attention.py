@@ -84,10 +84,10 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
     return jnp.zeros((b, t, n, v.shape[-1]), q.dtype)
   scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
   geometry = Geometry(t, s, block_q, block_k, low, high, scale, interpret)
-  q = _pad_heads_first(q, geometry.rows * block_q)
-  k, v = (_pad_heads_first(x, geometry.columns * block_k) for x in (k, v))
+  q = _pad_tokens_last(q, geometry.rows * block_q)
+  k, v = (_pad_tokens_last(x, geometry.columns * block_k) for x in (k, v))
   out: Any = _attention(q, k, v, vector, geometry)
-  return jnp.moveaxis(out[:, :, :t], 1, 2)
+  return jnp.transpose(out[..., :t], (0, 3, 1, 2))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -102,7 +102,7 @@ def _attention_forward(q, k, v, vector, geometry):
 
 def _attention_backward(geometry, saved, do):
   q, k, v, vector, out, lse = saved
-  delta = jnp.sum(do.astype(jnp.float32) * out.astype(jnp.float32), axis=-1)[:, :, None]
+  delta = jnp.sum(do.astype(jnp.float32) * out.astype(jnp.float32), axis=2, keepdims=True)
   args = q, k, v, vector, lse, do, delta, geometry
   return queries_gradient(*args), *keys_gradient(*args), vector_gradient(*args)
 
@@ -110,10 +110,10 @@ def _attention_backward(geometry, saved, do):
 _attention.defvjp(_attention_forward, _attention_backward)
 
 
-def _pad_heads_first(x, length):
-  """``[B, T, N, H]`` to ``[B, N, length, H]``, zeros at the end."""
-  x = jnp.moveaxis(x, 2, 1)
-  return jnp.pad(x, ((0, 0), (0, 0), (0, length - x.shape[2]), (0, 0)))
+def _pad_tokens_last(x, length):
+  """``[B, T, N, H]`` to ``[B, N, H, length]``, zeros at the end."""
+  x = jnp.transpose(x, (0, 2, 3, 1))
+  return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, length - x.shape[3])))
 
 
 def _check(q, k, v, vector, scale, offset, blocks):

@@ -21,8 +21,8 @@ def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax
   """dq: for each block of queries, over the blocks of keys that it sees.
 
   Args:
-    q: ``[B, N, T', H]``; k: ``[B, K, S', H]``; v: ``[B, K, S', H']``; vector: ``[N, T+S-1]``.
-    lse: ``[B, N, 1, T']`` from ``forward``; do: ``[B, N, T', H']``.
+    q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``; vector: ``[N, T+S-1]``.
+    lse: ``[B, N, 1, T']`` from ``forward``; do: ``[B, N, H', T']``.
     delta: float32 ``[B, N, 1, T']``, the sums over H' of do * out.
     geometry: the geometry.
 
@@ -41,16 +41,12 @@ def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax
       functools.partial(_queries_kernel, geometry=geometry),
       grid=(b, n, geometry.rows, geometry.key_steps),
       in_specs=_specs(q, v, geometry, tile),
-      out_specs=pl.BlockSpec((None, None, geometry.block_q, q.shape[-1]),
-                             lambda b, h, i, step: (b, h, i, 0)),
+      out_specs=pl.BlockSpec((None, None, q.shape[2], geometry.block_q),
+                             lambda b, h, i, step: (b, h, 0, i)),
       out_shape=jax.ShapeDtypeStruct(q.shape, q.dtype),
-      scratch_shapes=[
-          pltpu.VMEM((geometry.block_q, q.shape[-1]), jnp.float32),
-          pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
-          pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
-      ],
+      scratch_shapes=[pltpu.VMEM((q.shape[2], geometry.block_q), jnp.float32)],
       compiler_params=parallel(3, 1),
-      cost_estimate=cost(geometry, b * n, matmuls=(q.shape[-1], v.shape[-1], q.shape[-1]),
+      cost_estimate=cost(geometry, b * n, matmuls=(q.shape[2], v.shape[2], q.shape[2]),
                          arrays=(q, k, v, do, q)),
       interpret=geometry.interpret,
       name="strip_attention_dq",
@@ -58,7 +54,7 @@ def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax
 
 
 def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry):
-  *line_refs, dq_ref, acc_ref, lse_column, delta_column = refs
+  *line_refs, dq_ref, acc_ref = refs
   i, step = pl.program_id(2), pl.program_id(3)
   first, last = geometry.key_blocks(i)
   j = first + step
@@ -66,14 +62,11 @@ def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geom
   @pl.when(step == 0)
   def _():
     acc_ref[...] = jnp.zeros_like(acc_ref)
-    lse_column[...] = _columns(lse_ref[...])
-    delta_column[...] = _columns(delta_ref[...])
 
   @pl.when(j <= last)
   def _():
-    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_column[:, :1], delta_column[:, :1],
-                     line_refs, i, j, geometry)
-    acc_ref[...] += dot(ds.astype(k_ref.dtype), k_ref[...], 1, 0)
+    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i, j, geometry)
+    acc_ref[...] += dot(k_ref[...], ds.astype(k_ref.dtype), 1, 0)
 
   @pl.when(step == geometry.key_steps - 1)
   def _():
@@ -96,16 +89,16 @@ def keys_gradient(q, k, v, vector, lse, do, delta,
     return jnp.minimum(first + step, jnp.maximum(last, 0))
 
   tile = lambda b, h, j, g, step: (b, h * group + g, h, at(j, step), j)
-  column = lambda b, h, j, g, step: (b, h, j, 0)
+  column = lambda b, h, j, g, step: (b, h, 0, j)
   return pl.pallas_call(
       functools.partial(_keys_kernel, geometry=geometry, group=group),
       grid=(b, heads, geometry.columns, group, geometry.query_steps),
       in_specs=_specs(q, v, geometry, tile),
-      out_specs=[pl.BlockSpec((None, None, geometry.block_k, x.shape[-1]), column) for x in (k, v)],
+      out_specs=[pl.BlockSpec((None, None, x.shape[2], geometry.block_k), column) for x in (k, v)],
       out_shape=[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (k, v)],
-      scratch_shapes=[pltpu.VMEM((geometry.block_k, x.shape[-1]), jnp.float32) for x in (k, v)],
+      scratch_shapes=[pltpu.VMEM((x.shape[2], geometry.block_k), jnp.float32) for x in (k, v)],
       compiler_params=parallel(3, 2),
-      cost_estimate=cost(geometry, b * n, matmuls=2 * (q.shape[-1], v.shape[-1]),
+      cost_estimate=cost(geometry, b * n, matmuls=2 * (q.shape[2], v.shape[2]),
                          arrays=(q, k, v, do, k, v)),
       interpret=geometry.interpret,
       name="strip_attention_dkv",
@@ -125,10 +118,9 @@ def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometr
 
   @pl.when(i <= last)
   def _():
-    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref[...], delta_ref[...], line_refs, i, j,
-                     geometry, flip=True)
-    dv_acc[...] += dot(p.astype(do_ref.dtype), do_ref[...], 1, 0)
-    dk_acc[...] += dot(ds.astype(q_ref.dtype), q_ref[...], 1, 0)
+    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i, j, geometry)
+    dv_acc[...] += dot(do_ref[...], p.astype(do_ref.dtype), 1, 1)
+    dk_acc[...] += dot(q_ref[...], ds.astype(q_ref.dtype), 1, 1)
 
   @pl.when((g == group - 1) & (step == geometry.query_steps - 1))
   def _():
@@ -165,13 +157,9 @@ def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.
       in_specs=_specs(q, v, geometry, tile),
       out_specs=pl.BlockSpec((None, None, 1, pieces * unit), lambda h, d, b, step: (h, d, 0, 0)),
       out_shape=jax.ShapeDtypeStruct((n, geometry.diagonals, 1, pieces * unit), jnp.float32),
-      scratch_shapes=[
-          pltpu.VMEM((unit, unit), jnp.float32),
-          pltpu.VMEM((unit, LANES), jnp.float32),
-          pltpu.VMEM((unit, LANES), jnp.float32),
-      ],
+      scratch_shapes=[pltpu.VMEM((unit, unit), jnp.float32)],
       compiler_params=parallel(2, 2),
-      cost_estimate=cost(geometry, b * n, matmuls=(q.shape[-1], v.shape[-1]), arrays=(q, k, v, do)),
+      cost_estimate=cost(geometry, b * n, matmuls=(q.shape[2], v.shape[2]), arrays=(q, k, v, do)),
       interpret=geometry.interpret,
       name="strip_attention_dbias",
   )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * pieces)
@@ -183,7 +171,7 @@ def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.
 
 
 def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry, batch):
-  *line_refs, window_ref, acc_ref, lse_column, delta_column = refs
+  *line_refs, window_ref, acc_ref = refs
   d, b, step = pl.program_id(1), pl.program_id(2), pl.program_id(3)
   row, count = _diagonal(d, geometry)
   i = row + step
@@ -194,19 +182,18 @@ def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geome
 
   @pl.when(step < count)
   def _():
-    lse_column[...] = _columns(lse_ref[...])
-    delta_column[...] = _columns(delta_ref[...])
-    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_column[:, :1], delta_column[:, :1],
-                     line_refs, i, i + d + geometry.first_diagonal, geometry)
+    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i,
+                     i + d + geometry.first_diagonal, geometry)
     acc_ref[...] += ds
 
   @pl.when((b == batch - 1) & (step == min(geometry.rows, geometry.columns) - 1))
   def _():
     unit = geometry.unit
+    total = acc_ref[...].T
     window = jnp.zeros((LANES, geometry.pieces * unit), jnp.float32)
     for a in range(unit // LANES):
       start = unit - LANES * (a + 1)
-      rows = acc_ref[a * LANES:(a + 1) * LANES, :]
+      rows = total[a * LANES:(a + 1) * LANES, :]
       window += jnp.pad(rows, ((0, 0), (start, window.shape[1] - start - unit)))
     window_ref[...] = jnp.sum(_unskewed(window), axis=0, keepdims=True)
 
@@ -230,17 +217,10 @@ def _diagonal(d, geometry: Geometry):
   return row, jnp.minimum(geometry.rows, geometry.columns - shift) - row
 
 
-def _weights(q_ref, k_ref, v_ref, do_ref, lse, delta, line_refs, i, j, geometry, *, flip=False):
-  """A tile's softmax weights and the gradient of its scores, both transposed if ``flip``."""
-  scores = tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry, flip=flip)
-  p = jnp.exp(scores - lse)
-  dp = dot(v_ref[...], do_ref[...], 1, 1) if flip else dot(do_ref[...], v_ref[...], 1, 1)
-  return p, p * (dp - delta)
-
-
-def _columns(row: jax.Array) -> jax.Array:
-  """``[1, n]`` to ``[n, LANES]``, every lane the same."""
-  return jnp.broadcast_to(row, (LANES, row.shape[1])).T
+def _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i, j, geometry):
+  """A tile's softmax weights and the gradient of its scores, ``[block_k, block_q]``."""
+  p = jnp.exp(tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry) - lse_ref[...])
+  return p, p * (dot(v_ref[...], do_ref[...], 0, 0) - delta_ref[...])
 
 
 def _specs(q, v, geometry: Geometry, tile) -> list[pl.BlockSpec]:
@@ -249,14 +229,14 @@ def _specs(q, v, geometry: Geometry, tile) -> list[pl.BlockSpec]:
   def pick(block, index):
     return pl.BlockSpec(block, lambda *grid: index(*tile(*grid)))
 
-  row, column = lambda b, h, g, i, j: (b, h, i, 0), lambda b, h, g, i, j: (b, g, j, 0)
-  line = pick((None, None, 1, geometry.block_q), lambda b, h, g, i, j: (b, h, 0, i))
+  row, column = lambda b, h, g, i, j: (b, h, 0, i), lambda b, h, g, i, j: (b, g, 0, j)
+  of_query = pick((None, None, 1, geometry.block_q), row)
   return [
-      pick((None, None, geometry.block_q, q.shape[-1]), row),
-      pick((None, None, geometry.block_k, q.shape[-1]), column),
-      pick((None, None, geometry.block_k, v.shape[-1]), column),
-      pick((None, None, geometry.block_q, v.shape[-1]), row),
-      line,
-      line,
+      pick((None, None, q.shape[2], geometry.block_q), row),
+      pick((None, None, q.shape[2], geometry.block_k), column),
+      pick((None, None, v.shape[2], geometry.block_k), column),
+      pick((None, None, v.shape[2], geometry.block_q), row),
+      of_query,
+      of_query,
       *line_specs(geometry, lambda *grid: tile(*grid)[1:2] + tile(*grid)[3:]),
   ]

@@ -1,6 +1,11 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The forward strip kernel, and what it shares with the backward ones. See ``strip.py``."""
+"""The forward strip kernel, and what it shares with the backward ones. See ``attention.py``.
+
+Tokens are the last axis of every array, as 64 head dims there would be padded to 128 lanes in
+memory; a tile of scores has its keys down and its queries across, so that what belongs to a query
+is a row.
+"""
 
 import functools
 
@@ -17,46 +22,46 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   """Online softmax over blocks of keys.
 
   Args:
-    q: ``[B, N, T', H]``; k: ``[B, K, S', H]``; v: ``[B, K, S', H']``, padded to whole blocks.
+    q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``, padded to whole blocks.
     vector: ``[N, T+S-1]``.
     geometry: the geometry.
 
   Returns:
-    (out ``[B, N, T', H']`` of q's dtype, log of each row's softmax sum, float32 ``[B, N, 1, T']``,
+    (out ``[B, N, H', T']`` of q's dtype, log of each row's softmax sum, float32 ``[B, N, 1, T']``,
     0 for rows that see nothing).
   """
-  b, n, rows, width = q.shape
+  b, n, width, rows = q.shape
   group = n // k.shape[1]
   line = make_line(vector, geometry)
-  wide = v.shape[-1]
+  wide = v.shape[2]
 
   def at(i, step):
     first, last = geometry.key_blocks(i)
     return jnp.minimum(first + step, jnp.maximum(last, 0))
 
-  row = lambda b, h, i, step: (b, h, i, 0)
-  column = lambda b, h, i, step: (b, jax.lax.div(h, jnp.int32(group)), at(i, step), 0)
+  row = lambda b, h, i, step: (b, h, 0, i)
+  column = lambda b, h, i, step: (b, jax.lax.div(h, jnp.int32(group)), 0, at(i, step))
   return pl.pallas_call(
       functools.partial(_forward_kernel, geometry=geometry),
       grid=(b, n, geometry.rows, geometry.key_steps),
       in_specs=[
-          pl.BlockSpec((None, None, geometry.block_q, width), row),
-          pl.BlockSpec((None, None, geometry.block_k, width), column),
-          pl.BlockSpec((None, None, geometry.block_k, wide), column),
+          pl.BlockSpec((None, None, width, geometry.block_q), row),
+          pl.BlockSpec((None, None, width, geometry.block_k), column),
+          pl.BlockSpec((None, None, wide, geometry.block_k), column),
           *line_specs(geometry, lambda b, h, i, step: (h, i, at(i, step))),
       ],
       out_specs=[
-          pl.BlockSpec((None, None, geometry.block_q, wide), row),
-          pl.BlockSpec((None, None, 1, geometry.block_q), lambda b, h, i, step: (b, h, 0, i)),
+          pl.BlockSpec((None, None, wide, geometry.block_q), row),
+          pl.BlockSpec((None, None, 1, geometry.block_q), row),
       ],
       out_shape=[
-          jax.ShapeDtypeStruct((b, n, rows, wide), q.dtype),
+          jax.ShapeDtypeStruct((b, n, wide, rows), q.dtype),
           jax.ShapeDtypeStruct((b, n, 1, rows), jnp.float32),
       ],
       scratch_shapes=[
-          pltpu.VMEM((geometry.block_q, wide), jnp.float32),
-          pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
-          pltpu.VMEM((geometry.block_q, LANES), jnp.float32),
+          pltpu.VMEM((wide, geometry.block_q), jnp.float32),
+          pltpu.VMEM((1, geometry.block_q), jnp.float32),
+          pltpu.VMEM((1, geometry.block_q), jnp.float32),
       ],
       compiler_params=parallel(3, 1),
       cost_estimate=cost(geometry, b * n, matmuls=(width, wide), arrays=(q, k, v, q)),
@@ -80,43 +85,39 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
   @pl.when(j <= last)
   def _():
     scores = tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry)
-    before = top_ref[:, :1]
-    top = jnp.maximum(before, jnp.max(scores, axis=1, keepdims=True))
+    before = top_ref[...]
+    top = jnp.maximum(before, jnp.max(scores, axis=0, keepdims=True))
     # A row that has seen nothing has top = -inf: subtracting 0 instead keeps exp(-inf) = 0.
     safe = jnp.where(top == -jnp.inf, 0.0, top)
     e = jnp.exp(scores - safe)
     fade = jnp.exp(before - safe)
-    total = fade * sum_ref[:, :1] + jnp.sum(e, axis=1, keepdims=True)
-    acc_ref[...] = acc_ref[...] * fade + dot(e.astype(v_ref.dtype), v_ref[...], 1, 0)
-    top_ref[...] = jnp.broadcast_to(top, top_ref.shape)
-    sum_ref[...] = jnp.broadcast_to(total, sum_ref.shape)
+    sum_ref[...] = fade * sum_ref[...] + jnp.sum(e, axis=0, keepdims=True)
+    acc_ref[...] = acc_ref[...] * fade + dot(v_ref[...], e.astype(v_ref.dtype), 1, 0)
+    top_ref[...] = top
 
   @pl.when(step == geometry.key_steps - 1)
   def _():
     total = sum_ref[...]
     seen = total > 0
     total = jnp.where(seen, total, 1.0)
-    o_ref[...] = (acc_ref[...] / total[:, :1]).astype(o_ref.dtype)
-    lse_ref[...] = jnp.where(seen, top_ref[...] + jnp.log(total), 0.0).T[:1, :]
+    o_ref[...] = (acc_ref[...] / total).astype(o_ref.dtype)
+    lse_ref[...] = jnp.where(seen, top_ref[...] + jnp.log(total), 0.0)
 
 
-def tile_scores(q: jax.Array, k: jax.Array, line_refs, i, j, geometry: Geometry, *,
-                flip: bool = False) -> jax.Array:
+def tile_scores(q: jax.Array, k: jax.Array, line_refs, i, j, geometry: Geometry) -> jax.Array:
   """Scaled, biased scores of one tile, -inf where hidden.
 
   Args:
-    q: ``[block_q, H]``; k: ``[block_k, H]``.
+    q: ``[H, block_q]``; k: ``[H, block_k]``.
     line_refs: the pieces of the line for this tile, ``[1, unit]`` each.
     i, j: which blocks these are.
-    flip: give the transpose.
 
   Returns:
-    float32 ``[block_q, block_k]``, or ``[block_k, block_q]`` if ``flip``.
+    float32 ``[block_k, block_q]``.
   """
-  bias = _tile_bias(line_refs, geometry, flip)
-  scores = (dot(k, q, 1, 1) if flip else dot(q, k, 1, 1)) * geometry.scale + bias
-  row = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 1 if flip else 0)
-  column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0 if flip else 1)
+  scores = dot(k, q, 0, 0) * geometry.scale + _tile_bias(line_refs, geometry)
+  row = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 1)
+  column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0)
   e = column - row + (j * geometry.block_k - i * geometry.block_q)
   hidden = []
   if geometry.high < geometry.s - 1:
@@ -130,17 +131,17 @@ def tile_scores(q: jax.Array, k: jax.Array, line_refs, i, j, geometry: Geometry,
   return scores
 
 
-def _tile_bias(line_refs, geometry: Geometry, flip: bool) -> jax.Array:
-  """A tile's bias: row block a is the skewed window, a * LANES further left."""
+def _tile_bias(line_refs, geometry: Geometry) -> jax.Array:
+  """A tile's bias: queries of block a see the skewed window, a * LANES further along the keys."""
   line = jnp.concatenate([ref[...] for ref in line_refs], axis=1)
   width = line.shape[1]
   rows = jnp.broadcast_to(line, (LANES, width))
   # Row r moves LANES - 1 - r to the left, which is a step less than the row above it.
   window = pltpu.roll(rows, width - (LANES - 1), 1, stride=1, stride_axis=0)
-  window, axis = (window.T, 0) if flip else (window, 1)
+  window = window.T
   starts = range(geometry.block_q - LANES, -1, -LANES)
-  tiles = [jax.lax.slice_in_dim(window, a, a + geometry.block_k, axis=axis) for a in starts]
-  return jnp.concatenate(tiles, axis=1 - axis) if len(tiles) > 1 else tiles[0]
+  tiles = [window[a:a + geometry.block_k] for a in starts]
+  return jnp.concatenate(tiles, axis=1) if len(tiles) > 1 else tiles[0]
 
 
 def line_specs(geometry: Geometry, tile) -> list[pl.BlockSpec]:

@@ -43,7 +43,7 @@ class NoBias:
   def reaching(self, data, starts, rows, keys):
     """The form, and its data, for tiles of another size that hold no other visible pairs.
 
-    starts is int ``[tiles, 3]``: the first row, the first key, and ``At.last`` of each.
+    starts is int ``[tiles, 3]``: the first row, the first key and ``At.last`` of each.
     """
     return self, data
 
@@ -84,7 +84,7 @@ class Columns(NoBias):
   """sum_r a_ir b_jr; ``data`` is a ``[1|B, 1|T, 1|N, R]`` and b ``[1|B, S, 1|N, R]``.
 
   What is constant along a row does not matter to a softmax, so b is taken relative to the last key
-  of a tile (or ``At.last``): under a causal mask that is near the diagonal, where the bias must be
+  that a tile's rows see: under a causal mask that is near the diagonal, where the bias must be
   exact.
 
   Attributes:
@@ -97,10 +97,11 @@ class Columns(NoBias):
   def _parts(self, data, at):
     a, b = data
     a = take(a, {0: at.b, 1: at.row, 2: at.head}, {0: at.batch, 1: at.rows, 2: at.heads})
-    b = take(b, {0: at.b, 1: at.key, 2: at.head}, {0: at.batch, 1: at.keys, 2: at.heads})
-    b = b - (b[:, -1:] if at.last is None else take(b, {1: at.last}, {1: 1}))
+    of_keys = lambda start, n: take(b, {0: at.b, 1: start, 2: at.head},
+                                    {0: at.batch, 1: n, 2: at.heads})
+    beside = of_keys(at.key, at.keys) - of_keys(at.last, 1)
     return ([flat(x, at)[..., :, None] for x in jnp.transpose(a, (3, 0, 2, 1))],
-            [flat(x, at)[..., None, :] for x in jnp.transpose(b, (3, 0, 2, 1))])
+            [flat(x, at)[..., None, :] for x in jnp.transpose(beside, (3, 0, 2, 1))])
 
   def bias(self, context, data, at, qk, scale):
     a, b = self._parts(data, at)

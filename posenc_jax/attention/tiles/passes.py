@@ -36,7 +36,7 @@ def forward(work: Work, q, k, v, scale, data, masking: Masking):
 
   def chunk(at, carry):
     context = work.form.open(data, at)
-    return over_tiles(work, at, functools.partial(tile, context), carry,
+    return over_tiles(work.forward, at, functools.partial(tile, context), carry,
                       [take_keys(k, at, groups), take_keys(v, at, groups)])
 
   def tile(context, at, parts, carry):
@@ -55,7 +55,7 @@ def forward(work: Work, q, k, v, scale, data, masking: Masking):
 
   b, t, n, _ = q.shape
   empty = zeros((b, t, n, v.shape[-1]), q.dtype, q), zeros((b, n, t), acc, q)
-  return over_chunks(work, q, k, chunk, empty)
+  return over_chunks(work.forward, q, k, chunk, empty)
 
 
 def backward(work: Work, q, k, v, scale, data, masking: Masking, out, lse, d_out):
@@ -72,16 +72,17 @@ def backward(work: Work, q, k, v, scale, data, masking: Masking, out, lse, d_out
     empty = [zeros((x.shape[0], x.shape[2], x.shape[1]), acc, q) for x in (kc, vc)]
     carry = d_scale, dq, *empty, work.form.begin(state, context)
     tile = functools.partial(_backward_tile, work, kept, d_out, delta, context)
-    d_scale, dq, dkc, dvc, state = over_tiles(work, at, tile, carry, [kc, vc])
+    d_scale, dq, dkc, dvc, state = over_tiles(work.backward, at, tile, carry, [kc, vc])
     dk, dv = put_keys(dk, dkc * scale, at, groups), put_keys(dv, dvc, at, groups)
     return d_scale, dq, dk, dv, work.form.close(state, at)
 
-  empty = (zeros((), acc, q), *(zeros(x.shape, x.dtype, q) for x in (q, k, v)),
+  summed = zeros(q.shape, q.dtype if work.backward == work.forward else acc, q)
+  empty = (zeros((), acc, q), summed, *(zeros(x.shape, x.dtype, q) for x in (k, v)),
            work.form.zeros(data, (q, k)))
-  d_scale, dq, dk, dv, state = over_chunks(work, q, k, chunk, empty)
+  d_scale, dq, dk, dv, state = over_chunks(work.backward, q, k, chunk, empty)
   d_data, dk, more = work.form.result(state, data, dk)
   d_scale = d_scale if more is None else d_scale + more
-  return dq, dk, dv, d_scale.astype(scale.dtype), d_data
+  return dq.astype(q.dtype), dk, dv, d_scale.astype(scale.dtype), d_data
 
 
 def _backward_tile(work, kept, d_out, delta, context, at, parts, carry):
@@ -105,7 +106,8 @@ def _backward_tile(work, kept, d_out, delta, context, at, parts, carry):
   dqt = jnp.einsum("xts,xsh->xth", low, kt, preferred_element_type=acc)
   dkt = jnp.einsum("xht,xts->xhs", qh, low, preferred_element_type=acc)
   dkc, dvc = (put(x, y, {2: at.key}, add=True) for x, y in ((dkc, dkt), (dvc, dvt)))
-  dq = put_rows(dq, dqt * scale, at, groups)
+  # Tiles of whole rows meet each row once.
+  dq = put_rows(dq, dqt * scale, at, groups, add=work.backward != work.forward)
   state, dq = work.form.back(state, context, data, ds, at, (q, k), dq, scale)
   if not work.scale_known:
     d_scale = d_scale + jnp.sum(dqt * qt.astype(acc))

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows meet which keys: tiles of query rows in groups of one shape, planned on the host.
 
-A tile holds whole rows, so it needs no online softmax. Where order or segments are known on the
-host, a tile gets only the range of keys that its rows can see: causal, windowed and packed work is
-left out rather than masked. Tiles that see about as many keys form a group, which is one loop.
+A tile of the forward pass holds whole rows, so it needs no online softmax. Where order or segments
+are known on the host, a tile gets only the range of keys that its rows can see: causal, windowed
+and packed work is left out rather than masked. Tiles that see about as many keys form a group,
+which is one loop. The backward pass knows the rows' sums, so it may cut the keys as well: then all
+tiles have one shape, and there is one loop to compile in place of many.
 """
 
 import math
@@ -20,12 +22,14 @@ class Group(NamedTuple):
     rows, keys: the shape of a tile.
     row_starts, key_starts: where each of the n tiles begins. Tuples, as a group is a part of what
       names a compiled program.
+    lasts: the last key that any of a tile's rows can see, which may lie in another tile.
   """
 
   rows: int
   keys: int
   row_starts: tuple[int, ...]
   key_starts: tuple[int, ...]
+  lasts: tuple[int, ...]
 
 
 def schedule(rule: Rule, queries: Side, keys: Side, *, rows: int,
@@ -47,12 +51,48 @@ def schedule(rule: Rule, queries: Side, keys: Side, *, rows: int,
     >>> [(g.rows, g.keys, g.row_starts) for g in groups]
     [(2, 2, (0,)), (2, 4, (2,))]
   """
+  tiles, s = ranges(rule, queries, keys, rows=rows), keys.x.shape[1]
+  full = [x for x in tiles if x[1] - x[0] == rows]
+  rest = [x for x in tiles if x[1] - x[0] < rows]
+  return tuple(_group(part, s) for part in (*_by_size(full, groups), rest) if part)
+
+
+def ranges(rule: Rule, queries: Side, keys: Side, *, rows: int) -> list[tuple[int, int, int, int]]:
+  """Tiles of rows that see any key, each as (first row, end, first key, end)."""
   t, s = queries.x.shape[1], keys.x.shape[1]
   ends = [(i, min(i + rows, t)) for i in range(0, t, rows)]
   tiles = [(*end, *key_range(rule, queries, keys, *end, s)) for end in ends]
-  full = [x for x in tiles if x[1] - x[0] == rows and x[3] > x[2]]
-  rest = [x for x in tiles if x[1] - x[0] < rows and x[3] > x[2]]
-  return tuple(_group(part, s) for part in (*_by_size(full, groups), rest) if part)
+  return [x for x in tiles if x[3] > x[2]]
+
+
+def blocks(groups: tuple[Group, ...], s: int, *, keys: int) -> tuple[Group, ...]:
+  """The same rows against blocks of ``keys`` keys, for a pass that need not see whole rows.
+
+  Args:
+    groups: of whole rows.
+    s: S.
+    keys: of a block; blocks begin at its multiples, and the last one may have fewer.
+
+  Returns:
+    At most four groups. What was one or two loops already stays as it is.
+
+  Example:
+    >>> import numpy as np
+    >>> side = Side(np.ones((1, 4, 1, 2)), order=np.arange(4)[None])
+    >>> whole = schedule(Rule(causal=True), side, side, rows=1, groups=4)
+    >>> [(g.rows, g.keys, g.row_starts, g.key_starts) for g in blocks(whole, 4, keys=2)]
+    [(1, 2, (0, 1, 2, 2, 3, 3), (0, 0, 0, 2, 0, 2))]
+  """
+  if len(groups) < 3:
+    return groups
+  found: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+  for group in groups:
+    for row, key, last in zip(group.row_starts, group.key_starts, group.lasts, strict=True):
+      # A group is as wide as its widest tile; no row of this one sees a key past the last.
+      for start in range(key // keys * keys, last + 1, keys):
+        shape = group.rows, min(keys, s - start)
+        found.setdefault(shape, []).append((row, start, last))
+  return tuple(Group(*shape, *zip(*tiles, strict=True)) for shape, tiles in found.items())
 
 
 def _by_size(tiles, groups):
@@ -72,7 +112,8 @@ def _group(tiles, s):
   keys = max(high - low for _, _, low, high in tiles)
   row_starts = tuple(i for i, _, _, _ in tiles)
   key_starts = tuple(min(low, s - keys) for _, _, low, _ in tiles)
-  return Group(tiles[0][1] - tiles[0][0], keys, row_starts, key_starts)
+  return Group(tiles[0][1] - tiles[0][0], keys, row_starts, key_starts,
+               tuple(high - 1 for _, _, _, high in tiles))
 
 
 def tile_rows(t: int, s: int, heads: int, *, most: int) -> int:

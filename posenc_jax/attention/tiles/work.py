@@ -13,22 +13,34 @@ from posenc_jax.attention.tiles.schedule import Group
 from posenc_jax.attention.visibility import Rule, Side
 
 
+class Cut(NamedTuple):
+  """How one pass is cut.
+
+  Attributes:
+    groups: tiles of rows and keys.
+    batch, heads: examples and key heads in one step.
+  """
+
+  groups: tuple[Group, ...]
+  batch: int
+  heads: int
+
+
 class Work(NamedTuple):
   """What is known before any number is: how the work is cut, and the form of the bias.
 
   It is hashable: programs are kept by it.
 
   Attributes:
-    groups: tiles of rows and keys.
-    batch, heads: examples and key heads in one step.
+    forward: tiles of whole rows.
+    backward: tiles of any rows and keys.
     rule: static facts about who sees whom.
     form: one of ``forms``.
     scale_known: no gradient is wanted for the scale.
   """
 
-  groups: tuple[Group, ...]
-  batch: int
-  heads: int
+  forward: Cut
+  backward: Cut
   rule: Rule
   form: Any
   scale_known: bool
@@ -58,7 +70,7 @@ class At(NamedTuple):
     row, rows: query rows.
     key, keys: keys; the whole range for a chunk.
     chunk: counts chunks.
-    last: the key of the tile, counted from ``key``, that its rows stand next to; None is the last.
+    last: the last key that the tile's rows can see, in the tile or not: they stand next to it.
   """
 
   b: Any
@@ -70,7 +82,7 @@ class At(NamedTuple):
   key: Any = 0
   keys: int = 0
   chunk: Any = 0
-  last: Any = None
+  last: Any = 0
 
   @property
   def of_rows(self):
@@ -120,9 +132,9 @@ def as_rows(part, at: At, groups: int):
   return jnp.transpose(part, (0, 3, 1, 2, 4)).reshape(at.batch, at.rows, at.heads, part.shape[-1])
 
 
-def put_rows(x, part, at: At, groups: int):
-  """Writes what ``take_rows`` took."""
-  return put(x, as_rows(part, at, groups), {0: at.b, 1: at.row, 2: at.head})
+def put_rows(x, part, at: At, groups: int, *, add: bool = False):
+  """Writes, or adds to, what ``take_rows`` took."""
+  return put(x, as_rows(part, at, groups), {0: at.b, 1: at.row, 2: at.head}, add=add)
 
 
 def take_keys(x, at: At, groups: int):
@@ -138,37 +150,38 @@ def put_keys(x, part, at: At, groups: int):
   return put(x, jnp.transpose(part, (0, 3, 1, 2)), {0: at.b, 2: at.head // groups})
 
 
-def count_chunks(work: Work, q, k) -> tuple[int, int]:
+def count_chunks(cut: Cut, q, k) -> tuple[int, int]:
   """How many chunks there are along examples and along heads."""
-  return q.shape[0] // work.batch, k.shape[2] // work.heads
+  return q.shape[0] // cut.batch, k.shape[2] // cut.heads
 
 
-def over_chunks(work: Work, q, k, body, carry):
+def over_chunks(cut: Cut, q, k, body, carry):
   """Runs ``body(at, carry)`` for every chunk of examples and heads."""
   groups = q.shape[2] // k.shape[2]
-  along, across = count_chunks(work, q, k)
+  along, across = count_chunks(cut, q, k)
 
   def step(i, carry):
-    at = At(i // across * work.batch, work.batch, i % across * (work.heads * groups),
-            work.heads * groups, chunk=i)
+    at = At(i // across * cut.batch, cut.batch, i % across * (cut.heads * groups),
+            cut.heads * groups, chunk=i)
     return body(at, carry)
 
   return step(0, carry) if along * across == 1 else jax.lax.fori_loop(0, along * across, step,
                                                                       carry)
 
 
-def over_tiles(work: Work, chunk: At, body, carry, parts):
+def over_tiles(cut: Cut, chunk: At, body, carry, parts):
   """Runs ``body(at, parts of these keys, carry)`` for every tile, one after the other."""
-  for group in work.groups:
+  for group in cut.groups:
     fixed = len(set(group.key_starts)) == 1
-    cut = lambda x, j, n=group.keys: take(x, {1: j}, {1: n})
-    shared = [cut(x, group.key_starts[0]) for x in parts] if fixed else None
+    part = lambda x, j, n=group.keys: take(x, {1: j}, {1: n})
+    shared = [part(x, group.key_starts[0]) for x in parts] if fixed else None
 
-    def step(i, carry, group=group, fixed=fixed, shared=shared, cut=cut):
+    def step(i, carry, group=group, fixed=fixed, shared=shared, part=part):
       row = _start(group.row_starts, i)
       key = group.key_starts[0] if fixed else _start(group.key_starts, i)
-      at = chunk._replace(row=row, rows=group.rows, key=key, keys=group.keys)
-      return body(at, shared if fixed else [cut(x, key) for x in parts], carry)
+      at = chunk._replace(row=row, rows=group.rows, key=key, keys=group.keys,
+                          last=_start(group.lasts, i))
+      return body(at, shared if fixed else [part(x, key) for x in parts], carry)
 
     # Make the trip count depend on a traced value: with a constant count XLA unrolls one-tile
     # loops, hoists the masks and keeps all of them in memory.

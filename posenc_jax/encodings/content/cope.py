@@ -127,6 +127,7 @@ class Cope(Encoding):
 
   relative = True
   position_axes = None
+  keys_in_order = True
 
   def __post_init__(self):
     mend = "Build it with Cope.init(key, num_positions, head_dim)"

@@ -150,6 +150,10 @@ class Dape(Encoding):
     return self.inner is None or self.inner.relative
 
   @property
+  def keys_in_order(self) -> bool:
+    return max(np.shape(self.hidden_weight)[-3], np.shape(self.out_weight)[-3]) > 1
+
+  @property
   def position_axes(self) -> int | None:
     return None if self.inner is None else self.inner.position_axes
 

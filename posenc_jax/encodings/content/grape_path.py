@@ -115,6 +115,7 @@ class GrapePath(Encoding):
   slopes: Any = None
 
   layer_axes = 3
+  keys_in_order = True
 
   def __post_init__(self):
     _checks.floats("weight", self.weight, "[D, N, P]", _MEND, stacked=True)

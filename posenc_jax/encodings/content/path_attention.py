@@ -129,6 +129,7 @@ class PathAttention(Encoding):
 
   relative = True
   layer_axes = 2
+  keys_in_order = True
 
   def __post_init__(self):
     sizes: dict[str, int] = {}

@@ -194,6 +194,46 @@ def tutorial_one_frequency(x: jax.Array, amplitude: float | jax.Array) -> jax.Ar
   return (x + added.reshape((1,) * (x.ndim - 2) + added.shape).astype(x.dtype)).astype(x.dtype)
 
 
+def tutorial_halved_matrix(x: jax.Array) -> jax.Array:
+  """X_abs = X + P sin(2 pi t / 10000) + P cos(2 pi t / 10000) with P made of sine and cosine too.
+
+  P is built D x T: sin(2 pi t / 10000) stands in the first half of its rows, cos(2 pi t / 10000) in
+  the second half, and both are then multiplied by the sine and by the cosine again. Transposed
+  here, so rows of P are columns of x.
+
+  Differs from the paper: one frequency in place of d/2, and a product in place of the pair. With
+  a = 2 pi t / 10000, sin a (sin a + cos a) = (1 - cos 2a + sin 2a) / 2 is added to each column of
+  the first half, and cos a (sin a + cos a) = (1 + cos 2a + sin 2a) / 2 to each of the second. What
+  it costs: a position is two numbers, repeated D/2 times; the product doubles the angle, so the
+  period is 5000, half of what was written; every embedding is moved by 1/2; and neighbours differ
+  by at most 9e-4 in a column. It is better than ``tutorial_one_frequency`` in one respect: the two
+  numbers lie on a circle, so positions of one period can be told apart.
+
+  Args:
+    x: ``[..., T, D]`` embeddings, D even.
+
+  Returns:
+    Like x.
+
+  Raises:
+    ValueError: D is odd.
+
+  Example:
+    >>> tutorial_halved_matrix(jnp.zeros((2, 2))).round(6).tolist()
+    [[0.0, 1.0], [0.000629, 1.000628]]
+  """
+  x = _checks.floats("x", x, "[..., T, D]", "Pass the embeddings")
+  length, d_model = x.shape[-2:]
+  if d_model % 2:
+    raise _errors.value_error("x", f"width {d_model}", "an even width, for two halves",
+                              f"Use {d_model + 1}, or Sinusoidal")
+  cos, sin = phases.cos_sin(jnp.arange(length, dtype=jnp.int32), [2 * math.pi / 10_000.0])
+  half = (length, d_model // 2)
+  p = jnp.concatenate([jnp.broadcast_to(sin, half), jnp.broadcast_to(cos, half)], axis=-1)
+  added = p * sin + p * cos
+  return (x + added.reshape((1,) * (x.ndim - 2) + added.shape).astype(x.dtype)).astype(x.dtype)
+
+
 def _sizes(length, d_model):
   return (_checks.size("length", length, "Pass the number of positions, T"),
           _checks.size("d_model", d_model, "Pass the model width, D"))

@@ -78,6 +78,7 @@ class StickBreaking(Encoding):
 
   relative = True
   position_axes = None
+  keys_in_order = True
 
   def __post_init__(self):
     for name in ("remainder", "attend_self"):

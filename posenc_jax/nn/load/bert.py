@@ -1,10 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""BERT with its head for masked tokens.
-
-Differs from the released code: there is one segment of text; the vector of the first token type is
-part of the table of positions, and the others are not used.
-"""
+"""BERT with its head for masked tokens."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,7 +24,7 @@ def plan(settings: dict, config: Any, length: int | None) -> p.Plan:
   options = dict(
       d_model=d, num_layers=size(settings, "num_hidden_layers"), num_heads=n, d_ff=s.f,
       norm="post", norm_epsilon=number(settings, "layer_norm_eps", 1e-12), embedding_norm=True,
-      embedding_scale=1.0, attention_bias="all",
+      embedding_scale=1.0, attention_bias="all", token_types=types,
       activation=p.activation(settings, "hidden_act", "gelu"))
   return p.Plan(vocabulary, options, lambda: Learned(jnp.zeros((rows, d), jnp.float32)),
                 lambda: _tensors(s, vocabulary, rows, types, options), model="masked",
@@ -44,8 +40,8 @@ def _tensors(s: p.Sizes, vocabulary: int, rows: int, types: int, options: Mappin
                  {("encoder", "embedding", "table"): p.same})
   where = (*stack, "encodings", "held", 0, "table")
   yield p.Tensor(f"{at}.position_embeddings.weight", (rows, s.d), {where: p.same})
-  yield p.Tensor(f"{at}.token_type_embeddings.weight", (types, s.d), {where: lambda x: x[:1]},
-                 adds=True)
+  yield p.Tensor(f"{at}.token_type_embeddings.weight", (types, s.d),
+                 {("encoder", "types", "table"): p.same})
   yield from p.norm(f"{at}.LayerNorm", (*stack, "embedding_norm"), s.d, True)
   for i in range(options["num_layers"]):
     yield from _layer(f"bert.encoder.layer.{i}", (*stack, "layers", i), s)

@@ -6,12 +6,13 @@ from typing import Any
 
 from posenc_jax.interop.config import number
 from posenc_jax.nn.load import llama
-from posenc_jax.nn.load.plan import Plan, refuse
+from posenc_jax.nn.load.plan import Plan, flag
 
 
 def plan(settings: dict, config: Any, length: int | None) -> Plan:
-  """The plan of a Command R; Command R+, which has norms of q and k, is refused."""
-  refuse(settings, use_qk_norm=False)
+  """The plan of a Command R, or of a Command R+, which has norms of q and k."""
+  normed = flag(settings, "use_qk_norm", False)
   return llama.make(settings, config, length, {"attention_norm": "input_layernorm"},
                     norm_epsilon=number(settings, "layer_norm_eps", 1e-5),
+                    qk_norm="layer" if normed else "none",
                     logit_scale=number(settings, "logit_scale", 0.0625))

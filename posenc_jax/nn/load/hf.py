@@ -19,6 +19,7 @@ from posenc_jax.nn.held import LayerEncodings
 from posenc_jax.nn.lm import TransformerLM
 from posenc_jax.nn.load.families import FAMILIES
 from posenc_jax.nn.load.plan import Plan, Tensor
+from posenc_jax.nn.load.settings import Noted, check_all_read
 from posenc_jax.nn.load.tensors import Tensors
 from posenc_jax.nn.seq2seq import Seq2SeqTransformer
 from posenc_jax.nn.settings import resolve_dtypes
@@ -33,7 +34,7 @@ _FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 def load_hf(path_or_config: Any, weights: Any = None, *, dtype: Any = None,
             param_dtype: Any = jnp.float32, length: int | None = None,
-            ignore: str | Sequence[str] = ()) -> Any:
+            ignore: str | Sequence[str] = (), ignore_settings: str | Sequence[str] = ()) -> Any:
   """A released model with its weights. Nothing is downloaded, no code of the model's is run.
 
   Args:
@@ -43,14 +44,17 @@ def load_hf(path_or_config: Any, weights: Any = None, *, dtype: Any = None,
     dtype, param_dtype: as in ``Settings``.
     length: as in ``from_hf``, for scalings that depend on it.
     ignore: beginnings of names of tensors that may stay unused; others are refused.
+    ignore_settings: settings of the config that change nothing; others that no one reads and that
+      are not about training, files, tokens or sampling are refused.
 
   Returns:
     A ``TransformerLM``; for T5 a ``Seq2SeqTransformer``, for BERT a ``MaskedLM``. Dropout is off,
     whatever the config says.
 
   Raises:
-    ValueError: a model type that is not built here, or a setting of it; tensors that are missing,
-      unused or of another shape; a file that is cut off or lies about its sizes.
+    ValueError: a model type that is not built here, or a setting of it, or one that is not known;
+      tensors that are missing, unused or of another shape; a file that is cut off or lies about
+      its sizes.
     TypeError: tensors that hold no floats (quantized ones).
     FileNotFoundError: no such file.
 
@@ -68,7 +72,8 @@ tensor the config asks for. The file has 1, such as ['wte.weight'].
                                 "path", "Pass the .safetensors file of the model")
     path = os.fspath(path_or_config)
     weights = path if os.path.isdir(path) else os.path.dirname(path) or "."
-  settings, _ = lookup.find(path_or_config)
+  found_settings, family = lookup.find(path_or_config)
+  settings = Noted(found_settings)
   name = settings.get("model_type")
   if name not in FAMILIES:
     raise _errors.value_error("model_type", repr(name), "one of " + ", ".join(FAMILIES),
@@ -81,8 +86,18 @@ tensor the config asks for. The file has 1, such as ['wte.weight'].
                               "file has no more tensors",
                               "Config and weights belong to different models")
   plan = FAMILIES[name](settings, path_or_config, length)
-  found = _match(plan, tensors, (ignore,) if isinstance(ignore, str) else tuple(ignore))
+  check_all_read(settings, family, _several("ignore_settings", ignore_settings))
+  found = _match(plan, tensors, _several("ignore", ignore))
   return _build(plan, tensors, found, dtype, param_dtype)
+
+
+def _several(argument: str, names: str | Sequence[str]) -> tuple[str, ...]:
+  if isinstance(names, str):
+    return (names,)
+  if not isinstance(names, Sequence) or not all(isinstance(n, str) for n in names):
+    raise _errors.type_error(argument, _errors.describe(names), "a name or several",
+                             f"{argument}=('a', 'b')")
+  return tuple(names)
 
 
 def _match(plan: Plan, tensors: Tensors, ignore: tuple[str, ...]) -> list[tuple[str, Tensor]]:
@@ -159,7 +174,6 @@ def _build(plan, tensors, found, dtype, param_dtype) -> Any:
     array = tensors.read(name)
     for path, convert in tensor.targets.items():
       new = jnp.asarray(convert(array)).astype(flat[path].dtype)
-      new = flat[path][...] + new if tensor.adds else new
       assert new.shape == flat[path].shape, (path, new.shape, flat[path].shape)
       flat[path] = flat[path].replace(new)
   empty = [path for path, v in flat.items() if isinstance(v[...], jax.ShapeDtypeStruct)]

@@ -5,7 +5,7 @@
 Differences that no setting tells are in ``FIXED``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from posenc_jax import _errors
@@ -15,7 +15,7 @@ from posenc_jax.nn.load import plan as p
 
 # Arguments of ``TransformerLM`` that the model type alone decides.
 FIXED: Mapping[str, Mapping[str, Any]] = {
-    "llama": {}, "mistral": {}, "smollm3": {}, "phi3": {},
+    "llama": {}, "mistral": {}, "smollm3": {}, "phi3": {}, "gpt_oss": {},
     "qwen2": dict(attention_bias="qkv"), "qwen3": dict(qk_norm="head"),
     "gemma": dict(norm_kind="rms_one", embedding_scale=None),
     "gemma2": dict(norm_kind="rms_one", embedding_scale=None, norm="sandwich"),
@@ -25,6 +25,7 @@ FIXED: Mapping[str, Mapping[str, Any]] = {
     "cohere": dict(norm_kind="layer", norm_bias=False, branches="shared"),
 }
 TIED = {"gemma": True, "gemma2": True, "gemma3_text": True, "cohere": True, "smollm3": True}
+Feed = Callable[[str, p.Path, p.Sizes], Iterator[p.Tensor]]
 BEFORE = {"attention_norm": "input_layernorm", "feed_forward_norm": "post_attention_layernorm"}
 
 
@@ -34,7 +35,7 @@ def plan(settings: dict, config: Any, length: int | None) -> p.Plan:
 
 
 def make(settings: dict, config: Any, length: int | None, norms: Mapping[str, str],
-         fused: bool = False, **more: Any) -> p.Plan:
+         fused: bool = False, feed: Feed | None = None, **more: Any) -> p.Plan:
   """The plan of any of them.
 
   Args:
@@ -43,6 +44,7 @@ def make(settings: dict, config: Any, length: int | None, norms: Mapping[str, st
     length: of sequences, or None.
     norms: the name of each of a block's norms in the file.
     fused: whether q, k and v are one tensor, and the two inputs of the gate another (Phi-3).
+    feed: the tensors of a feed-forward of another kind: (name, path, sizes) to them.
     **more: arguments of ``TransformerLM`` that the caller has read.
   """
   name = settings["model_type"]
@@ -50,18 +52,22 @@ def make(settings: dict, config: Any, length: int | None, norms: Mapping[str, st
            and False)
   s, vocabulary = sizes(settings), size(settings, "vocab_size")
   tied = p.flag(settings, "tie_word_embeddings", TIED.get(name, False))
-  act = "hidden_activation" if settings.get("hidden_activation") else "hidden_act"
+  acts = [key for key in ("hidden_activation", "hidden_act") if settings.get(key)]
+  act = acts[0] if acts else "hidden_act"  # old configs of Gemma have both; the first one counts
+  activation = p.activation(settings, act, "silu" if "gemma" not in name else "gelu_new")
+  if name == "gemma" and activation == "gelu_exact":  # its first configs meant the tanh form
+    activation = "gelu"
   layers, scores = of_layers(config, length)
   options = dict(
       d_model=s.d, num_layers=len(layers), num_heads=s.n, kv_heads=s.k, head_dim=s.h, d_ff=s.f,
       norm_kind="rms", gated=True, embedding_scale=1.0, tied=tied,
-      activation=p.activation(settings, act, "silu" if "gemma" not in name else "gelu_new"),
+      activation=activation,
       norm_epsilon=number(settings, "rms_norm_eps", 1e-6 if name != "olmo2" else 1e-5),
       feed_forward_bias=p.flag(settings, "mlp_bias", False),
       attention_bias="all" if p.flag(settings, "attention_bias", False) else "none",
       **scores) | dict(FIXED[name]) | more
   return p.Plan(vocabulary, options, lambda: [layer.encoding for layer in layers],
-                lambda: _tensors(s, vocabulary, options, norms, fused),
+                lambda: _tensors(s, vocabulary, options, norms, fused, feed),
                 spare=("rotary_emb.inv_freq",))
 
 
@@ -88,16 +94,17 @@ def of_layers(config: Any, length: int | None):
                       sinks=first.sinks)
 
 
-def _tensors(s: p.Sizes, vocabulary: int, options: Mapping, norms: Mapping[str, str], fused: bool
-             ) -> Iterator[p.Tensor]:
+def _tensors(s: p.Sizes, vocabulary: int, options: Mapping, norms: Mapping[str, str], fused: bool,
+             feed: Feed | None) -> Iterator[p.Tensor]:
   yield p.table("model.embed_tokens.weight", vocabulary, s.d)
   for i in range(options["num_layers"]):
     at, block = f"model.layers.{i}", ("stack", "layers", i)
     for path, name in norms.items():
       yield from p.norm(f"{at}.{name}", (*block, path), s.d)
     yield from _attention(f"{at}.self_attn", (*block, "attention"), s, options, fused)
-    yield from _feed_forward(f"{at}.mlp", (*block, "feed_forward"), s,
-                             options["feed_forward_bias"], fused)
+    path = (*block, "feed_forward")
+    yield from (_feed_forward(f"{at}.mlp", path, s, options["feed_forward_bias"], fused)
+                if feed is None else feed(f"{at}.mlp", path, s))
   yield from p.norm("model.norm", ("stack", "norm"), s.d)
   if not options["tied"]:
     yield p.head("lm_head.weight", vocabulary, s.d)
@@ -112,10 +119,13 @@ def _attention(at, path, s, options, fused):
       yield from p.projection(f"{at}.{letter}_proj", (*path, kind), s.d, heads, s.h,
                               bias != "none")
   yield from p.joining(f"{at}.o_proj", path, s, bias == "all")
-  over = {"head": (s.h, s.h), "width": (s.n * s.h, s.k * s.h)}.get(options.get("qk_norm"))
-  if over is not None:
-    yield from p.norm(f"{at}.q_norm", (*path, "qk_norm", "query"), over[0])
-    yield from p.norm(f"{at}.k_norm", (*path, "qk_norm", "key"), over[1])
+  if options.get("sinks"):
+    yield p.Tensor(f"{at}.sinks", (s.n,), {(*path, "sinks"): p.same})
+  over = {"head": ((s.h,), (s.h,)), "width": ((s.n * s.h,), (s.k * s.h,)),
+          "layer": ((s.n, s.h), (s.k, s.h))}.get(options.get("qk_norm", "none"))
+  for letter, kind, shape in zip("qk", ("query", "key"), over or (), strict=False):
+    yield p.Tensor(f"{at}.{letter}_norm.weight", shape,
+                   {(*path, "qk_norm", kind, "scale"): p.same})
 
 
 def _feed_forward(at, path, s, bias, fused):

@@ -22,14 +22,12 @@ class Tensor(NamedTuple):
     shape: that it must have.
     targets: for each parameter that it fills, what makes the one of the other.
     others: further names, of files written by other versions.
-    adds: whether it is added to what an earlier tensor has put there, repeated over missing rows.
   """
 
   name: str
   shape: tuple[int, ...]
   targets: Mapping[Path, Callable[[np.ndarray], np.ndarray]]
   others: tuple[str, ...] = ()
-  adds: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

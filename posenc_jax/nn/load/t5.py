@@ -26,6 +26,8 @@ def plan(settings: dict, config: Any, length: int | None) -> p.Plan:
   vocabulary, depth = size(settings, "vocab_size"), size(settings, "num_hidden_layers")
   feed = settings.get("feed_forward_proj", "relu")
   _errors.check_choice("feed_forward_proj", feed, tuple(FEEDS))
+  p.refuse(settings, is_encoder_decoder=True, is_gated_act=FEEDS[feed][1],
+           dense_act_fn={"gated-gelu": "gelu_new"}.get(feed, feed.removeprefix("gated-")))
   tied = p.flag(settings, "tie_word_embeddings", True)
   scaled = p.flag(settings, "scale_decoder_outputs", tied)
   options = dict(

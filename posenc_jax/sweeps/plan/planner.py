@@ -18,7 +18,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from typing import Any
 
 from posenc_jax._errors import explain_fault, type_error
-from posenc_jax.sweeps import devices
+from posenc_jax.sweeps import devices, html
 from posenc_jax.sweeps.cells import Cell, as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
 from posenc_jax.sweeps.experiment import Experiment, traced_arrays
@@ -49,7 +49,7 @@ class Planned:
     return f"Planned({self.group.id}, {len(self.group.cells)} lanes, {self.static!r})"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Plan:
   """What a sweep will do; ``describe()`` prints it.
 
@@ -74,12 +74,28 @@ class Plan:
   def __str__(self) -> str:
     return self.describe()
 
+  def _summary(self) -> str:
+    lanes = sum(len(p.group.cells) for p in self.todo)
+    return (f"{len(self.cells)} cells: {self.done} done, {lanes} lanes to run in "
+            f"{len(self.todo)} groups, {self.compiles} compiles, expected time "
+            + (_duration(self.seconds) if self.seconds is not None else "unknown (no cost given)"))
+
+  def __repr__(self) -> str:
+    return f"Plan({self._summary()})"
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows: the summary, a row for each group, the notes."""
+    head = ("group", "lanes", "to fill up", "time", "MiB", "static", "why")
+    rows = [(p.group.id, len(p.group.cells), p.group.width - len(p.group.cells),
+             "-" if self.seconds is None else _duration(p.seconds),
+             "-" if p.bytes is None else f"{p.bytes / 2**20:.0f}", repr(p.static),
+             "packed as before" if p.recorded else p.group.why) for p in self.todo]
+    notes = "".join(f"<p>note: {html.text(note)}</p>" for note in self.notes)
+    return f"<p>{html.text(self._summary())}</p>" + (html.table(head, rows) if rows else "") + notes
+
   def describe(self) -> str:
     """The plan in words: groups, lanes, programs, expected time and memory, and the reasons."""
-    lanes = sum(len(p.group.cells) for p in self.todo)
-    lines = [f"{len(self.cells)} cells: {self.done} done, {lanes} lanes to run in "
-             f"{len(self.todo)} groups, {self.compiles} compiles, expected time "
-             + (_duration(self.seconds) if self.seconds is not None else "unknown (no cost given)")]
+    lines = [self._summary()]
     for p in self.todo:
       memory = "" if p.bytes is None else f", {p.bytes / 2**20:.0f} MiB"
       extra = p.group.width - len(p.group.cells)

@@ -101,7 +101,7 @@ def search(
   if begin is not None:
     begin(goal_of(experiment))
   for index in range(rounds):
-    cells = tuple(dict.fromkeys(Cell(cell) for cell in sampler.ask()))
+    cells = _cells(sampler.ask())
     if not cells:
       break
     asked.note(index, cells)
@@ -131,6 +131,15 @@ def _checked(sampler: Any, rounds: Any, options: Options | None, changes: Mappin
   return options
 
 
+def _cells(asked: Any) -> tuple[Cell, ...]:
+  """What a sampler asked for, each cell once."""
+  asked = tuple(asked) if isinstance(asked, Iterable) else asked
+  if not isinstance(asked, tuple) or not all(isinstance(cell, Mapping) for cell in asked):
+    raise type_error("search: sampler", f"{describe(asked)} of ask()", "a list of cells",
+                     "An empty list ends the search")
+  return tuple(dict.fromkeys(Cell(cell) for cell in asked))
+
+
 def _results(experiment: Experiment, cells: Sequence[Cell], records: Mapping[Cell, Record]
              ) -> Results:
   by_id = {record["id"]: record for record in records.values()}
@@ -145,8 +154,8 @@ class _Asked:
     self.rounds: list[list[str]] = []
     if self.path is not None and self.path.exists():
       try:
-        self.rounds = json.loads(self.path.read_text(encoding="utf-8"))["rounds"]
-      except (ValueError, KeyError, TypeError) as error:
+        self.rounds = json.loads(files.read(self.path))["rounds"]
+      except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptStore(explain_fault(
           f"{self.path}", f"no list of rounds ({error!r})", "what a search has written",
           "Remove the file: the results are elsewhere, and the rounds are compared no more"

@@ -21,7 +21,8 @@ class OptunaSampler:
 
   A setting's value is the mean of the metric over its seeds. A setting with a lane that diverged
   counts as infinitely bad, so the sampler stays away from it; one with a lane that failed or ran
-  out of memory tells nothing of the setting and is a failed trial.
+  out of memory tells nothing of the setting and is a failed trial. A sampler that has proposed
+  everything, as GridSampler and BruteForceSampler do, ends the search.
 
   Args:
     space: for each setting a list of choices, or one of ``optuna.distributions``, such as
@@ -72,6 +73,7 @@ class OptunaSampler:
     self._sampler = sampler or optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     self._study: Any = None
     self._asked: list[tuple[Any, tuple[Cell, ...]]] = []
+    self._exhausted = False
 
   @property
   def study(self) -> Any:
@@ -94,11 +96,17 @@ class OptunaSampler:
     self.metric, self.direction = metric, direction
     self._study = _optuna().create_study(
       sampler=self._sampler, direction="maximize" if direction == "max" else "minimize")
+    self._study.stop = self._stop  # Optuna's raises outside of its own loop.
+
+  def _stop(self) -> None:
+    self._exhausted = True
 
   def ask(self) -> list[Cell]:
-    """The cells of ``lanes`` new trials."""
+    """The cells of ``lanes`` new trials; none if the sampler has proposed everything."""
     if self._study is None:
       self.begin({})
+    if self._exhausted:
+      return []
     study: Any = self._study
     trials = [study.ask(self.space) for _ in range(self.lanes)]
     self._asked = [(trial, tuple(Cell({**self.fixed, **trial.params, "seed": seed})

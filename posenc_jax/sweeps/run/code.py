@@ -113,10 +113,25 @@ def check_mixing(changed: Changed, store: Any, wanted: Collection[str], retrain:
 
 def statics_of(groups: Iterable[Group], experiment: Experiment, records: Mapping[str, Record]
                ) -> list[tuple[Group, Hashable]]:
-  """The groups that hold records, each with its static; those that no longer merge are left out."""
-  held = (group for group in groups if any(cell.id in records for cell in group.cells))
-  found = ((group, planner.static_of(group, experiment)) for group in held)
-  return [(group, static) for group, static in found if static is not None]
+  """The groups that hold records, each with its static; those that no longer merge are left out.
+
+  So are those that ``split`` knows no more, such as an encoding of a file that was edited; that is
+  told. They are outside of the grid, whose cells were planned before.
+  """
+  found, unknown = [], []
+  for group in groups:
+    if any(cell.id in records for cell in group.cells):
+      try:
+        static = planner.static_of(group, experiment)
+      except Exception as error:
+        unknown.append((group, error))
+        continue
+      found += [] if static is None else [(group, static)]
+  if unknown:
+    count = sum(cell.id in records for group, _ in unknown for cell in group.cells)
+    warn(f"{count} cells that are not in this grid keep results that cannot be compared with the "
+         f"code of now, which does not know them any more ({unknown[0][1]})")
+  return found
 
 
 class Code:

@@ -12,7 +12,7 @@ import pathlib
 import urllib.parse
 from collections.abc import Sequence
 
-from posenc_jax.sweeps.show.html import text
+from posenc_jax.sweeps.html import text
 
 FOLDER = "attached"
 MOST_SHOWN = 40

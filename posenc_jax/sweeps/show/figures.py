@@ -42,8 +42,8 @@ def _legend_name(group: str, rest: str) -> str:
 
 def _draw_line(axes: Any, line: Line, group: Group, style: Any, few: bool) -> None:
   drawn = line.smooth or line.points
-  points = [(x, s.mean, s.half or 0.0) for x, s in zip(drawn.at, drawn.entries, strict=True)
-            if s.mean is not None]
+  points = [(x, s.mean, s.half if s.drawn and s.half else 0.0)
+            for x, s in zip(drawn.at, drawn.entries, strict=True) if s.mean is not None]
   xs, means, halves = ([p[i] for p in points] for i in range(3))
   if not group.on:
     axes.plot(xs, means, color="0.6", linewidth=0.6, alpha=0.5, zorder=1)

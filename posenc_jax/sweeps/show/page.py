@@ -13,11 +13,11 @@ import hashlib
 import importlib.resources
 from collections.abc import Sequence
 
+from posenc_jax.sweeps.html import text
 from posenc_jax.sweeps.results import REPEATS, Results
 from posenc_jax.sweeps.show import attached, charts, heats, payload, tables, views
 from posenc_jax.sweeps.show.attached import Attached
 from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
-from posenc_jax.sweeps.show.html import text
 from posenc_jax.sweeps.show.views import Chart, shown
 
 
@@ -62,8 +62,9 @@ def averages(results: Results) -> str:
   rest = [n for n in results.varying()]
   apart = f" Over {', '.join(rest)} nothing is averaged." if rest else ""
   return (f"Every value is a mean over seeds only{over}; bars and bands are its 95 percent "
-          f"t-interval.{apart} A lane that diverged or failed is in no mean: what it would have "
-          "been part of is marked, as in “2 of 3 seeds”.")
+          f"t-interval, cut at a panel's edge; two seeds, whose interval is 12.7 standard errors "
+          f"wide, have theirs in the table alone.{apart} A lane that diverged or failed is in no "
+          "mean: what it would have been part of is marked, as in “2 of 3 seeds”.")
 
 
 def chart_note(chart: Chart) -> str:

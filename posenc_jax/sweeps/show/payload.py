@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax.sweeps.html import number
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import charts
 from posenc_jax.sweeps.show.groups import Group
 from posenc_jax.sweeps.show.heats import Heat, Maps
-from posenc_jax.sweeps.show.html import number
 from posenc_jax.sweeps.show.views import (
   Chart,
   Line,
@@ -34,7 +34,7 @@ def _short(x: float | None, digits: int = 5) -> float | None:
 def _points(vector: VectorSummary) -> dict[str, Any]:
   """Means and intervals, entries without a value left out; c counts lanes where some are lost."""
   kept = [(x, s) for x, s in zip(vector.at, vector.entries, strict=True) if s.mean is not None]
-  ends = [s.interval or (None, None) for _, s in kept]
+  ends = [s.drawn or (None, None) for _, s in kept]
   found: dict[str, Any] = {
     "x": [_short(x, 8) for x, _ in kept], "m": [_short(s.mean) for _, s in kept],
     "l": [_short(low) for low, _ in ends], "h": [_short(high) for _, high in ends]}

@@ -8,10 +8,10 @@ Charts are matplotlib's SVG as images inside the page, so nothing in them is par
 import base64
 from collections.abc import Sequence
 
+from posenc_jax.sweeps.html import Field, number, table, text
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import attached, tables
 from posenc_jax.sweeps.show.attached import Attached
-from posenc_jax.sweeps.show.html import Field, number, table, text
 from posenc_jax.sweeps.show.page import about, document, paired_note, resource, summary_html
 from posenc_jax.sweeps.show.payload import interval_text
 from posenc_jax.sweeps.show.views import label, roles_of, shown

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from posenc_jax.sweeps.cells import Cell
+from posenc_jax.sweeps.html import Field, lines, number, table, text
 from posenc_jax.sweeps.records import Record
 from posenc_jax.sweeps.results import REPEATS, Results
-from posenc_jax.sweeps.show.html import Field, lines, number, table, text
 from posenc_jax.sweeps.show.views import by_setting, label, roles_of, shown
 from posenc_jax.sweeps.summaries import Summary, over_lanes, summarize, vector_over_lanes
 from posenc_jax.sweeps.tidy import short_series
@@ -143,7 +143,7 @@ def _bold_note(results: Results) -> str:
   if unknown:
     note += (f"No direction is known of {', '.join(unknown)}, so nothing is marked: the "
              "experiment's goal can say one. ")
-  return note + "Seconds: a lane's share of its group's training, compiling left out."
+  return note + "Seconds: of all seeds together, each its share of its group's training."
 
 
 def failures(results: Results) -> str:

@@ -71,6 +71,8 @@ def read(path: pathlib.Path) -> tuple[Content | None, str | None]:
     return None, f"cannot be read: {error.strerror}"
   try:
     with os.fdopen(handle, "rb") as source, np.load(source, allow_pickle=False) as stored:
+      if sum(e.file_size for e in stored.zip.infolist()) > os.fstat(source.fileno()).st_size:
+        return None, "is packed, which a run does not do: it would fill the memory"
       arrays = {name: stored[name] for name in stored.files}
     header = json.loads(arrays.pop("header").tobytes())
     if header["schema"] != SCHEMA:

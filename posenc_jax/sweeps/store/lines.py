@@ -15,6 +15,7 @@ import zlib
 from typing import Any
 
 from posenc_jax._errors import explain_fault
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.errors import CorruptStore
 
 SCHEMA = 1
@@ -92,7 +93,7 @@ def scan(path: pathlib.Path) -> Scan:
   A byte order mark, carriage returns and empty lines are passed over.
   """
   try:
-    data = path.read_bytes()
+    data = files.read(path)
   except FileNotFoundError:
     data = b""
   except OSError as error:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posenc_jax._errors import explain_fault, value_error
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CannotWrite, CorruptStore, SettingsChanged, warn
 from posenc_jax.sweeps.fingerprint import changes
@@ -32,7 +33,7 @@ def read_manifest(directory: pathlib.Path) -> dict[str, Any] | None:
   """
   path = directory / "manifest.json"
   try:
-    found = json.loads(path.read_bytes())
+    found = json.loads(files.read(path))
   except FileNotFoundError:
     return None
   except NotADirectoryError as error:

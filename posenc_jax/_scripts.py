@@ -1,0 +1,28 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The console commands of scripts that only a clone has."""
+
+import importlib.util
+import runpy
+import sys
+
+from posenc_jax import _errors
+
+
+def compare() -> None:
+  """``posenc-compare``, which is ``python -m experiments.compare`` from any directory.
+
+  Exits with status 2 and says how to get the scripts where they are not installed.
+  """
+  name = "experiments.compare"
+  if importlib.util.find_spec("experiments") is None or importlib.util.find_spec(name) is None:
+    sys.exit(_missing(name))
+  runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _missing(name: str) -> int:
+  print(_errors.explain_fault(
+    "posenc-compare", f"an installation without {name}", "one of a clone, as the wheel has the "
+    "library alone", "Run git clone with the repository's address, then pip install -e "
+    "'.[experiments]' inside it"), file=sys.stderr)
+  return 2

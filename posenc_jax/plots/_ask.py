@@ -1,0 +1,134 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What an encoding says when a picture asks it, and which picture fits it."""
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from posenc_jax import _errors
+from posenc_jax.base import MODEL_HOOKS, Encoding, Tile, check_encoding_argument
+
+_ATTENTION = ("qk", "values", "expand", "visible", "bias", "scores", "weights", "value_bias",
+              "outputs")
+
+
+class ReadsContent(Exception):
+  """An encoding asked for queries or keys where a picture has none."""
+
+
+def checked(e: Any) -> Encoding:
+  """The encoding; a TypeError for anything else, None included."""
+  if e is None:
+    raise _errors.type_error("e", "None", "an encoding", "Encoding() is no position encoding")
+  return check_encoding_argument(e, "e")
+
+
+def hooks(e: Encoding) -> tuple[str, ...]:
+  """The hooks that an encoding or a part of it answers."""
+  names = (*MODEL_HOOKS, *_ATTENTION)
+  return tuple(name for name in names if any(part.has(name) for part, *_ in e.parts()))
+
+
+def is_driven(e: Encoding) -> bool:
+  """Whether content makes the positions of a part."""
+  return any(part.layer_axes is not None for part, *_ in e.parts())
+
+
+def bias_at(e: Encoding, q_positions: np.ndarray, k_positions: np.ndarray) -> np.ndarray | None:
+  """The bias ``[N, T, S]`` of positions ``[T]``, ``[S]``; None if there is none.
+
+  Raises:
+    ReadsContent: it depends on q or k.
+  """
+  try:
+    found = e.bias(Tile(None, None, q_positions, k_positions, 1.0))
+  except (TypeError, AttributeError) as error:
+    if "None" not in str(error):
+      raise
+    raise ReadsContent(str(error)) from error
+  if found is None:
+    return None
+  found = np.asarray(found, np.float64)
+  return found.reshape(-1, *found.shape[-2:])
+
+
+def frequencies_of(e: Encoding) -> list[tuple[str, np.ndarray]]:
+  """(class, radians per position ``[.., pairs]``) of each part that keeps frequencies."""
+  found = []
+  for part, *_ in e.parts():
+    kept = getattr(part, "frequencies", None)
+    if kept is None or callable(kept):
+      continue
+    found.append((type(part).__name__, np.asarray(getattr(kept, "radians", kept), np.float64)))
+  return found
+
+
+def _has_bias(e: Encoding) -> bool:
+  """Whether some bias of positions alone can be drawn by distance."""
+  if is_driven(e) or "bias" not in hooks(e) or (e.position_axes or 0) not in (0, 2):
+    return False
+  at = np.zeros((1, 2) if e.position_axes == 2 else 1, np.int32)
+  try:
+    return bias_at(e, at, at) is not None and (not e.position_axes or e.has("distance_bias"))
+  except ReadsContent:
+    return False
+
+
+def fitting(e: Encoding) -> tuple[str, ...]:
+  """Which functions of ``posenc_jax.plots`` draw an encoding, the most telling first.
+
+  Args:
+    e: any encoding.
+
+  Returns:
+    Names. One whose hooks a model must run has "attention" alone: draw the model's weights.
+
+  Raises:
+    TypeError: no encoding.
+
+  Example:
+    >>> import jax, posenc_jax as px
+    >>> fitting(px.Learned.init(jax.random.key(0), 4, 8)), fitting(px.Rotary(8))[:2]
+    (('table',), ('wavelengths', 'similarity'))
+  """
+  e, names = checked(e), []
+  found = hooks(e)
+  if "inputs" in found and "layer" not in found:
+    names.append("table")
+  if _has_bias(e):
+    names.append("bias")
+  if frequencies_of(e):
+    names.append("wavelengths")
+  if not is_driven(e) and not e.position_axes and any(
+      part.position_axes == 0 and (part.has("qk") or part.has("expand")) for part, *_ in e.parts()):
+    names.append("similarity")
+  if not set(MODEL_HOOKS) & set(found):
+    names += ["pattern"] if e.position_axes else ["pattern", "receptive_field"]
+  return tuple(names) or ("attention",)
+
+
+def refuse(plot: str, e: Encoding, wanted: str) -> NoReturn:
+  """A ValueError that names the pictures which fit."""
+  names = [f"plots.{name}" for name in fitting(e) if name != plot]
+  told = ", ".join(hooks(e)) or "no hook"
+  mend = "Use " + " or ".join(names) if names else "There is no picture of it"
+  if names == ["plots.attention"]:
+    mend += " with the weights of a model, posenc_jax.nn.attention_maps(model, tokens)"
+  raise _errors.value_error(f"plots.{plot}: e", f"{type(e).__name__}, which answers {told}",
+                            wanted, mend)
+
+
+def positions_of(e: Encoding, length: int, positions: Any) -> Any:
+  """The positions given, or 0, 1, .. ``[T]``; an encoding of several axes needs them given."""
+  if positions is not None:
+    return positions
+  if e.position_axes:
+    raise _errors.value_error("positions", "None", f"[T, {e.position_axes}], as {type(e).__name__} "
+                              "reads several axes", "Pass them, as from px.positions.grid")
+  return np.arange(length, dtype=np.int32)
+
+
+def count(positions: Any, length: int) -> int:
+  """T of positions ``[T]`` or ``[T, P]``; the given length of those that are not read."""
+  return np.shape(positions)[0] if np.ndim(positions) else length

@@ -1,0 +1,105 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How every picture looks; matplotlib is imported only here and only when a picture is made."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posenc_jax import _errors
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+SMALL = 8
+MOST_NAMED = 12  # heads that the legend names; of more, the first, the last and some between
+
+
+def new_figure(width: float, height: float) -> "Figure":
+  """An empty Figure in inches, without pyplot.
+
+  Raises:
+    ImportError: matplotlib is not installed.
+  """
+  try:
+    from matplotlib.figure import Figure
+  except ImportError as error:
+    raise ImportError(_errors.explain_fault(
+      "posenc_jax.plots", f"an environment without {error.name}", "matplotlib",
+      "Install it: pip install 'posenc_jax[plots]'")) from error
+  return Figure(figsize=(width, height), layout="constrained")
+
+
+def finish(axes: Any, x: str, y: str, title: str = "") -> None:
+  """Labels, a faint grid, no box."""
+  axes.set_xlabel(x, fontsize=SMALL + 1)
+  axes.set_ylabel(y, fontsize=SMALL + 1)
+  if title:
+    axes.set_title(title, fontsize=SMALL + 2)
+  axes.grid(alpha=0.25)
+  axes.tick_params(labelsize=SMALL)
+  axes.spines[["top", "right"]].set_visible(False)
+
+
+def finish_image(axes: Any, title: str = "") -> None:
+  """Small ticks at whole numbers, and the title."""
+  axes.xaxis.get_major_locator().set_params(integer=True)
+  axes.yaxis.get_major_locator().set_params(integer=True)
+  axes.tick_params(labelsize=SMALL)
+  if title:
+    axes.set_title(title, fontsize=SMALL + 1)
+
+
+def label_edges(grid: Any, x: str, y: str) -> None:
+  """Axis labels on the panels of the lowest row and the first column alone."""
+  for panel in grid[-1]:
+    panel.set_xlabel(x, fontsize=SMALL)
+  for panel in grid[:, 0]:
+    panel.set_ylabel(y, fontsize=SMALL)
+
+
+def colours(count: int) -> list[Any]:
+  """A colour for each of some ordered things, dark to light, none too light for white paper."""
+  import matplotlib
+
+  return [matplotlib.colormaps["viridis"](x) for x in np.linspace(0.0, 0.85, max(count, 1))]
+
+
+def draw_heads(axes: Any, x: np.ndarray, rows: np.ndarray) -> None:
+  """A line for each head: x ``[n]``, rows ``[N, n]``; heads that agree are one line "all heads"."""
+  if len(rows) > 1 and np.ptp(rows, axis=0).max() <= 1e-6 * max(1.0, np.abs(rows).max()):
+    axes.plot(x, rows[0], color=colours(1)[0], linewidth=1.4, label="all heads")
+    axes.legend(fontsize=SMALL, frameon=False)
+    return
+  for head, (row, colour) in enumerate(zip(rows, colours(len(rows)), strict=True)):
+    name = f"head {head}" if _is_named(head, len(rows)) else f"_head {head}"
+    axes.plot(x, row, color=colour, linewidth=1.4, label=name)
+  if len(rows) > 1:
+    outside(axes)
+
+
+def _is_named(head: int, heads: int) -> bool:
+  return head in {round(i) for i in np.linspace(0, heads - 1, min(heads, MOST_NAMED))}
+
+
+def outside(axes: Any) -> None:
+  """The legend on the right of the axes, where it hides no line."""
+  axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=SMALL, frameon=False)
+
+
+def name_of(e: Any) -> str:
+  """What a picture calls an encoding: the names of the classes that act."""
+  names = [type(part).__name__ for part, *_ in e.parts()]
+  return " + ".join(dict.fromkeys(names))
+
+
+def check_images(argument: str, values: Sequence[int], most: int, mend: str) -> None:
+  """Raises if a picture would have more panels or pixels than anybody can look at."""
+  if max(values) > most:
+    raise _errors.value_error(argument, max(values), f"at most {most}", mend)
+
+
+def size(argument: str, value: Any) -> int:
+  """A static int, at least 1; a TypeError or ValueError for anything else."""
+  return _errors.check_int(argument, value, "an int, at least 1", "Pass an int", least=1)

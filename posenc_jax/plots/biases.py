@@ -1,0 +1,88 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The bias on the scores by distance, a line for each head, or a map for each head of two axes."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from posenc_jax import _errors
+from posenc_jax.base import Encoding
+from posenc_jax.plots import _ask, _canvas
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+_WANTED = "an encoding whose bias is a function of positions"
+MOST_MAPS = 16
+
+
+def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure":
+  """What is added to the score of a key, by its distance from the query.
+
+  The query stands at position ``max_distance``, which matters to encodings that read more than the
+  distance, such as FIRE.
+
+  Args:
+    e: an encoding with a bias that reads no content. One of two position axes gets a map for each
+      head in place of a line, over distances from -max_distance to max_distance in both axes.
+    max_distance: in tokens, at least 1.
+    both: keys after the query as well, at negative distances.
+
+  Returns:
+    A Figure of one panel; for two axes of a panel for each head.
+
+  Raises:
+    ValueError: another encoding, with the plots that fit it; a max_distance below 1; more than
+      16 maps.
+    TypeError: no encoding, max_distance is no int.
+    ImportError: matplotlib is not installed.
+
+  Example:
+    >>> import posenc_jax as px
+    >>> [line.get_label() for line in bias(px.Alibi(2), 8).axes[0].get_lines()]
+    ['head 0', 'head 1']
+  """
+  e = _ask.checked(e)
+  max_distance = _errors.check_int("max_distance", max_distance, "a number of tokens, at least 1",
+                                   "Pass an int, such as 64", least=1)
+  both = _errors.check_bool("both", both, "Pass True to see keys after the query")
+  if "bias" not in _ask.fitting(e):
+    _ask.refuse("bias", e, _WANTED)
+  if e.position_axes == 2:
+    return _maps(e, max_distance)
+  keys = np.arange(2 * max_distance + 1 if both else max_distance + 1, dtype=np.int32)
+  query = np.array([max_distance], np.int32)
+  rows = _ask.bias_at(e, query, keys)
+  assert rows is not None  # else it would not fit
+  figure = _canvas.new_figure(5.6, 3.4)
+  axes = figure.subplots()
+  order = np.argsort(max_distance - keys)
+  _canvas.draw_heads(axes, (max_distance - keys)[order], rows[:, 0, order])
+  _canvas.finish(axes, "distance to the key, in tokens", "added to the score", _canvas.name_of(e))
+  return figure
+
+
+def _maps(e: Encoding, most: int) -> "Figure":
+  """A map for each head over two distances."""
+  line = np.arange(-most, most + 1, dtype=np.int32)
+  distance = np.stack(np.meshgrid(line, line, indexing="ij"), -1)
+  found = np.asarray(e.distance_bias(distance), np.float64)
+  _canvas.check_images("heads", [len(found)], MOST_MAPS, "Draw an encoding of fewer heads")
+  columns = min(4, len(found))
+  rows = -(-len(found) // columns)
+  figure = _canvas.new_figure(1.3 + 1.7 * columns, 0.7 + 1.8 * rows)
+  grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+  edge = most + 0.5
+  for panel in grid.flat[len(found):]:
+    panel.set_visible(False)
+  drawn = [panel.imshow(values, vmin=found.min(), vmax=found.max(), cmap="viridis",
+                        extent=(-edge, edge, edge, -edge))
+           for panel, values in zip(grid.flat, found, strict=False)]
+  for head in range(len(found)):
+    _canvas.finish_image(grid.flat[head], f"head {head}")
+  _canvas.label_edges(grid, "distance, axis 1", "distance, axis 0")
+  bar = figure.colorbar(drawn[0], ax=grid.ravel().tolist(), shrink=0.8)
+  bar.ax.tick_params(labelsize=_canvas.SMALL)
+  bar.set_label("added to the score", fontsize=_canvas.SMALL)
+  return figure

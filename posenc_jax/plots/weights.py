@@ -1,0 +1,191 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Attention weights: those of a model, and those of an encoding under random queries and keys."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from posenc_jax import _errors
+from posenc_jax.attention import attention_weights
+from posenc_jax.base import Encoding
+from posenc_jax.plots import _ask, _canvas
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+MOST_PANELS = 64
+DRAWS = 32
+
+
+def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | None = None
+              ) -> "Figure":
+  """Who looks at whom: a panel for each head of each layer, queries down, keys across.
+
+  The shade is the square root of the weight, so that a weight of 1/100 is still seen; pairs of
+  weight 0 are white.
+
+  Args:
+    weights: ``[N, T, S]`` as ``px.attention_weights`` gives of one example, or a sequence of such
+      arrays, one a layer, as ``nn.attention_maps`` gives.
+    tokens: names of the S keys, written along the axes.
+    mark: a position, such as the training length, marked by lines.
+
+  Returns:
+    A Figure of layers x heads panels.
+
+  Raises:
+    ValueError: arrays of another rank, no layer, more than 64 panels; as many tokens as keys are
+      wanted.
+    ImportError: matplotlib is not installed.
+
+  Example:
+    >>> len(attention(np.full((4, 3, 3), 1 / 3)).axes) - 1
+    4
+  """
+  layers = [np.asarray(x, np.float64) for x in (
+    [weights] if getattr(weights, "ndim", None) == 3 else weights)]
+  shapes = sorted({x.shape for x in layers})
+  if len(shapes) != 1 or layers[0].ndim != 3:
+    raise _errors.value_error("weights", f"shapes {[list(s) for s in shapes]}",
+                              "[N, T, S], or a sequence of such, one a layer",
+                              "Choose one example of a batch, as weights[0]")
+  heads, rows, columns = shapes[0]
+  _canvas.check_images("weights: panels", [heads * len(layers)], MOST_PANELS, "Draw some layers")
+  if tokens is not None and len(tokens) != columns:
+    raise _errors.value_error("tokens", f"{len(tokens)} names", f"one for each of {columns} keys",
+                              "Pass the tokens that the model read")
+  figure = _canvas.new_figure(1.4 + 1.75 * heads, 0.8 + 1.8 * len(layers))
+  grid = figure.subplots(len(layers), heads, squeeze=False, sharex=True, sharey=True)
+  for (layer, head), panel in np.ndenumerate(grid):
+    shade = np.ma.masked_equal(np.sqrt(layers[layer][head]), 0.0)
+    image = panel.imshow(shade, vmin=0, vmax=1, cmap="magma_r", interpolation="nearest",
+                         aspect="equal" if rows == columns else "auto")
+    where = f"layer {layer}, " if len(layers) > 1 else ""
+    _canvas.finish_image(panel, f"{where}head {head}")
+    if mark is not None:
+      panel.axvline(mark - 0.5, color="0.5", linewidth=0.7, linestyle=":")
+      panel.axhline(mark - 0.5, color="0.5", linewidth=0.7, linestyle=":")
+  if tokens is not None:
+    _name(grid, tokens, rows, columns)
+  _canvas.label_edges(grid, "key", "query")
+  shown = [0.0, 0.01, 0.1, 0.5, 1.0]
+  bar = figure.colorbar(image, ax=grid.ravel().tolist(), ticks=np.sqrt(shown), shrink=0.9)
+  bar.ax.set_yticklabels([f"{x:g}" for x in shown], fontsize=_canvas.SMALL)
+  bar.set_label("weight", fontsize=_canvas.SMALL)
+  return figure
+
+
+def _name(grid: Any, tokens: Sequence[str], rows: int, columns: int) -> None:
+  shown = [str(t).replace("$", r"\$") for t in tokens]
+  for panel in grid.flat:
+    panel.set_xticks(range(columns), shown, rotation=90, fontsize=_canvas.SMALL - 1)
+    panel.set_yticks(range(rows), shown[-rows:], fontsize=_canvas.SMALL - 1)
+
+
+def _drawn_weights(e: Encoding, sizes: tuple[int, int, int, int], positions: Any, causal: bool,
+                   draws: int, seed: int) -> np.ndarray:
+  """``[draws, N, T, T]`` of standard normal queries and keys."""
+  heads, kv_heads, head_dim, length = sizes
+  at = _ask.positions_of(e, length, positions)
+  rows = _ask.count(at, length)
+  random = np.random.default_rng(seed)
+  q, k = (jnp.asarray(random.standard_normal((draws, rows, n, head_dim)), jnp.float32)
+          for n in (heads, kv_heads))
+  order = np.arange(rows, dtype=np.int32)
+  return np.asarray(attention_weights(q, k, e, q_positions=at, k_positions=at, q_order=order,
+                                      k_order=order, causal=causal))
+
+
+def _checked(plot: str, e: Any, heads: Any, kv_heads: Any, head_dim: Any, length: Any
+             ) -> tuple[Encoding, tuple[int, int, int, int]]:
+  e = _ask.checked(e)
+  heads = _canvas.size("heads", heads)
+  kv_heads = heads if kv_heads is None else _canvas.size("kv_heads", kv_heads)
+  sizes = heads, kv_heads, _canvas.size("head_dim", head_dim), _canvas.size("length", length)
+  if plot not in _ask.fitting(e):
+    one = " of one position a token" if plot == "receptive_field" else ""
+    _ask.refuse(plot, e, f"an encoding{one} that attention runs alone, without a model")
+  return e, sizes
+
+
+def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = None,
+            length: int = 48, positions: Any = None, causal: bool = True, seed: int = 0
+            ) -> "Figure":
+  """Attention weights of standard normal queries and keys: what the encoding does to them.
+
+  Args:
+    e: an encoding whose hooks are all of attention (no ``inputs``, ``positions`` or ``layer``).
+    heads: N; head_dim: H, of the queries and keys.
+    kv_heads: K, None for N; encodings with numbers for each key head say which.
+    length: T.
+    positions: ``[T]`` or ``[T, P]`` in place of 0, 1, ..; encodings of several axes need them.
+    causal: whether a query sees no later key.
+    seed: of the queries and keys.
+
+  Returns:
+    A Figure of a panel for each head.
+
+  Raises:
+    ValueError: another encoding, with the plots that fit it; sizes below 1. What ``attend`` raises.
+    TypeError: no encoding, sizes that are no ints.
+    ImportError: matplotlib is not installed.
+
+  Example:
+    >>> import posenc_jax as px
+    >>> image = pattern(px.HardAlibi(2, 2), 2, 8, length=6).axes[0].images[0]
+    >>> image.get_array().mask[-1].tolist()            # the first head sees its token alone
+    [True, True, True, True, True, False]
+  """
+  e, sizes = _checked("pattern", e, heads, kv_heads, head_dim, length)
+  found = _drawn_weights(e, sizes, positions, causal, 1, seed)
+  figure = attention(found[0])
+  figure.suptitle(f"{_canvas.name_of(e)}, random queries and keys", fontsize=_canvas.SMALL + 2)
+  return figure
+
+
+def receptive_field(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = None,
+                    length: int = 128, seed: int = 0) -> "Figure":
+  """Which share of its attention the last token gives to its n nearest tokens.
+
+  Weights are the mean over 32 draws of standard normal queries and keys under causal attention, so
+  the curve shows how far the encoding alone lets a token look. The dotted line is attention that
+  looks everywhere alike.
+
+  Args:
+    e: an encoding whose hooks are all of attention, of one position a token.
+    heads: N; head_dim: H, of the queries and keys.
+    kv_heads: K, None for N; encodings with numbers for each key head say which.
+    length: T.
+    seed: of the queries and keys.
+
+  Returns:
+    A Figure of one panel, a line for each head.
+
+  Raises:
+    ValueError: another encoding, with the plots that fit it; sizes below 1. What ``attend`` raises.
+    TypeError: no encoding, sizes that are no ints.
+    ImportError: matplotlib is not installed.
+
+  Example:
+    >>> import posenc_jax as px
+    >>> line = receptive_field(px.HardAlibi(2, 2), 2, 8, length=6).axes[0].get_lines()[0]
+    >>> line.get_ydata()[0].item()                     # the first head sees its token alone
+    1.0
+  """
+  e, sizes = _checked("receptive_field", e, heads, kv_heads, head_dim, length)
+  found, length = _drawn_weights(e, sizes, None, True, DRAWS, seed), sizes[-1]
+  share = found.mean(0)[:, -1, ::-1].cumsum(-1)
+  figure = _canvas.new_figure(5.6, 3.4)
+  axes = figure.subplots()
+  near = np.arange(1, length + 1)
+  _canvas.draw_heads(axes, near, share)
+  axes.plot(near, near / length, ":", color="0.4", linewidth=1.0, label="_everywhere alike")
+  axes.set_xscale("log", base=2)
+  axes.xaxis.set_major_formatter("{x:g}")
+  axes.set_ylim(0.0, 1.03)
+  _canvas.finish(axes, "nearest tokens, itself included", "share of the attention",
+                 _canvas.name_of(e))
+  return figure
