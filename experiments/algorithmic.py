@@ -239,7 +239,7 @@ def page(config: Config, results: dict[str, sweeps.Results]) -> f.Page:
       panels, "accuracy", "step", "exact match", encodings=config.encodings,
       limits=(-0.05, 1.05))))
   setup = (
-    f"Decoder-only models of {config.layers[0]} layers and width {config.d_model[0]}, trained for "
+    f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, trained for "
     f"{config.steps[0]} steps of {config.batch_size[0]} rows of at most {config.seq_len[0]} tokens,"
     f" of every size that fits. {config.eval_rows} rows are evaluated at each length, of sizes "
     f"that need more tokens than the length before. {len(config.seeds)} seeds.")

@@ -148,17 +148,18 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
   """The verdicts, losses by length and by position."""
   panels = [(f"trained at L {n}", pictures.part(results, seq_len=n)) for n in config.seq_len]
   drawn = [e for e in DRAWN if e in config.encodings]
+  base = "alibi" if "alibi" in config.encodings else config.encodings[0]
   shown = [
     f.Picture("length", "Loss at multiples of the training length, means over seeds with 95 "
               "percent bands. All lengths predict the same characters.", pictures.curves(
                 panels, "loss_by_multiple", "evaluation length / training length",
                 "nats per character", encodings=drawn, logarithmic=True)),
-    f.Picture("position", "Loss by position in the longest evaluation. The text of each position "
-              "is the same for all lines, so what they share is the text's.", pictures.curves(
-                panels, "loss_by_position", "position / training length", "nats per character",
-                encodings=drawn))]
+    f.Picture("position", f"Loss by position in the longest evaluation, less that of {base} at the "
+              "same position and seed, means over seeds with 95 percent bands.", pictures.curves(
+                panels, "loss_by_position", "position / training length",
+                f"nats per character, less those of {base}", encodings=drawn, against=base))]
   setup = (
-    f"Decoder-only models of {_list(config.layers)} layers and width {_list(config.d_model)}, "
+    f"Decoder-only models, layers {_list(config.layers)}, width {_list(config.d_model)}, "
     f"heads of {_list(config.head_dim)}, trained for {_list(config.steps)} steps of "
     f"{_list(config.batch_size)} windows from the World English Bible, one character a token, and "
     f"evaluated on {config.eval_characters} characters of books that were held out. "

@@ -175,7 +175,7 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
   return f.Page(
     "masked_lm", "Masked characters without positions",
     "Does a bidirectional encoder learn anything without an encoding?",
-    f"Encoders of {config.layers[0]} layers and width {config.d_model[0]}, trained for "
+    f"Encoders, layers {config.layers[0]}, width {config.d_model[0]}, trained for "
     f"{config.steps[0]} steps of {config.batch_size[0]} windows of the World English Bible; 15 "
     f"percent of the characters are hidden, each by the mask's own id. Evaluated on "
     f"{config.windows} held-out windows, the same characters hidden for all. A model that knows "

@@ -181,13 +181,13 @@ def tally(verdicts: Sequence[Verdict]) -> str:
 
   Example:
     >>> tally([Verdict("q", "p", "s", "agrees"), Verdict("q", "p", "s", "no claim")])
-    'Of 2 published statements, 1 agrees, 1 no claim.'
+    '2 published statements: agrees 1, no claim 1.'
   """
   every = (verdicts_lib.AGREES, verdicts_lib.DISAGREES, verdicts_lib.NO_CLAIM,
            verdicts_lib.NOT_TESTED)
   counts = {name: sum(v.verdict == name for v in verdicts) for name in every}
-  told = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
-  return f"Of {len(verdicts)} published statements, {told or 'none was tested'}."
+  told = ", ".join(f"{name} {n}" for name, n in counts.items() if n)
+  return f"{len(verdicts)} published statements: {told or 'none'}."
 
 
 def _verdict_table(verdicts: Sequence[Verdict]) -> str:

@@ -17,7 +17,7 @@ _DASHES = ("-", "--", ":", "-.")
 
 def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: str, ylabel: str, *,
            encodings: Sequence[str] | None = None, logarithmic: bool = False,
-           limits: tuple[float, float] | None = None) -> "Figure":
+           limits: tuple[float, float] | None = None, against: str | None = None) -> "Figure":
   """A panel for each title and results: means over seeds with 95 percent bands, a line an encoding.
 
   Args:
@@ -27,6 +27,7 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
     encodings: which, in the legend's order; None for all.
     logarithmic: whether lengths double from tick to tick.
     limits: of y.
+    against: an encoding whose series is taken from the others', seed by seed; None for none.
 
   Returns:
     A matplotlib Figure.
@@ -44,7 +45,8 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
   colours = colormaps["tab10"].colors
   for i, (title, results) in enumerate(panels):
     ax = axes[i // columns][i % columns]
-    for vector in results.mean(f"series/{series}"):
+    for vector in (results if against is None else minus(results, series, against)).mean(
+        f"series/{series}"):
       name = str(vector.settings["encoding"])
       points = [(x, s.mean, s.half or 0.0) for x, s in zip(vector.at, vector.entries, strict=True)
                 if s.mean is not None]
@@ -73,6 +75,20 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
   figure.legend([handles[n] for n in names if n in handles], [n for n in names if n in handles],
                 loc="outside right upper", fontsize=8, frameon=False)
   return figure
+
+
+def minus(results: sweeps.Results, series: str, against: str) -> sweeps.Results:
+  """Results whose series is its difference from that of one encoding, seed by seed."""
+  found = {r["cell"]["seed"]: r["series"][series] for r in results
+           if r["cell"]["encoding"] == against and r["status"] == "ok"}
+  less = lambda x, y: None if x is None or y is None else x - y
+  kept = []
+  for r in results:
+    base = found.get(r["cell"]["seed"])
+    if r["status"] == "ok" and base is not None:
+      values = [less(x, y) for x, y in zip(r["series"][series], base, strict=True)]
+      kept.append({**r, "series": {**r["series"], series: values}})
+  return dataclasses.replace(results, records=tuple(kept))
 
 
 def table(title: str, results: sweeps.Results, series: str, unit: str = "") -> Table:
