@@ -15,6 +15,7 @@ the numbers.
 import dataclasses
 import pathlib
 from collections.abc import Collection
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -142,15 +143,15 @@ def translate(texts: jax.Array, vocabulary: int) -> jax.Array:
 
 def make_model(config: Config, key: jax.Array) -> nnx.Module:
   """The decoder-only model, or the encoder-decoder with one more token id, that begins a target."""
-  sizes = dict(d_model=config.d_model, num_layers=config.num_layers, num_heads=config.num_heads,
-               encoding=px.Sinusoidal(config.d_model), dropout=config.dropout,
-               rngs=nnx.Rngs(params=key))
+  sizes: Any = dict(
+    d_model=config.d_model, num_layers=config.num_layers, num_heads=config.num_heads,
+    encoding=px.Sinusoidal(config.d_model), dropout=config.dropout, rngs=nnx.Rngs(params=key))
   if config.model == "decoder":
     return nn.TransformerLM(config.vocabulary, **sizes)
   return nn.Seq2SeqTransformer(config.vocabulary + 1, **sizes)
 
 
-def logits_of(config: Config, model: nnx.Module, texts: jax.Array, **how) -> tuple:
+def logits_of(config: Config, model: Any, texts: jax.Array, **how) -> tuple:
   """(logits ``[B, 16, V]``, the tokens int ``[B, 16]`` to be predicted) of texts ``[B, 17]``."""
   if config.model == "decoder":
     return model(texts[:, :-1], **how), texts[:, 1:]

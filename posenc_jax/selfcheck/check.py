@@ -182,13 +182,13 @@ def _machine(here: str) -> dict[str, Any]:
     except importlib.metadata.PackageNotFoundError:
       continue
   device = jax.local_devices()[0]
-  found |= {"platform": here, "device": _processor() if here == "cpu" else device.device_kind,
+  found |= {"platform": here, "device": processor() if here == "cpu" else device.device_kind,
             "devices": jax.device_count()}
   peak = (device.memory_stats() or {}).get("peak_bytes_in_use")
   return found if peak is None else found | {"peak_mib": round(peak / 2**20)}
 
 
-def _processor() -> str:
+def processor() -> str:
   """The name of the processor, where the system tells one."""
   if sys.platform == "linux":
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:

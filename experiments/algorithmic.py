@@ -1,0 +1,260 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Algorithmic tasks: exact-match accuracy beyond the lengths that a model was trained at.
+
+  python -m experiments.algorithmic
+  python -m experiments.algorithmic --preset=smoke
+  python -m experiments.algorithmic --tasks=reverse --encodings=none,t5,fire --every
+  python -m experiments.algorithmic --preset=large
+
+An answer counts if every token of it is the most probable one after the right tokens before it,
+which is so if and only if greedy decoding writes exactly that answer.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from experiments import config as config_lib
+from experiments import findings as f
+from experiments import problems, script, training
+from experiments.algorithmic_expectations import EXPECTATIONS, LEFT_OUT, RELEVANT
+from experiments.config import TrainingConfig
+from experiments.fields import Check, option
+from experiments.findings import pictures, study
+from experiments.problems import PROBLEMS
+from experiments.training import Shape
+from posenc_jax import nn, sweeps
+
+ROWS_AT_ONCE = 64
+
+
+class Solving:
+  """A problem of ``experiments.problems``; a ``training.Task``.
+
+  Args:
+    name: of the problem.
+    multiples: of the training length; accuracy at one is over sizes that need more tokens than the
+      multiple before it, and at the first over all sizes of training.
+    rows: evaluated at each.
+  """
+
+  data = None
+
+  def __init__(self, name: str, multiples: Sequence[float] = (1, 1.5, 2), rows: int = 256):
+    self.problem, self.name = PROBLEMS[name], name
+    self.multiples, self.rows = tuple(multiples), rows
+    self.settings = {"problem": name, "eval_multiples": self.multiples, "eval_rows": rows}
+
+  @property
+  def axes(self) -> dict[str, tuple[str, Sequence[float]]]:
+    """Of accuracies by length."""
+    return {"accuracy_by_multiple": ("multiple of the training length", self.multiples)}
+
+  def longest(self, length: int) -> int:
+    """The longest evaluation, in tokens."""
+    return round(max(self.multiples) * length)
+
+  def together(self, lengths: tuple[int, ...]) -> bool:
+    """Lanes of one length only: rows of evaluation are as long as the program's longest."""
+    return len(lengths) == 1
+
+  def model(self, shape: Shape, encoding: Any, **how: Any) -> nn.TransformerLM:
+    """A decoder-only model."""
+    return training.transformer(problems.FIRST + self.problem.symbols, shape, encoding, **how)
+
+  def batch(self, shape: Shape, traced: dict[str, Any], key: jax.Array
+            ) -> tuple[jax.Array, jax.Array]:
+    """Rows of all sizes that fit, and which tokens count, ``[batch, length + 1]``."""
+    return problems.rows(self.problem, key, shape.batch_size, shape.length + 1,
+                         self.problem.fits(shape.length))
+
+  def loss(self, shape: Shape, model: Any, batch: Any, traced: dict[str, Any], key: jax.Array
+           ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Nats of a token of the answers; the share of rows whose whole answer is right."""
+    tokens, counted = batch
+    streams = {"positions": key}
+    if shape.dropout:
+      streams["dropout"] = jax.random.fold_in(key, 1)
+    logits = model(tokens[:, :-1], deterministic=not shape.dropout, rngs=nnx.Rngs(**streams))
+    each = optax.softmax_cross_entropy_with_integer_labels(
+        logits.astype(jnp.float32), tokens[:, 1:])
+    weights = counted[:, 1:].astype(each.dtype)
+    right = jnp.mean(solved(logits, tokens, counted).astype(each.dtype))
+    return jnp.sum(each * weights) / jnp.sum(weights), {"accuracy": right}
+
+  def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
+    """Accuracy at each multiple, of the variants at the training length, and the first as loss."""
+    key = training.evaluation_key(traced)
+    draws = key if training.draws_always(self, shape) else None
+    asked = self.evaluated(shape.length)
+    # One room for all is one copy of the model to compile. Padding changes nothing before it,
+    # unless positions are drawn for the whole row: then each length keeps its own.
+    rooms = [n if draws is not None else self.longest(shape.length) for _, n, _, _ in asked]
+    found: dict[str, jax.Array] = {}
+    for room in dict.fromkeys(rooms):
+      mine = [(i, one) for i, (one, n) in enumerate(zip(asked, rooms, strict=True)) if n == room]
+      drawn = [problems.rows(self.problem, jax.random.fold_in(key, i), self.rows, room + 1, largest,
+                             smallest=smallest, variant=name if name in self.problem.variants
+                             else None) for i, (name, _, smallest, largest) in mine]
+      right = self._right(model, draws, *(jnp.concatenate(x) for x in zip(*drawn, strict=True)))
+      means = jnp.mean(right.reshape(len(mine), self.rows), axis=1)
+      found |= {one[0]: means[i] for i, (_, one) in enumerate(mine)}
+    by_multiple = [found[f"{m:g}"] for m in self.multiples]
+    return {"accuracy_by_multiple": jnp.stack(by_multiple), "accuracy_trained": by_multiple[0],
+            "accuracy_longest": by_multiple[-1], "loss": 1 - by_multiple[0],
+            **{f"accuracy_{name}": found[name] for name in self.problem.variants}}
+
+  def evaluated(self, length: int) -> list[tuple[str, int, int, int]]:
+    """(multiple or variant, tokens, smallest and largest size) of each evaluation."""
+    found, before = [], self.problem.least - 1
+    for multiple in self.multiples:
+      tokens = round(multiple * length)
+      largest = self.problem.fits(tokens)
+      smallest = self.problem.least if largest <= before else before + 1
+      found.append((f"{multiple:g}", tokens, smallest, largest))
+      before = largest
+    largest = self.problem.fits(length)
+    return found + [(name, length, self.problem.least, largest) for name in self.problem.variants]
+
+  def _right(self, model: Any, draws: Any, tokens: jax.Array, counted: jax.Array) -> jax.Array:
+    """float32 ``[rows]``: 1 for rows that are solved."""
+    def some(part):
+      return solved(model(part[0][:, :-1], rngs=training.position_streams(draws)), *part)
+
+    at_once = max(d for d in range(1, min(self.rows, ROWS_AT_ONCE) + 1) if self.rows % d == 0)
+    fold = lambda x: x.reshape(-1, at_once, x.shape[1])
+    return jax.lax.map(some, (fold(tokens), fold(counted))).astype(jnp.float32).reshape(-1)
+
+
+def solved(logits: jax.Array, tokens: jax.Array, counted: jax.Array) -> jax.Array:
+  """Which rows' answers greedy decoding would write.
+
+  Args:
+    logits: ``[B, T, V]`` after each token but the last.
+    tokens, counted: ``[B, T + 1]``.
+
+  Returns:
+    bool ``[B]``.
+  """
+  right = jnp.argmax(logits, axis=-1).astype(tokens.dtype) == tokens[:, 1:]
+  return jnp.all(right | ~counted[:, 1:], axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(study.Paged, TrainingConfig):
+  """What to compare.
+
+  Attributes:
+    task_name: of the one task whose cells ``run`` makes.
+  """
+
+  PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
+    "algorithmic",
+    smoke=dict(tasks=("even-pairs", "flip-flop"), encodings=("sinusoidal", "randomized", "fox"),
+               d_model=(16,), head_dim=8, layers=1, steps=100, seq_len=(16,), batch_size=8,
+               eval_rows=64),
+    large=dict(d_model=(128,), head_dim=32, layers=4, steps=10_000, batch_size=64, eval_rows=1024,
+               every=True))
+
+  tasks: tuple[str, ...] = option(tuple(PROBLEMS), "problems", choices=tuple(PROBLEMS))
+  every: bool = option(False, "every encoding on every task; else each task has those of "
+                       "--encodings that statements about it name")
+  encodings: tuple[str, ...] = option(
+    ("none", "sinusoidal", "randomized", "rotary", "alibi", "t5", "pope", "cope", "fox"),
+    "encodings")
+  d_model: tuple[int, ...] = option((32,), "model widths, multiples of --head_dim", low=1)
+  seq_len: tuple[int, ...] = option((32,), "training lengths, in tokens: question and answer",
+                                    low=1)
+  seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
+                                  high=2**31 - 1)
+  steps: tuple[int, ...] = option((1500,), "training steps", low=1)
+  eval_multiples: tuple[float, ...] = option((1, 1.5, 2), "evaluation lengths / training length",
+                                             low=1)
+  eval_rows: int = option(256, "rows evaluated at each length", low=1)
+  out: str | None = option("runs/algorithmic", "run directory, with one folder a task")
+  task_name: str = "copy"
+
+  def task(self) -> Solving:
+    """The one problem of ``task_name``."""
+    return Solving(self.task_name, self.eval_multiples, self.eval_rows)
+
+  def check(self, bad: Collection[str] = ()) -> Check:
+    """Everything that is wrong; every task must fit its training length and have an encoding."""
+    found = super().check(bad)
+    if found.sound("tasks", "seq_len"):
+      for name in self.tasks:
+        if not PROBLEMS[name].fits(min(self.seq_len)):
+          found.add("seq_len", min(self.seq_len), f"at least {shortest(name)} for {name}",
+                    "Raise it, or drop the task")
+    if found.sound("tasks", "encodings", "every"):
+      for name in self.tasks:
+        if not self.encodings_of(name):
+          found.add("encodings", ", ".join(self.encodings), f"one of {', '.join(RELEVANT[name])} "
+                    f"for the task {name}", "Add one, or --every")
+    return found
+
+  def encodings_of(self, name: str) -> tuple[str, ...]:
+    """The encodings of a task."""
+    return tuple(e for e in self.encodings if self.every or e in RELEVANT[name])
+
+  def only(self, name: str) -> "Config":
+    """This config for one task."""
+    out = None if self.out is None else str(pathlib.Path(self.out) / name)
+    return dataclasses.replace(self, task_name=name, tasks=(name,), out=out,
+                               encodings=self.encodings_of(name))
+
+
+def shortest(name: str) -> int:
+  """The shortest training length of a problem, in tokens."""
+  return next(n for n in range(1, 1000) if PROBLEMS[name].fits(n))
+
+
+def run(config: Config) -> dict[str, Any]:
+  """Trains and evaluates each task; {task: ``sweeps.Results``, or ``sweeps.Plan`` of a dry run}.
+
+  Raises:
+    Faults: the config does not make sense.
+  """
+  if faults := config.faults():
+    raise config_lib.Faults(faults)
+  return {name: config_lib.run(config.only(name)) for name in config.tasks}
+
+
+def page(config: Config, results: dict[str, sweeps.Results]) -> f.Page:
+  """The verdicts, accuracies by length and training curves."""
+  panels = list(results.items())
+  shown = (
+    f.Picture("length", "Share of answers that are right in every token, at multiples of the "
+              "training length, means over seeds with 95 percent bands.", pictures.curves(
+                panels, "accuracy_by_multiple", "tokens / training length", "exact match",
+                encodings=config.encodings, limits=(-0.05, 1.05))),
+    f.Picture("training", "The same share of the training batches, step by step.", pictures.curves(
+      panels, "accuracy", "step", "exact match", encodings=config.encodings,
+      limits=(-0.05, 1.05))))
+  setup = (
+    f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, trained for "
+    f"{config.steps[0]} steps of {config.batch_size[0]} rows of at most {config.seq_len[0]} tokens,"
+    f" of every size that fits. {config.eval_rows} rows are evaluated at each length, of sizes "
+    f"that need more tokens than the length before. {len(config.seeds)} seeds.")
+  return f.Page(
+    "algorithmic", "Algorithmic tasks by length",
+    "Which encodings let a small model solve a problem that is longer than all it was trained on, "
+    "and which let it solve the problem at all?", setup, tuple(f.judge(EXPECTATIONS, results)),
+    tuple(pictures.table(f"{name}: exact match", one, "accuracy_by_multiple", " L")
+          for name, one in panels), shown, LEFT_OUT)
+
+
+def main(config: Config) -> int:
+  """Runs, writes the page; the exit status."""
+  return study.main(config, run, page)
+
+
+if __name__ == "__main__":
+  script.start(Config, main, __doc__)

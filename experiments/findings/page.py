@@ -1,0 +1,269 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Pages of verdicts: ``docs/results/NAME.md`` with its pictures, and the index of all pages.
+
+Beside each page stands NAME.json with the same content, from which the index is made. The same
+results make the same files, but for the date and the time.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from experiments.findings import verdict as verdicts_lib
+from experiments.findings.statistics import Interval
+from experiments.findings.verdict import Judged, Verdict
+from posenc_jax import sweeps
+from posenc_jax._errors import value_error
+from posenc_jax.selfcheck.check import processor
+from posenc_jax.sweeps.show.figures import to_bytes
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """A table of texts.
+
+  Attributes:
+    title: a sentence on what it shows.
+    head: names of its columns.
+    rows: as long as the head.
+  """
+
+  title: str
+  head: tuple[str, ...]
+  rows: tuple[tuple[str, ...], ...]
+
+  def __post_init__(self):
+    if any(len(row) != len(self.head) for row in self.rows):
+      raise value_error("rows", sorted({len(row) for row in self.rows}),
+                        f"rows of {len(self.head)} texts, as the head has", "Fill each row")
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+  """A matplotlib Figure, made without pyplot.
+
+  Attributes:
+    name: of its file, after the page's name: letters, digits and hyphens.
+    caption: a sentence on what it shows.
+    figure: the Figure.
+  """
+
+  name: str
+  caption: str
+  figure: "Figure"
+
+  def __post_init__(self):
+    if not re.fullmatch(r"[a-z0-9-]+", self.name):
+      raise value_error("name", repr(self.name), "small letters, digits and hyphens", "Rename it")
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+  """What a script found.
+
+  Attributes:
+    name: of the script and of the page's file: "extrapolation".
+    title: the headline.
+    question: what the script asks, a paragraph.
+    setup: data, models, training, seeds: a paragraph.
+    verdicts: of its expectations.
+    tables, pictures: in the order shown.
+    left_out: (what was not reproduced, why).
+  """
+
+  name: str
+  title: str
+  question: str
+  setup: str
+  verdicts: tuple[Verdict, ...]
+  tables: tuple[Table, ...] = ()
+  pictures: tuple[Picture, ...] = ()
+  left_out: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+  """How, when and where a page was made.
+
+  Attributes:
+    command: that makes it again.
+    date: the day, as 2026-01-31.
+    seconds: the whole run.
+    machine: processor or accelerator, with how many cores or devices.
+  """
+
+  command: str
+  date: str
+  seconds: float
+  machine: str
+
+  @classmethod
+  def now(cls, seconds: float, command: str | None = None) -> "Made":
+    """For a page that is written now, by this process."""
+    return cls(shlex.join(sweeps.command_line()) if command is None else command,
+               time.strftime("%Y-%m-%d"), seconds, machine())
+
+
+def machine() -> str:
+  """The processor and its cores, or the accelerators, and JAX's version."""
+  device = jax.local_devices()[0]
+  if device.platform == "cpu":
+    have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    what = f"{processor()}, {have} cores"
+  else:
+    what = f"{jax.device_count()} x {device.device_kind}"
+  return f"{what}; JAX {jax.__version__}, Python {platform.python_version()}"
+
+
+def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.Path:
+  """Writes the page, its pictures and its data.
+
+  Args:
+    page: the content.
+    directory: of all pages, made if missing.
+    made: how, when and where.
+
+  Returns:
+    The path of the page.
+  """
+  folder = pathlib.Path(directory)
+  folder.mkdir(parents=True, exist_ok=True)
+  for picture in page.pictures:
+    (folder / f"{page.name}-{picture.name}.png").write_bytes(to_bytes(picture.figure, "png"))
+  data = {"name": page.name, "title": page.title, "made": dataclasses.asdict(made),
+          "verdicts": [dataclasses.asdict(v) for v in page.verdicts]}
+  (folder / f"{page.name}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+  path = folder / f"{page.name}.md"
+  path.write_text(text_of(page, made), encoding="utf-8")
+  return path
+
+
+def text_of(page: Page, made: Made) -> str:
+  """The page in Markdown."""
+  parts = [f"# {page.title}", page.question, f"    {made.command}",
+           f"Made on {made.date} in {_duration(made.seconds)} by this command; {made.machine}.",
+           "## Verdicts", tally(page.verdicts), _verdict_table(page.verdicts)]
+  if any(v.claims for v in page.verdicts):
+    parts += ["## Numbers", _RULES, _claim_table(page.verdicts)]
+  for picture in page.pictures:
+    alt = picture.caption.split(".")[0]
+    parts += [f"![{alt}]({page.name}-{picture.name}.png)", f"*{picture.caption}*"]
+  for table in page.tables:
+    parts += [f"## {table.title}", markdown_table(table.head, table.rows)]
+  parts += ["## How", page.setup]
+  if page.left_out:
+    parts += ["## Not reproduced", "\n".join(f"- {what}: {why}" for what, why in page.left_out)]
+  return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+_RULES = (
+  "Each row is an inequality. Its value is a mean over seeds, differences taken seed by seed, with "
+  "the 95 percent interval by Student's t. p is adjusted by Holm's steps for all rows of this page "
+  "that have one. A row agrees if its interval lies on the wanted side and p is below 0.05; it "
+  "disagrees if both hold for the other side; all else is no claim.")
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+  """How many of each verdict: a sentence.
+
+  Example:
+    >>> tally([Verdict("q", "p", "s", "agrees"), Verdict("q", "p", "s", "no claim")])
+    '2 published statements: agrees 1, no claim 1.'
+  """
+  every = (verdicts_lib.AGREES, verdicts_lib.DISAGREES, verdicts_lib.NO_CLAIM,
+           verdicts_lib.NOT_TESTED)
+  counts = {name: sum(v.verdict == name for v in verdicts) for name in every}
+  told = ", ".join(f"{name} {n}" for name, n in counts.items() if n)
+  return f"{len(verdicts)} published statements: {told or 'none'}."
+
+
+def _verdict_table(verdicts: Sequence[Verdict]) -> str:
+  rows = [(v.question, f"{v.published} ({v.source})", _ours(v), f"**{v.verdict}**",
+           str(v.seeds or "-")) for v in verdicts]
+  return markdown_table(("question", "published", "ours, 95 percent interval", "verdict", "seeds"),
+                        rows)
+
+
+def _ours(v: Verdict) -> str:
+  return v.why or "<br>".join(dict.fromkeys(f"{c.text}: {c.shown}" for c in v.claims))
+
+
+def _claim_table(verdicts: Sequence[Verdict]) -> str:
+  rows = [(c.text, c.shown, c.wanted, "exact" if c.exact else "-" if c.p is None else _p(c.p),
+           "-" if c.exact else str(c.interval.count), c.verdict)
+          for v in verdicts for c in v.claims]
+  return markdown_table(("value", "ours", "published", "p", "seeds", "verdict"), rows)
+
+
+def _p(p: float) -> str:
+  return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+  """A table in Markdown; bars and line ends in cells cannot break it.
+
+  Example:
+    >>> print(markdown_table(("a", "b"), [("1|2", "3")]))
+    | a | b |
+    | --- | --- |
+    | 1\\|2 | 3 |
+  """
+  cell = lambda x: " ".join(x.split()).replace("|", "\\|")
+  line = lambda row: "| " + " | ".join(map(cell, row)) + " |"
+  return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
+
+
+def _duration(seconds: float) -> str:
+  minutes, rest = divmod(round(seconds), 60)
+  return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def index(directory: str | os.PathLike[str]) -> pathlib.Path:
+  """Writes README.md of a directory of pages: every verdict, with its page's command.
+
+  Returns:
+    Its path.
+
+  Raises:
+    ValueError: the directory has no pages.
+  """
+  folder = pathlib.Path(directory)
+  pages = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+  if not pages:
+    raise value_error("directory", str(directory), "a directory with pages",
+                      "Run a script such as python -m experiments.extrapolation first")
+  verdicts = [(page, _read_verdict(v)) for page in pages for v in page["verdicts"]]
+  rows = [(f"[{page['name']}]({page['name']}.md)", v.question, f"{v.published} ({v.source})",
+           _ours(v), f"**{v.verdict}**") for page, v in verdicts]
+  made = [(f"[{p['name']}]({p['name']}.md)", p["title"], f"`{p['made']['command']}`",
+           p["made"]["date"], _duration(p["made"]["seconds"]), p["made"]["machine"])
+          for p in pages]
+  text = "\n\n".join([
+    "# Published results, reproduced in the small",
+    "Each page states what was published, what we found with small models, and whether they agree. "
+    "A verdict needs a 95 percent interval on one side and a p-value below 0.05 after Holm's "
+    "correction; without them there is no claim.",
+    tally([v for _, v in verdicts]),
+    markdown_table(("page", "question", "published", "ours, 95 percent interval", "verdict"), rows),
+    "## Commands", markdown_table(("page", "title", "command", "date", "time", "machine"), made)])
+  path = folder / "README.md"
+  path.write_text(text + "\n", encoding="utf-8")
+  return path
+
+
+def _read_verdict(found: dict[str, Any]) -> Verdict:
+  claims = tuple(Judged(**{**c, "interval": Interval(**c["interval"])}) for c in found["claims"])
+  return Verdict(**{**found, "claims": claims})

@@ -1,0 +1,113 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures and tables of a series, one line or row an encoding."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from experiments.findings.page import Table
+from posenc_jax import sweeps
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+_DASHES = ("-", "--", ":", "-.")
+
+
+def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: str, ylabel: str, *,
+           encodings: Sequence[str] | None = None, logarithmic: bool = False,
+           limits: tuple[float, float] | None = None, against: str | None = None) -> "Figure":
+  """A panel for each title and results: means over seeds with 95 percent bands, a line an encoding.
+
+  Args:
+    panels: (title, results), of which all else but encoding and seed is one setting.
+    series: its name.
+    xlabel, ylabel: of the axes.
+    encodings: which, in the legend's order; None for all.
+    logarithmic: whether lengths double from tick to tick.
+    limits: of y.
+    against: an encoding whose series is taken from the others', seed by seed; None for none.
+
+  Returns:
+    A matplotlib Figure.
+  """
+  from matplotlib import colormaps
+  from matplotlib.figure import Figure
+
+  columns = min(3, len(panels))
+  rows = -(-len(panels) // columns)
+  figure = Figure(figsize=(max(4.2 * columns, 6.0) + 1.6, 3.1 * rows + 0.4), layout="constrained")
+  axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+  names = list(dict.fromkeys(str(s.settings["encoding"]) for _, results in panels
+                             for s in results.mean(f"series/{series}")))
+  names = [n for n in (encodings or names) if n in names]
+  colours = colormaps["tab10"].colors
+  for i, (title, results) in enumerate(panels):
+    ax = axes[i // columns][i % columns]
+    for vector in (results if against is None else minus(results, series, against)).mean(
+        f"series/{series}"):
+      name = str(vector.settings["encoding"])
+      points = [(x, s.mean, s.half or 0.0) for x, s in zip(vector.at, vector.entries, strict=True)
+                if s.mean is not None]
+      if name not in names or not points:
+        continue
+      xs, means, halves = map(list, zip(*points, strict=True))
+      at = names.index(name)
+      style = {"color": colours[at % 10], "linestyle": _DASHES[at // 10 % 4]}
+      ax.plot(xs, means, label=name, linewidth=1.3, **style)
+      ax.fill_between(xs, [m - h for m, h in zip(means, halves, strict=True)],
+                      [m + h for m, h in zip(means, halves, strict=True)],
+                      color=style["color"], alpha=0.15, linewidth=0)
+    if logarithmic:
+      ax.set_xscale("log", base=2)
+      ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_title(title, fontsize=9)
+    ax.grid(alpha=0.3)
+    ax.tick_params(labelsize=8)
+  for ax in list(axes.flat)[len(panels):]:
+    ax.set_visible(False)
+  if limits is not None:
+    axes[0][0].set_ylim(*limits)
+  figure.supxlabel(xlabel, fontsize=9)
+  figure.supylabel(ylabel, fontsize=9)
+  handles = {h.get_label(): h for ax in axes.flat for h in ax.get_lines()}
+  figure.legend([handles[n] for n in names if n in handles], [n for n in names if n in handles],
+                loc="outside right upper", fontsize=8, frameon=False)
+  return figure
+
+
+def minus(results: sweeps.Results, series: str, against: str) -> sweeps.Results:
+  """Results whose series is its difference from that of one encoding, seed by seed."""
+  found = {r["cell"]["seed"]: r["series"][series] for r in results
+           if r["cell"]["encoding"] == against and r["status"] == "ok"}
+  less = lambda x, y: None if x is None or y is None else x - y
+  kept = []
+  for r in results:
+    base = found.get(r["cell"]["seed"])
+    if r["status"] == "ok" and base is not None:
+      values = [less(x, y) for x, y in zip(r["series"][series], base, strict=True)]
+      kept.append({**r, "series": {**r["series"], series: values}})
+  return dataclasses.replace(results, records=tuple(kept))
+
+
+def table(title: str, results: sweeps.Results, series: str, unit: str = "") -> Table:
+  """Mean and half of the 95 percent interval, a row an encoding, a column an entry of a series."""
+  vectors = results.mean(f"series/{series}")
+  at = sorted({x for v in vectors for x in v.at})
+  rows = []
+  for v in vectors:
+    entries = dict(zip(v.at, v.entries, strict=True))
+    shown = []
+    for x in at:
+      s = entries.get(x)
+      half = "" if s is None or s.half is None else f" ± {s.half:.3f}"
+      shown.append("-" if s is None or s.mean is None else f"{s.mean:.3f}{half}")
+    rows.append((str(v.settings["encoding"]), *shown, str(max(v.count, default=0))))
+  return Table(title, ("encoding", *(f"{x:g}{unit}" for x in at), "seeds"), tuple(rows))
+
+
+def part(results: sweeps.Results, **cell: object) -> sweeps.Results:
+  """The results of the cells that have these settings."""
+  kept = tuple(r for r in results if all(r["cell"].get(k) == v for k, v in cell.items()))
+  return dataclasses.replace(results, records=kept)

@@ -1,0 +1,211 @@
+# Copyright 2026 The posenc_jax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The page of ``experiments.properties``: expectations, tables, pictures."""
+
+from typing import Any
+
+import numpy as np
+
+from experiments import measures
+from experiments.findings import Expectation, Missing, Page, Picture, Table, exact, judge
+
+
+def _decays(found: Any) -> Any:
+  near, far = found.similarity[-1, 1], found.similarity[-1, -1]
+  return exact(near - far, 0, f"similarity at distance 1 - at {found.similarity.shape[1] - 1}, "
+               f"d_model {found.config.d_model[-1]}", sign=1)
+
+
+def _monotone(found: Any) -> Any:
+  rises = float(np.diff(found.similarity[-1]).max())
+  return exact(rises, 0, "largest rise of the similarity from one distance to the next", sign=-1)
+
+
+def _bound(found: Any) -> Any:
+  bound = found.decay[-1]
+  half = len(bound) // 2
+  return (exact(bound[1] - bound[half:].mean(), 0, "bound at distance 1 - mean of the far half",
+                sign=1),
+          exact(bound[1:half].mean() - bound[half:].mean(), 0, "mean of the near half - far half",
+                sign=1))
+
+
+def _base(found: Any) -> Any:
+  reach = _reach(found)
+  if len(reach) < 2:
+    raise Missing("one base alone")
+  return [exact(b - a, 0, f"reach at base {after:g} - at base {before:g}, tokens", sign=1)
+          for a, b, before, after in zip(reach[:-1], reach[1:], found.config.bases[:-1],
+                                         found.config.bases[1:], strict=True)
+          if a < found.by_base.shape[1]]  # else both lie beyond what was measured
+
+
+def _reach(found: Any) -> list[int]:
+  """The first distance with a negative similarity by base; the number of distances for none."""
+  first = measures.first_below(found.by_base, 0.0)
+  return [int(x) if x >= 0 else found.by_base.shape[1] for x in first]
+
+
+def _alibi(found: Any) -> Any:
+  if "alibi" not in found.weights:
+    raise Missing("alibi was not measured")
+  weights = found.weights["alibi"]
+  slopes = 2.0 ** (-2 * np.arange(1, 5))
+  wanted = np.exp(-slopes[:, None] * np.arange(weights.shape[1]))
+  wanted /= wanted.sum(-1, keepdims=True)
+  return exact(float(np.abs(weights - wanted).max()), 1e-6,
+               "largest difference from exp(-slope distance), normalised", sign=-1)
+
+
+def _scaling(found: Any) -> Any:
+  plain = found.wavelengths["rotary"]
+  ratio = {name: waves / plain for name, waves in found.wavelengths.items()}
+  small = lambda x, text: exact(float(np.abs(x).max()), 1e-6, text, sign=-1)
+  return (small(ratio["rotary-linear"] - 8, "position interpolation: every wavelength / 8 - 1"),
+          small([ratio["rotary-ntk"][0] - 1, ratio["rotary-ntk"][-1] / 8 - 1],
+                "NTK: first pair kept, last divided by 8"),
+          small([ratio["rotary-yarn"][0] - 1, ratio["rotary-yarn"][-1] / 8 - 1],
+                "YaRN: first pair kept, last divided by 8"),
+          exact(float(np.diff(ratio["rotary-yarn"]).min()), -1e-9,
+                "YaRN: the ratio never falls from pair to pair", sign=1))
+
+
+def _bfloat16(found: Any) -> Any:
+  return (exact(abs(found.distinct["bfloat16"] - 769), 0.5, "distinct integers below 4096 - 769",
+                sign=-1),
+          exact(found.angles["bfloat16"][5], 1, "error of an angle at position 4095, radians",
+                sign=1))
+
+
+def _float32(found: Any) -> Any:
+  at = {int(p): i for i, p in enumerate(found.positions)}
+  million = found.angles["float32"][at[4**10 - 1]]
+  return (exact(million, 1e-2, "plain float32 at 1048575, radians", sign=1),
+          exact(found.angles["float32"][at[4**6 - 1]], 1e-3, "plain float32 at 4095", sign=-1),
+          exact(float(found.angles["exact"].max()), 2e-7, "this package, sines up to 1.6e7",
+                sign=-1))
+
+
+def _relative(found: Any) -> Any:
+  known = [n for n in ("rotary", "alibi", "sinusoidal", "kerple-log", "sandwich")
+           if n in found.drift]
+  return [exact(found.drift[n], 1e-5, f"{n}: largest change of a weight", sign=-1) for n in known]
+
+
+EXPECTATIONS = (
+  Expectation("Is the dot product of two sinusoids smaller for tokens further apart?",
+              "nearer positions have larger products", "source texts; 1706.03762, section 3.5",
+              _decays),
+  Expectation("Does it fall with every token of distance?", "the similarity falls with distance",
+              "source texts", _monotone),
+  Expectation("Does the bound on rotary scores decay?", "it decays with the distance",
+              "arXiv 2104.09864, section 3.4.3 and figure 2", _bound),
+  Expectation("Does a larger base carry further?", "the reach grows with the base",
+              "arXiv 2309.16039, section 4; arXiv 2405.14591", _base),
+  Expectation("What does ALiBi see?", "weights fall by exp(-slope) a token",
+              "arXiv 2108.12409, section 3", _alibi),
+  Expectation("What do scaling rules do to the wavelengths?",
+              "interpolation stretches all by the factor, NTK and YaRN keep the fast ones",
+              "arXiv 2309.00071, section 3", _scaling),
+  Expectation("Do attention weights stay when all positions move by 1000?",
+              "the scores depend on the distance alone", "arXiv 2104.09864, 2108.12409", _relative),
+  Expectation("Can bfloat16 hold positions?", "769 distinct integers below 4096, angles off by "
+              "more than 1", "catalogue of precision facts", _bfloat16),
+  Expectation("How far do float32 angles hold?", "below 1e-3 at 4095, above 1e-2 at a million",
+              "catalogue of precision facts", _float32),
+)
+
+
+def _number(x: float) -> str:
+  return f"{x:.3g}"
+
+
+def _tables(found: Any) -> tuple[Table, ...]:
+  config, length = found.config, found.similarity.shape[1]
+  some = [d for d in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8191) if d < length]
+  nearest = measures.last_above(found.similarity, found.similarity[:, 1])
+  reach = measures.first_below(found.similarity, 0.0)
+  shown = lambda x: str(x) if x >= 0 else f"beyond {length - 1}"
+  rows = [(str(d), *(f"{found.similarity[w, r]:.3f}" for r in some),
+           f"{1 - found.similarity[w, 1]:.3f}", str(nearest[w]), shown(reach[w]),
+           *(f"{x:.1f}" for x in found.rank[w])) for w, d in enumerate(config.d_model)]
+  fields = [(name, *(_number(x) for x in measures.receptive_field(w)),
+             _number(float((w * np.arange(w.shape[1])).sum(-1).mean())),
+             f"{found.drift[name]:.1e}") for name, w in found.weights.items()]
+  pairs = range(0, 32, 4)
+  waves = [(name, *(_number(w[i]) for i in pairs)) for name, w in found.wavelengths.items()]
+  angles = [(str(p), *(f"{found.angles[n][i]:.1e}" for n in found.angles))
+            for i, p in enumerate(found.positions)]
+  return (
+    Table("Sinusoidal table and rotary scores by width", (
+      "d_model", *(f"similarity at {r}" for r in some), "resolution: 1 - similarity at 1",
+      "last distance as similar as 1", "first negative", *(f"rank of {n}" for n in config.seq_len)),
+      tuple(rows)),
+    Table("Reach by base", ("base", "first distance with a negative similarity"),
+          tuple((f"{b:g}", str(r) if r < length else f"beyond {length - 1}")
+                for b, r in zip(config.bases, _reach(found), strict=True))),
+    Table("Nearest tokens that hold 90 percent of the attention, by head", (
+      "encoding", *(f"head {h}" for h in range(4)), "mean distance", "change by 1000 positions"),
+      tuple(fields)),
+    Table("Tokens in a full turn, context extended 8 times from 2048, head dim 64",
+          ("rule", *(f"pair {i}" for i in pairs)), tuple(waves)),
+    Table("Worst error of an angle, radians, base 10000, 64 frequencies",
+          ("position", *found.angles), tuple(angles)))
+
+
+def _pictures(found: Any) -> tuple[Picture, ...]:
+  from matplotlib.figure import Figure
+
+  def drawn(lines, x, y, *, logx=False, logy=False):
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for label, xs, ys in lines:
+      axes.plot(xs, ys, label=label, linewidth=1.3)
+    axes.set(xlabel=x, ylabel=y, xscale="log" if logx else "linear",
+             yscale="log" if logy else "linear")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+  length = found.similarity.shape[1]
+  r = np.arange(1, length)
+  widths, bases = found.config.d_model, found.config.bases
+  curve = lambda names, rows: [(n, r, row[1:]) for n, row in zip(names, rows, strict=True)]
+  return (
+    Picture("similarity", "Similarity of two positions by distance, for each width.", drawn(
+      curve([f"d_model {d}" for d in widths], found.similarity), "distance", "similarity",
+      logx=True)),
+    Picture("base", "The bound on rotary scores by distance, for each base.", drawn(
+      curve([f"base {b:g}" for b in bases], found.decay_by_base), "distance", "bound",
+      logx=True)),
+    Picture("fields", "Attention by position alone, mean over heads: the share of the nearest "
+            "tokens.", drawn([(n, np.arange(1, length + 1), np.cumsum(w, -1).mean(0))
+                              for n, w in found.weights.items()],
+                             "nearest tokens", "share of attention", logx=True)),
+    Picture("buckets", "Buckets of distances; keys lie before the query.", drawn(
+      [(n, np.arange(length), b) for n, b in found.buckets.items()], "distance", "bucket",
+      logx=True)),
+    Picture("wavelengths", "Wavelength over that of plain rotary, context extended 8 times.", drawn(
+      [(n, np.arange(32), w / found.wavelengths["rotary"]) for n, w in found.wavelengths.items()],
+      "pair of dims", "stretched by", logy=True)),
+    Picture("precision", "Worst error of an angle by position; a full turn is 6.28.", drawn(
+      [(n, found.positions, np.maximum(e, 1e-9)) for n, e in found.angles.items()], "position",
+      "radians", logx=True, logy=True)))
+
+
+def page(config: Any, found: Any) -> Page:
+  """The page of what ``properties.run`` measured."""
+  return Page(
+    "properties", "Properties of encodings, without training",
+    "What do encodings say about positions before anything is learned: how similar two positions "
+    "look, how far attention reaches by position alone, what rules of context extension do to the "
+    "wavelengths, and when a dtype runs out of digits?",
+    f"Widths {', '.join(map(str, config.d_model))}, distances up to {max(config.seq_len) - 1}. "
+    "Similarity is the mean of cos(f r) over the frequencies f; the rank of a table is "
+    "(tr G)^2 / tr G^2 of the covariance G of its rows. Attention by position alone has queries "
+    "and keys of ones (of an encoding on embeddings: what it adds, scaled alike), four heads of 16 "
+    "dims; learned encodings are as they are initialised. No chance is involved: every number is "
+    "exact.", tuple(judge(EXPECTATIONS, found)), _tables(found), _pictures(found),
+    (("T5, FIRE, Shaw and others whose bias is learned",
+      "before training they say nothing; T5's buckets are drawn"),))
