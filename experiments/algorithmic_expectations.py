@@ -33,8 +33,8 @@ def _pairs(task: str, pairs: str, metric: str = "accuracy_longest", what: str = 
   def test(results):
     for pair in pairs.split(", "):
       first, second = pair.split(" > ")
-      yield f.greater(*(_numbers(results, task, e, metric) for e in (first, second)),
-                      f"{task}: {first} - {second}, exact match {what}")
+      one, other = (_numbers(results, task, e, metric) for e in (first, second))
+      yield f.greater(one, other, f"{task}: {first} - {second}, exact match {what}")
   return test
 
 
@@ -47,9 +47,9 @@ def _joined(*tests):
 
 def _solved(results):
   """Solve rates: a seed counts as 1 if at least 9 of 10 answers are right."""
-  rates = [{seed: float(x >= 0.9) for seed, x in _numbers(
-    results, "indirect-indexing", e, "accuracy_trained").items()} for e in ("pope", "rotary")]
-  yield f.greater(*rates, "indirect-indexing: pope - rotary, share of seeds that solve it")
+  pope, rotary = ({seed: float(x >= 0.9) for seed, x in _numbers(
+    results, "indirect-indexing", e, "accuracy_trained").items()} for e in ("pope", "rotary"))
+  yield f.greater(pope, rotary, "indirect-indexing: pope - rotary, share of seeds that solve it")
 
 
 def _lift_off(results):

@@ -20,6 +20,7 @@ from experiments import findings as f
 from experiments.config import run as run
 from experiments.fields import option
 from experiments.findings import pictures, study
+from experiments.findings.claims import difference
 from posenc_jax import methods, sweeps
 
 CHOSEN = ("none", "sinusoidal", "learned", "randomized", "rotary", "xpos", "pope", "t5", "alibi",
@@ -75,8 +76,8 @@ def _between(first: str, second: str, multiple: int, sign: int = 1):
   def test(results):
     make = f.greater if sign > 0 else f.less
     for n in _lengths(results):
-      pair = (_at(results, e, multiple, seq_len=n) for e in (first, second))
-      yield make(*pair, f"{first} - {second}, nats at {multiple} L, L {n}")
+      one, other = (_at(results, e, multiple, seq_len=n) for e in (first, second))
+      yield make(one, other, f"{first} - {second}, nats at {multiple} L, L {n}")
   return test
 
 
@@ -85,7 +86,7 @@ def _rise(encodings: Iterable[str], multiple: int, sign: int, limit: float):
   def test(results):
     for encoding in encodings:
       for n in _lengths(results):
-        rise = f.claims.difference(_at(results, encoding, multiple, seq_len=n),
+        rise = difference(_at(results, encoding, multiple, seq_len=n),
                                    _at(results, encoding, 1, seq_len=n))
         make = f.above if sign > 0 else f.below
         yield make(rise, limit, f"{encoding}, nats at {multiple} L - at L, L {n}")
@@ -99,9 +100,9 @@ def _soon(results):
       "values"] if 1.5 < x < 2]
     if not bins:
       raise f.Missing("the positions between 1.5 L and 2 L")
-    found = [f.by_seed(results, "loss_by_position", at=bins, encoding=e, seq_len=n)
-             for e in ("sinusoidal", "alibi")]
-    yield f.greater(*found, f"sinusoidal - alibi, nats at positions 1.5 L to 2 L, L {n}")
+    one, other = (f.by_seed(results, "loss_by_position", at=bins, encoding=e, seq_len=n)
+                  for e in ("sinusoidal", "alibi"))
+    yield f.greater(one, other, f"sinusoidal - alibi, nats at positions 1.5 L to 2 L, L {n}")
 
 
 def _parity(results):

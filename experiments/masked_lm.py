@@ -75,7 +75,8 @@ class MaskedLanguage:
            key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Nats of each hidden character."""
     real = jnp.arange(shape.length) < traced["seq_len"]
-    return self._losses(model, *batch, real, key, dropout=shape.dropout)[0], {}
+    tokens, hidden = batch
+    return self._losses(model, tokens, hidden, real, key, dropout=shape.dropout)[0], {}
 
   def _losses(self, model, tokens, hidden, real, key, *, dropout=False):
     streams = {} if key is None else {"positions": key}
@@ -150,8 +151,8 @@ def _collapse(results: sweeps.Results):
 def _learns(results: sweeps.Results):
   for encoding in results.values("encoding"):
     for n in results.values("seq_len") if encoding != "none" else ():
-      pair = (f.by_seed(results, "loss", encoding=e, seq_len=n) for e in (encoding, "none"))
-      yield f.less(*pair, f"{encoding} - none, nats, L {n}")
+      one, other = (f.by_seed(results, "loss", encoding=e, seq_len=n) for e in (encoding, "none"))
+      yield f.less(one, other, f"{encoding} - none, nats, L {n}")
 
 
 EXPECTATIONS = (

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 PAD, BEGIN, ANSWER, END = range(4)
 FIRST = 4  # the first symbol's id
 OTHER = 2**31 - 1  # folded into a key for draws beside those of single places
-Row = tuple[jax.Array, jax.Array, jax.Array]
+Row = tuple[jax.Array, jax.Array, Any]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from experiments import algorithmic, problems
 from experiments.problems import ANSWER, BEGIN, END, FIRST, PAD, PROBLEMS
 
-BATCH, ROOM = 24, 40
+BATCH, ROOM = 96, 40
 
 
 def draw(name, room=ROOM, variant=None, batch=BATCH, largest=None, seed=3):
