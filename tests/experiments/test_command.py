@@ -14,6 +14,8 @@ from tests.support.repository import ROOT
 
 def test_the_command_is_the_module(monkeypatch, capsys):
   monkeypatch.setattr(sys, "argv", ["posenc-compare", "--help"])
+  # Another test may have imported it, of which the command's own process knows nothing.
+  monkeypatch.delitem(sys.modules, "experiments.compare", raising=False)
   with pytest.raises(SystemExit) as stop:
     _scripts.compare()
   assert not stop.value.code and "--encodings" in capsys.readouterr().out
