@@ -23,9 +23,8 @@ RELEVANT: dict[str, tuple[str, ...]] = {
 
 
 def _numbers(results: Results, task: str, encoding: str, metric: str) -> dict[int, float]:
-  if task not in results:
-    raise f.Missing(f"the task {task} was not run")
-  return f.by_seed(results[task], metric, encoding=encoding)
+  found = f.part_of(results, task, f"the task {task}")
+  return f.by_seed(found, metric, encoding=encoding)
 
 
 def _pairs(task: str, pairs: str, metric: str = "accuracy_longest", what: str = "beyond L"):

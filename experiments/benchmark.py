@@ -12,7 +12,6 @@ Rounds go through all rivals in turn; medians and ratios (ours / theirs) are pri
 import dataclasses
 import functools
 import importlib.metadata
-import os
 import pathlib
 import platform
 import sys
@@ -266,7 +265,7 @@ def machine() -> str:
     told = {name.strip(): value.strip() for name, value in told.items()}
     make, flags = told.get("model name", make), set(told.get("flags", "").split())
   fast = [name for name in FLAGS if name in flags]
-  return f"{make}; {os.cpu_count()} cores; {' '.join(fast) or 'no known flags'}"
+  return f"{make}; {timing.cores()} cores; {' '.join(fast) or 'no known flags'}"
 
 
 def versions() -> str:

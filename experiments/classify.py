@@ -173,9 +173,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _accuracy(results: dict[str, sweeps.Results], data: str, encoding: str) -> dict[int, float]:
-  if data not in results:
-    raise f.Missing(f"{data} was not run")
-  found = f.by_seed(results[data], "accuracy", encoding=encoding)
+  found = f.by_seed(f.part_of(results, data), "accuracy", encoding=encoding)
   return {seed: 100 * value for seed, value in found.items()}
 
 

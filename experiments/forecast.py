@@ -180,9 +180,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def _metric(results: dict[str, sweeps.Results], where: str, encoding: str, metric: str = "loss"
             ) -> dict[int, float]:
-  if where not in results:
-    raise f.Missing(f"{where} was not run")
-  return f.by_seed(results[where], metric, encoding=encoding)
+  return f.by_seed(f.part_of(results, where), metric, encoding=encoding)
 
 
 def _clock(encoding: str):

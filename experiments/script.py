@@ -30,7 +30,7 @@ from typing import Any
 import jax
 from absl import flags, logging
 
-from experiments import fields, sweep_flags
+from experiments import fields, sweep_flags, timing
 from experiments.encodings import split_outside
 from experiments.fields import Faults as Faults
 from experiments.fields import Kind, Option
@@ -248,9 +248,8 @@ def _one_device_a_core(argv: Sequence[str]) -> None:
             or hasattr(builtins, "__IPYTHON__"))  # %run: the process is the notebook's.
   if chosen:
     return
-  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
   with contextlib.suppress(RuntimeError):  # JAX has run in this process; its devices stay.
-    jax.config.update("jax_num_cpu_devices", min(cores, MOST_CPU_DEVICES))
+    jax.config.update("jax_num_cpu_devices", min(timing.cores(), MOST_CPU_DEVICES))
 
 
 def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -> None:

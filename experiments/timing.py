@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timing rivals side by side: interleaved, warmed up, medians."""
 
+import os
 import random
 import statistics
 import time
@@ -9,6 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+
+
+def cores() -> int:
+  """How many cores of the processor this process may use."""
+  return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:

@@ -228,9 +228,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def _loss(results: dict[str, sweeps.Results], encoding: str, cross: str = "none"
           ) -> dict[int, float]:
-  if cross not in results:
-    raise f.Missing(f"--cross={cross} was not run")
-  return f.by_seed(results[cross], "loss", encoding=encoding)
+  return f.by_seed(f.part_of(results, cross, f"--cross={cross}"), "loss", encoding=encoding)
 
 
 def _pair(better: str, worse: str):

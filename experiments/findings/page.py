@@ -22,6 +22,7 @@ import jax
 from experiments.findings import verdict as verdicts_lib
 from experiments.findings.statistics import Interval
 from experiments.findings.verdict import Judged, Verdict
+from experiments.timing import cores
 from posenc_jax import sweeps
 from posenc_jax._errors import value_error
 from posenc_jax.selfcheck.check import processor
@@ -121,8 +122,7 @@ def machine() -> str:
   """The processor and its cores, or the accelerators, and JAX's version."""
   device = jax.local_devices()[0]
   if device.platform == "cpu":
-    have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    what = f"{processor()}, {have} cores"
+    what = f"{processor()}, {cores()} cores"
   else:
     what = f"{jax.device_count()} x {device.device_kind}"
   return f"{what}; JAX {jax.__version__}, Python {platform.python_version()}"

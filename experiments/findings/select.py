@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The numbers of one setting, by seed, out of a sweep's results."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from experiments.findings.claims import Missing
@@ -13,6 +13,22 @@ from posenc_jax.sweeps.records import axis_values
 
 def _matches(cell: Any, wanted: dict[str, Any]) -> bool:
   return all(cell.get(name) == value for name, value in wanted.items())
+
+
+def part_of(results: Mapping[str, sweeps.Results], name: str, told: str = "") -> sweeps.Results:
+  """The results of one part of a script that runs several sweeps.
+
+  Args:
+    results: by part.
+    name: of the part.
+    told: what a reader calls the part, if not by its name.
+
+  Raises:
+    Missing: it was not run.
+  """
+  if name not in results:
+    raise Missing(f"{told or name} was not run")
+  return results[name]
 
 
 def by_seed(results: sweeps.Results, metric: str, *, at: float | Iterable[float] | None = None,
