@@ -63,8 +63,8 @@ def averages(results: Results) -> str:
   apart = f" Over {', '.join(rest)} nothing is averaged." if rest else ""
   return (f"Every value is a mean over seeds only{over}; bars and bands are its 95 percent "
           f"t-interval, cut at a panel's edge; two seeds, whose interval is 12.7 standard errors "
-          f"either way, have theirs in the table alone.{apart} A lane that diverged or failed is in no "
-          "mean: what it would have been part of is marked, as in “2 of 3 seeds”.")
+          f"either way, have theirs in the table alone.{apart} A lane that diverged or failed "
+          "is in no mean: what it would have been part of is marked, as in “2 of 3 seeds”.")
 
 
 def chart_note(chart: Chart) -> str:
