@@ -12,7 +12,7 @@ import pythonbible
 from flax import nnx
 
 import posenc_jax as px
-from experiments import classify, forecast, labelled, pairs, series, translate
+from experiments import chorales, classify, forecast, labelled, pairs, series, translate
 from posenc_jax import nn, sweeps
 from tests.support.bibles import verse_text
 
@@ -89,6 +89,7 @@ def test_digits_are_scikit_learns():
   ("sklearn.datasets", lambda: labelled.load("digits", 64), "scikit-learn is not installed"),
   ("statsmodels.datasets", lambda: series.load("co2"), "statsmodels is not installed"),
   ("sacrebleu", lambda: translate.chrf(["a"], ["a"]), "an environment without sacrebleu"),
+  ("music21", lambda: chorales.load(), "no music21, whose scores they are"),
 ])
 def test_missing_packages_are_told(monkeypatch, package, call, message):
   monkeypatch.setitem(sys.modules, package, None)
