@@ -122,7 +122,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "music",
-    smoke=dict(encodings=("rotary", "pope"), pieces=30, d_model=(16,), head_dim=8, seq_len=(64,),
+    smoke=dict(encodings=("rotary", "pope"), pieces=20, d_model=(16,), head_dim=8, seq_len=(64,),
                layers=1, steps=80, batch_size=8, eval_chorales=2, eval_multiples=(1, 2)),
     large=dict(d_model=(256,), head_dim=32, layers=6, seq_len=(1024,), steps=3000, batch_size=8,
                learning_rate=(6e-4,), dropout=(0.2,), eval_chorales=1000, eval_multiples=(1, 2)))
@@ -133,7 +133,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
   seq_len: tuple[int, ...] = option((128,), "training lengths, in tokens, four a step", low=STEP)
   seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
                                   high=2**31 - 1)
-  steps: tuple[int, ...] = option((800,), "training steps", low=1)
+  steps: tuple[int, ...] = option((1200,), "training steps", low=1)
   batch_size: tuple[int, ...] = option((8,), "sequences a step", low=1, high=2**20)
   pieces: int | None = option(None, "how many chorales are read; none: all", low=10)
   resolution: int = option(4, "steps a quarter note", low=1, high=8)
@@ -179,7 +179,7 @@ def _less(better: str, worse: str, longest: bool = False):
     for n in results.values("seq_len"):
       times = max(_multiples(results)) if longest else 1
       first, second = (_at(results, e, times, n) for e in (better, worse))
-      where = f"windows of {times * int(n)}, trained at {n}" if longest else f"L {n}"
+      where = f"windows of {int(times) * int(n)}, trained at {n}" if longest else f"L {n}"
       yield f.less(first, second, f"{better} - {worse}, nats a token, {where}")
   return test
 

@@ -12,7 +12,7 @@ import pythonbible
 from flax import nnx
 
 import posenc_jax as px
-from experiments import chorales, classify, forecast, labelled, pairs, series, translate
+from experiments import chorales, classify, forecast, labelled, pairs, series, spoken, translate
 from posenc_jax import nn, sweeps
 from tests.support.bibles import verse_text
 
@@ -90,6 +90,7 @@ def test_digits_are_scikit_learns():
   ("statsmodels.datasets", lambda: series.load("co2"), "statsmodels is not installed"),
   ("sacrebleu", lambda: translate.chrf(["a"], ["a"]), "an environment without sacrebleu"),
   ("music21", lambda: chorales.load(), "no music21, whose scores they are"),
+  ("espeakng_loader", lambda: spoken.load(), "no espeakng-loader, whose synthesiser speaks them"),
 ])
 def test_missing_packages_are_told(monkeypatch, package, call, message):
   monkeypatch.setitem(sys.modules, package, None)
