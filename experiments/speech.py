@@ -179,7 +179,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "speech",
-    smoke=dict(encodings=("none", "rotary"), d_model=(16,), head_dim=8, layers=1, steps=60,
+    smoke=dict(encodings=("none", "rotary"), d_model=(16,), head_dim=8, layers=1, steps=40,
                batch_size=8, eval_rows=16, digits=1, seq_len=(48,), eval_digits=(1, 2)),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=4000, batch_size=64, eval_rows=512))
 
@@ -280,7 +280,7 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
   voices = {name: len(spoken.ACCENTS) * len(found) for name, found in spoken.SPEAKERS.items()}
   setup = (
     f"eSpeak NG says the digits in {voices['train']} voices for training and {voices['valid']} "
-    f"others for evaluation, at {len(spoken.SPEEDS)} speeds and {len(spoken.PITCHES)} pitches. "
+    f"others for evaluation, at {len(spoken.SPEEDS)} speeds. "
     f"Encoders, layers {some(config.layers)}, width {some(config.d_model)}, heads of "
     f"{some(config.head_dim)}, read {spoken.BANDS} log-mel energies every 20 ms, with noise of "
     f"{config.noise:g} of their deviations, and say of each frame which digit is spoken in it. "
@@ -303,7 +303,7 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
 
 LEFT_OUT = (
   ("speech of people", "no package that is easy to install brings recordings along; a synthesiser "
-   "says a digit always alike, but for voice, speed and pitch"),
+   "says a digit always alike, but for voice and speed"),
   ("word error rates", "they need transcripts of running speech; here frames are labelled"),
 )
 

@@ -22,8 +22,9 @@ SILENCE, PADDING = 10, 11  # labels of frames that are in no digit, or after the
 LABELS = 11
 ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp")
 # Of eSpeak's variants, some whose breath is noise, which the clock seeds, are left out: f2, f3, f5.
-SPEAKERS = {"train": ("m1", "m2", "m3", "m5", "f1", "f4", "linda"), "valid": ("m7", "steph")}
-SPEEDS, PITCHES = (130, 160, 200), (35, 65)  # words a minute; eSpeak's scale of 0 to 99
+SPEAKERS = {"train": ("m1", "m2", "m3", "m5", "m6", "m8", "f1", "f4", "linda", "belinda", "Andrea",
+                      "adam", "max", "shelby"), "valid": ("m4", "m7", "steph", "Annie")}
+SPEEDS, PITCHES = (130, 160, 200), (50,)  # words a minute; eSpeak's scale of 0 to 99
 BANDS, WINDOW, HOP = 24, 0.025, 0.02  # seconds
 LOUDNESS = -4.0  # the log of energies that is taken for silence
 LONGEST = 48  # frames of a digit
