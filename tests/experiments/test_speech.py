@@ -24,7 +24,7 @@ def made_by_hand():
     for v, d, w in np.ndindex(*lengths.shape):
       frames[v, d, w, :lengths[v, d, w]] = 100 * v + 10 * w + d
     parts.append(spoken.Recordings(frames, lengths))
-  return spoken.Spoken(*parts, np.full(spoken.BANDS, -1, np.float32), "by hand")
+  return spoken.Spoken(parts[0], parts[1], np.full(spoken.BANDS, -1, np.float32), "by hand")
 
 
 def test_a_tone_is_in_its_band_and_at_its_time():
