@@ -292,7 +292,7 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
     "digits", f"Percent of the digits that are right, by digits in a row; training has up to "
     f"{config.digits}. Means over seeds with 95 percent bands.", pictures.curves(
       [("", results)], "accuracy_by_digits", "digits in a row", "percent of digits right",
-      logarithmic=True))
+      logarithmic=True, limits=(0, 100)))
   return f.Page(
     "speech", "Spoken digits",
     "Do rotary and ALiBi recognise spoken digits better than sinusoids, and in longer utterances?",
