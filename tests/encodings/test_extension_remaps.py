@@ -24,6 +24,7 @@ from tests.oracles import (
   streaming,
 )
 from tests.oracles.on_read import remapped_attention
+from tests.support import jitted as jx
 
 T = 14
 AT = range(T)
@@ -48,7 +49,7 @@ def _qkv(rng, t=T):
 
 
 def _run(e, *qkv, **options):
-  return px.attend(*(jnp.asarray(x, jnp.float32) for x in qkv), e, **options)
+  return jx.attend(*(jnp.asarray(x, jnp.float32) for x in qkv), e, **options)
 
 
 @pytest.mark.parametrize("name", REMAPS)
