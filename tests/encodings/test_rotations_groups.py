@@ -121,7 +121,7 @@ def test_gradients_of_generators_of_zeros_are_finite(qkv):
   zeros = lambda e: jax.tree.map(jnp.zeros_like, e)
   for e in (made(px.ComRope, block=4), made(px.GrapePlane), made(px.Liere, block=4)):
     at = ORDER if e.position_axes == 0 else GRID
-    got = jax.grad(lambda e, at=at: attend(qkv, e, at).sum())(zeros(e))
+    got = jax.jit(jax.grad(lambda e, at=at: attend(qkv, e, at).sum()))(zeros(e))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(got))
 
 
