@@ -144,7 +144,7 @@ _RANDOM = (
                   "trained length is 12.0 percent higher on average over 15 tasks, of which this "
                   "is one", RUOSS, _pairs(task, "randomized > sinusoidal"))
     for task in DRAWN_TASKS),
-  f.Expectation("And on average?", "12.0 percent higher on average over 15 tasks", RUOSS,
+  f.Expectation("Do they help on average?", "12.0 percent higher over 15 tasks", RUOSS,
                 _mean_gain),
 )
 _GATES = (
@@ -163,7 +163,7 @@ _GATES = (
   f.Expectation("Does CoPE copy selectively?",
                 "It solves selective copy, where popular encodings fail", COPE,
                 _pairs("selective-copy", "cope > rotary", "accuracy_trained", "at L")),
-  f.Expectation("And beyond L?", "we know of no numbers", "our question",
+  f.Expectation("Does CoPE copy selectively beyond L?", "we know of no numbers", "our question",
                 _pairs("selective-copy", "cope > rotary")),
   f.Expectation("Does PoPE index indirectly?", "94.82 against rotary's 11.16 percent",
                 f"{POPE}, table 1",

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published numbers, fed to the statements' own tests: they agree, and their opposites do not."""
 
+import importlib
 import math
+import re
 import types
 
 import pytest
@@ -16,10 +18,14 @@ from experiments import (
   findings,
   forecast,
   masked_lm,
+  properties_page,
   translate,
 )
+from experiments import all as all_scripts
 from posenc_jax import sweeps
 
+OWN = {"source texts", "source texts; whether it helps is our question", "our question",
+       "our arithmetic", "our baseline", "our control"}
 SEEDS = 3
 MULTIPLES = (1, 2, 4, 8, 16)
 BINS = [(i + 0.5) / 4 for i in range(64)]  # of 16 training lengths
@@ -47,6 +53,17 @@ def assert_published(expectations, make):
   opposite = verdicts(expectations, make(-1))
   assert "agrees" not in opposite.values(), opposite
   assert len(opposite) == len(expectations)  # no question is asked twice
+
+
+@pytest.mark.parametrize("name", all_scripts.SCRIPTS)
+def test_sources_are_papers_or_said_to_be_none(name):
+  """A paper's source begins with its number, and says where in it if more than one place may do."""
+  module = importlib.import_module(f"experiments.{name}")
+  known = module if hasattr(module, "EXPECTATIONS") else properties_page
+  for e in known.EXPECTATIONS:
+    assert e.source in OWN or re.match(r"arXiv \d{4}\.\d{5}, ", e.source), e
+    assert findings.Verdict(e.question, e.published, e.source, "agrees").from_paper == (
+      e.source not in OWN)
 
 
 # Perplexity at 1, 2, 4, 8 and 16 L; tables of the papers where they have them, else a made-up
