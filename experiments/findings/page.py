@@ -177,17 +177,22 @@ _RULES = (
 
 
 def tally(verdicts: Sequence[Verdict]) -> str:
-  """How many of each verdict: a sentence.
+  """How many of each verdict, of all and of those from papers: two sentences.
 
   Example:
-    >>> tally([Verdict("q", "p", "s", "agrees"), Verdict("q", "p", "s", "no claim")])
-    '2 published statements: agrees 1, no claim 1.'
+    >>> tally([Verdict("q", "p", "arXiv 1234.56789", "agrees"), Verdict("q", "p", "s", "no claim")])
+    '2 statements: agrees 1, no claim 1. From papers 1: agrees 1.'
   """
+  papers = [v for v in verdicts if v.from_paper]
+  return (f"{len(verdicts)} statements: {_counts(verdicts)}. "
+          f"From papers {len(papers)}: {_counts(papers)}.")
+
+
+def _counts(verdicts: Sequence[Verdict]) -> str:
   every = (verdicts_lib.AGREES, verdicts_lib.DISAGREES, verdicts_lib.NO_CLAIM,
            verdicts_lib.NOT_TESTED)
   counts = {name: sum(v.verdict == name for v in verdicts) for name in every}
-  told = ", ".join(f"{name} {n}" for name, n in counts.items() if n)
-  return f"{len(verdicts)} published statements: {told or 'none'}."
+  return ", ".join(f"{name} {n}" for name, n in counts.items() if n) or "none"
 
 
 def _verdict_table(verdicts: Sequence[Verdict]) -> str:

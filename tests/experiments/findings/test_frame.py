@@ -164,8 +164,8 @@ def test_pages_made_twice_are_equal(tmp_path):
     assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
   text = (tmp_path / "one" / "sample.md").read_text()
   for part in ("# A sample", "    python -m experiments.sample\n", "in 1 min 1 s", "a machine",
-               "1 published statements: agrees 1.", "a \\| b: -1.00 [-1.00, -1.00]", "exact",
-               "![A line](sample-line.png)", "- the rest: it has no numbers", "| 1 | 2 |"):
+               "1 statements: agrees 1. From papers 0: none.", "a \\| b: -1.00 [-1.00, -1.00]",
+               "exact", "![A line](sample-line.png)", "- the rest: it has no numbers", "| 1 | 2 |"):
     assert part in text, part
 
 
@@ -175,8 +175,9 @@ def test_the_index_has_every_verdict_and_command(tmp_path):
     verdict.Verdict("why?", "so", "arXiv 1", verdict.NOT_TESTED, why="no GPU"),))
   findings.write(other, tmp_path, MADE)
   text = findings.index(tmp_path).read_text()
-  for part in ("[sample](sample.md)", "[another](another.md)", "2 published statements: agrees "
-               "1, not tested 1.", "no GPU", "`python -m experiments.sample`", "1 min 1 s"):
+  for part in ("[sample](sample.md)", "[another](another.md)", "2 statements: agrees "
+               "1, not tested 1. From papers 1: not tested 1.", "no GPU",
+               "`python -m experiments.sample`", "1 min 1 s"):
     assert part in text, part
   assert json.loads((tmp_path / "sample.json").read_text())["made"]["machine"] == "a machine"
 
