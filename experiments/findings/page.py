@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from experiments.findings import forest as forest_lib
 from experiments.findings import verdict as verdicts_lib
 from experiments.findings.statistics import Interval
 from experiments.findings.verdict import Judged, Verdict
@@ -129,7 +130,7 @@ def machine() -> str:
 
 
 def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.Path:
-  """Writes the page, its pictures and its data.
+  """Writes the page, its pictures, one of the claims' intervals first, and its data.
 
   Args:
     page: the content.
@@ -141,6 +142,10 @@ def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.
   """
   folder = pathlib.Path(directory)
   folder.mkdir(parents=True, exist_ok=True)
+  intervals = forest_lib.forest(page.verdicts)
+  if intervals is not None:
+    shown = Picture("intervals", forest_lib.CAPTION, intervals)
+    page = dataclasses.replace(page, pictures=(shown, *page.pictures))
   for picture in page.pictures:
     (folder / f"{page.name}-{picture.name}.png").write_bytes(to_bytes(picture.figure, "png"))
   data = {"name": page.name, "title": page.title, "made": dataclasses.asdict(made),
