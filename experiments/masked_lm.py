@@ -115,6 +115,7 @@ class MaskedLanguage:
 class Config(study.Paged, TrainingConfig):
   """What to compare."""
 
+  both_ways: ClassVar[bool] = True
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "masked_lm",
     smoke=dict(encodings=("none", "alibi"), d_model=(16,), head_dim=8, seq_len=(32,), layers=1,
