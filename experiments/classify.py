@@ -105,6 +105,7 @@ class Classify:
 class Config(study.Paged, config_lib.TrainingConfig):
   """What to train."""
 
+  both_ways: ClassVar[bool] = True
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "classify",
     smoke=dict(data=("translation", "digits"), encodings=("none", "sinusoidal"),

@@ -31,9 +31,11 @@ class TrainingConfig:
 
   Attributes:
     options: of the sweep, each a flag as well.
+    both_ways: whether the encodings stand in layers that see the tokens after the query.
   """
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
+  both_ways: ClassVar[bool] = False
 
   encodings: tuple[str, ...] = option(
     ("sinusoidal", "learned", "rotary", "alibi", "t5", "none"),
@@ -166,8 +168,8 @@ class TrainingConfig:
       settings = [()] + [((v.member, v.field, value),) for v in mine for value in v.values]
       for head_dim in self.head_dim:
         for width in self.d_model:
-          fault = next(filter(None, (_build_fault(spec, width, head_dim, max(self.seq_len), s)
-                                     for s in settings)), None)
+          fault = next(filter(None, (_build_fault(spec, width, head_dim, max(self.seq_len), s,
+                                                  self.both_ways) for s in settings)), None)
           if fault:
             found.bad.add("encodings")
             found.faults.append(fault)
@@ -250,14 +252,19 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
     return results.exit_code
 
 
-def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: Any) -> str | None:
+def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: Any,
+                 both_ways: bool) -> str | None:
   sizes = Sizes(width, width // head_dim, head_dim, length, length)
   try:
-    jax.eval_shape(lambda: spec.build(sizes, jax.random.key(0), settings))
+    made = jax.eval_shape(lambda: spec.build(sizes, jax.random.key(0), settings))
   except (ValueError, TypeError) as error:
     told = "".join(f", {field}={value!r}" for _, field, value in settings)
     return explain_fault(
       "--encodings", f"{spec.label!r}, which cannot be built for --d_model={width} and "
       f"--head_dim={head_dim}{told} ({str(error).strip()})", "sizes and settings that it takes",
       "Change them")
+  if both_ways and any(part.one_way for part, _, _ in made.parts()):
+    return explain_fault(
+      "--encodings", f"{spec.label!r}, to which all later tokens look alike, for a model that sees "
+      "them", "an encoding of both directions", "Write for instance t5(bidirectional=True)")
   return None

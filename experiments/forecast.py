@@ -120,6 +120,7 @@ class Forecast:
 class Config(study.Paged, config_lib.TrainingConfig):
   """What to train."""
 
+  both_ways: ClassVar[bool] = True
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "forecast",
     smoke=dict(series=("sunspots",), encodings=("none", "rotary"), d_model=(16,), head_dim=8,

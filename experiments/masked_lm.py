@@ -115,6 +115,7 @@ class MaskedLanguage:
 class Config(study.Paged, TrainingConfig):
   """What to compare."""
 
+  both_ways: ClassVar[bool] = True
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "masked_lm",
     smoke=dict(encodings=("none", "alibi"), d_model=(16,), head_dim=8, seq_len=(32,), layers=1,
@@ -123,7 +124,8 @@ class Config(study.Paged, TrainingConfig):
                windows=1024))
 
   encodings: tuple[str, ...] = option(
-    ("none", "sinusoidal", "learned", "rotary", "alibi", "t5", "shaw", "deberta"), "encodings")
+    ("none", "sinusoidal", "learned", "rotary", "alibi", "t5(bidirectional=True)", "shaw",
+     "deberta"), "encodings")
   d_model: tuple[int, ...] = option((32,), "model widths, multiples of --head_dim", low=1)
   seq_len: tuple[int, ...] = option((64,), "training lengths, in characters", low=1)
   seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
@@ -183,15 +185,21 @@ EXPECTATIONS = (
 )
 
 
+def _interval(results, what, settings):
+  """Mean and interval over the seeds that ended well, as text."""
+  try:
+    return str(f.interval_of(list(f.by_seed(results, what, **settings).values())))
+  except f.Missing:
+    return "failed"
+
+
 def page(config: Config, results: sweeps.Results) -> f.Page:
   """The verdicts, and the loss while it trains."""
   panels = [(f"L {n}", pictures.part(results, seq_len=n)) for n in config.seq_len]
   rows = []
   for s in results.mean("loss"):
-    gain = f.interval_of(list(f.by_seed(results, "gain", **s.settings).values()))
-    rows.append((s.settings["encoding"], str(s.settings["seq_len"]),
-                 str(f.interval_of(list(f.by_seed(results, "loss", **s.settings).values()))),
-                 str(gain)))
+    shown = [_interval(results, what, s.settings) for what in ("loss", "gain")]
+    rows.append((s.settings["encoding"], str(s.settings["seq_len"]), *shown))
   unigram = f.by_seed(results, "unigram", encoding=config.encodings[0], seq_len=config.seq_len[0])
   return f.Page(
     "masked_lm", "Masked characters without positions",

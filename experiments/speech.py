@@ -136,7 +136,7 @@ class Speech:
       frames, labels, which = jax.vmap(
         lambda count, key: self.draw(self.found.valid, most, count, length, key))(counts, keys)
       logits = model(frames, mask=labels != spoken.PADDING, rngs=training.position_streams(key))
-      return scores(logits, labels, which, most)
+      return spoken.scores(logits, labels, which, most)
 
     rows = -(-self.rows // AT_ONCE) * AT_ONCE
     counts = jnp.repeat(jnp.asarray(self.eval_digits), rows)
@@ -149,28 +149,6 @@ class Speech:
     return {"loss": jnp.sum(nats * trained) / jnp.sum(frames * trained),
             "accuracy": jnp.sum(accuracy * trained) / jnp.sum(trained),
             "accuracy_by_digits": accuracy}
-
-
-def scores(logits: jax.Array, labels: jax.Array, which: jax.Array, most: int
-           ) -> tuple[jax.Array, ...]:
-  """(digits that are right, digits, nats, frames) of each utterance, float32 ``[B]``.
-
-  Args:
-    logits: ``[B, T, LABELS]``.
-    labels: ``[B, T]``, with PADDING.
-    which: ``[B, T]``, the digit of the row that a frame is in, ``most`` for none.
-    most: digits that a row may have.
-  """
-  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
-  inside = jax.nn.one_hot(which, most)  # zeros for none
-  sums = jnp.einsum("btk,btc->bkc", inside, log_p[..., :spoken.SILENCE])
-  heard = jnp.sum(inside, axis=1) > 0
-  spoke = jnp.max(jnp.where(inside > 0, labels[..., None], 0), axis=1)
-  right = (jnp.argmax(sums, axis=-1) == spoke) & heard
-  real = labels != spoken.PADDING
-  nats = -jnp.take_along_axis(log_p, jnp.where(real, labels, 0)[..., None], axis=-1)[..., 0]
-  total = lambda x: jnp.sum(x.astype(jnp.float32), axis=1)
-  return total(right), total(heard), total(jnp.where(real, nats, 0.0)), total(real)
 
 
 @dataclasses.dataclass(frozen=True)

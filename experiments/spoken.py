@@ -156,3 +156,25 @@ def utterance(frames: Any, lengths: Any, gaps: Any, digits: Any, count: Any, sil
   labels = jnp.where(at < ends[-1] + gaps[0], labels, PADDING)
   return (jnp.where(inside[:, None], found, jnp.asarray(silence)[None]), labels.astype(jnp.int32),
           jnp.where(inside, which, lengths.shape[0]).astype(jnp.int32))
+
+
+def scores(logits: jax.Array, labels: jax.Array, which: jax.Array, most: int
+           ) -> tuple[jax.Array, ...]:
+  """(digits that are right, digits, nats, frames) of each utterance, float32 ``[B]``.
+
+  Args:
+    logits: ``[B, T, LABELS]``.
+    labels: ``[B, T]``, with PADDING.
+    which: ``[B, T]``, the digit of the row that a frame is in, ``most`` for none.
+    most: digits that a row may have.
+  """
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  inside = jax.nn.one_hot(which, most)  # zeros for none
+  sums = jnp.einsum("btk,btc->bkc", inside, log_p[..., :SILENCE])
+  heard = jnp.sum(inside, axis=1) > 0
+  spoke = jnp.max(jnp.where(inside > 0, labels[..., None], 0), axis=1)
+  right = (jnp.argmax(sums, axis=-1) == spoke) & heard
+  real = labels != PADDING
+  nats = -jnp.take_along_axis(log_p, jnp.where(real, labels, 0)[..., None], axis=-1)[..., 0]
+  total = lambda x: jnp.sum(x.astype(jnp.float32), axis=1)
+  return total(right), total(heard), total(jnp.where(real, nats, 0.0)), total(real)

@@ -160,6 +160,7 @@ class Translate:
 class Config(study.Paged, config_lib.TrainingConfig):
   """What to train."""
 
+  both_ways: ClassVar[bool] = True
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "translate",
     smoke=dict(encodings=("none", "sinusoidal"), cross=("none",), d_model=(16,), head_dim=8,

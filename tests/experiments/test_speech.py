@@ -93,7 +93,7 @@ def test_scores_by_loops():
                     == labels[b, which[b] == k][0]) for k in said)
     real = [t for t in range(12) if labels[b, t] != spoken.PADDING]
     wanted.append((right, len(said), -sum(log_p[b, t, labels[b, t]] for t in real), len(real)))
-  got = speech.scores(jnp.asarray(logits), jnp.asarray(labels), jnp.asarray(which), 2)
+  got = spoken.scores(jnp.asarray(logits), jnp.asarray(labels), jnp.asarray(which), 2)
   np.testing.assert_allclose(np.stack(got, axis=1), wanted, rtol=1e-5)
   assert wanted[0][0] >= 1
 
