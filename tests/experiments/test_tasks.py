@@ -13,7 +13,16 @@ from flax import nnx
 
 import posenc_jax as px
 from experiments import (
-  chorales, classify, forecast, labelled, masked_lm, pairs, series, spoken, translate)
+  chorales,
+  classify,
+  forecast,
+  labelled,
+  masked_lm,
+  pairs,
+  series,
+  spoken,
+  translate,
+)
 from posenc_jax import nn, sweeps
 from tests.support.bibles import verse_text
 
