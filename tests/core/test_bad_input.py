@@ -145,7 +145,8 @@ def test_a_factor_below_1_must_be_meant(name):
   with pytest.raises(TypeError, match="allow_shrink: got 1, wanted True or False"):
     STRETCHED[name](allow_shrink=1)
   slowest = np.asarray(STRETCHED[name](allow_shrink=True)).reshape(-1)[-1]
-  wanted = 1e4 * 0.5 ** (8 / 6) if name == "NTK" else (5e5 if name == "Llama 3.1" else 1e4)**-.75 * 2
+  slow = (5e5 if name == "Llama 3.1" else 1e4) ** -0.75 * 2
+  wanted = 1e4 * 0.5 ** (8 / 6) if name == "NTK" else slow
   np.testing.assert_allclose(slowest, wanted, rtol=1e-12)
 
 
@@ -154,7 +155,7 @@ def test_a_factor_below_1_must_be_meant(name):
   lambda: px.rotary_frequencies(8, base=np.array([1.0, 10.0])), lambda: llama(rope_theta=1.0)])
 def test_a_base_of_1_is_warned_of(make):
   """It is legal, and the end of a sweep, but every pair has the same frequency."""
-  with pytest.warns(UserWarning, match="base: got 1.0, wanted another number than 1. All pairs") as w:
+  with pytest.warns(UserWarning, match="base: got 1.0, wanted another number than 1. All") as w:
     make()
   assert [x.filename for x in w] == [__file__]
 

@@ -102,7 +102,7 @@ def test_ci_installs_nothing_without_a_hash():
   for name in (".ci/run", ".github/workflows/ci.yml"):
     text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     calls = re.findall(r"pip install\b.*", text)
-    calls = [call for call in calls if not call.startswith("pip install -e\"")]  # a text it looks for
+    calls = [call for call in calls if not call.startswith("pip install -e\"")]  # a text
     assert len(calls) >= 2, name
     for call in calls:
       assert "--require-hashes" in call or "--no-deps" in call, (name, call)

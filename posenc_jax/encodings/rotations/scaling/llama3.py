@@ -29,7 +29,8 @@ def llama3_frequencies(dim: int, *, factor: float, original: int, low_freq_facto
     float64 ``[dim // 2]``.
 
   Raises:
-    ValueError: factor <= 0, or below 1 without ``allow_shrink``; high_freq_factor <= low_freq_factor.
+    ValueError: factor <= 0, or below 1 without ``allow_shrink``;
+      high_freq_factor <= low_freq_factor.
 
   Example:
     >>> f = llama3_frequencies(128, factor=8., low_freq_factor=1., high_freq_factor=4.,
