@@ -268,13 +268,14 @@ def _dynamic(settings, rope, dim, base, length):
 
 
 def _llama3(rope, dim, base, original):
-  bands = {n: number(rope, n) for n in ("low_freq_factor", "high_freq_factor")}
+  low, high = number(rope, "low_freq_factor"), number(rope, "high_freq_factor")
   factor = _grown(rope)
-  if bands["low_freq_factor"] != bands["high_freq_factor"]:
-    return functions.llama3_frequencies(dim, factor=factor, original=original, base=base, **bands)
+  if low != high:
+    return functions.llama3_frequencies(dim, factor=factor, original=original, base=base,
+                                        low_freq_factor=low, high_freq_factor=high)
   # The ramp has no width (Llama 4 Scout): a step.
   plain = rotary_frequencies(dim, base=base).radians
-  keeps = original * plain >= 2 * np.pi * bands["low_freq_factor"]
+  keeps = original * plain >= 2 * np.pi * low
   return np.where(keeps, plain, plain / factor)
 
 
