@@ -22,6 +22,7 @@ import dataclasses
 import gc
 import os
 import re
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -34,6 +35,7 @@ from experiments import fields, sweep_flags, timing
 from experiments.encodings import split_outside
 from experiments.fields import Faults as Faults
 from experiments.fields import Kind, Option
+from posenc_jax import sweeps
 from posenc_jax._errors import explain_fault
 
 Table = dict[str, tuple[Kind, Option, Any]]
@@ -252,6 +254,12 @@ def _one_device_a_core(argv: Sequence[str]) -> None:
     jax.config.update("jax_num_cpu_devices", min(timing.cores(), MOST_CPU_DEVICES))
 
 
+def _program() -> str:
+  """The command without its flags: ``python -m experiments.compare``."""
+  first, *rest = sweeps.command_line()
+  return shlex.join([first, *rest[:2 if rest[:1] == ["-m"] else 1]])
+
+
 def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -> None:
   """Parses the command line, builds the config, runs, and exits: a script's last line.
 
@@ -270,6 +278,6 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
       config = from_flags(cls, sys.argv)
     except Faults as error:
       print("\n".join(f"error: {fault}" for fault in error.faults), file=sys.stderr)
-      print(f"Nothing was run. See {sys.argv[0]} --help.", file=sys.stderr)
+      print(f"Nothing was run. See {_program()} --help.", file=sys.stderr)
       sys.exit(2)
     sys.exit(main(config))

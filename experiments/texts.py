@@ -13,6 +13,7 @@ the index lacks. The index of the third is off by more and more characters from 
 that verses begin inside words: that translation is used as one running text.
 """
 
+import codecs
 import hashlib
 import os
 import pathlib
@@ -90,12 +91,25 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
   except UnicodeDecodeError as error:
     raise _refusal(
       path, f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start} "
-      f"({error.reason})", "a UTF-8 text file",
-      "Convert it, for instance with: iconv -f GB18030 -t UTF-8") from error
+      f"({error.reason})", "a UTF-8 text file", _what_it_is(bytes(content[:4]))) from error
   if not text.strip():
     what = "holds only blanks and control characters" if content else "is empty"
     raise _refusal(path, what, "a file that holds text", "Name another file")
   return text, sha256, len(content)
+
+
+def _what_it_is(first: bytes) -> str:
+  """What to do with a file that is not UTF-8, by the bytes it begins with."""
+  for mark, encoding in ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"),
+                         (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
+    if first.startswith(mark):
+      return f"It begins as {encoding} does. Convert it with: iconv -f {encoding} -t UTF-8"
+  for mark, kind, command in ((b"\x1f\x8b", "gzip", "gunzip"), (b"PK", "zip", "unzip"),
+                              (b"BZh", "bzip2", "bunzip2"), (b"\xfd7zX", "xz", "unxz")):
+    if first.startswith(mark):
+      return f"It is packed by {kind}. Unpack it with: {command}"
+  return ("In which encoding was it written? Convert it from that one, with iconv -f .. -t UTF-8: "
+          "a wrong guess, such as latin-1, may work and give wrong characters")
 
 
 def _refusal(path: str, what: str, wanted: str, mend: str) -> ValueError:

@@ -4,6 +4,9 @@
 
 import difflib
 import operator
+import pathlib
+import sys
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +15,8 @@ import jax.core
 import numpy as np
 
 from posenc_jax import _numerics
+
+_PACKAGE = str(pathlib.Path(__file__).resolve().parent)
 
 
 def explain_fault(argument: str, came: object, wanted: str, mend: str) -> str:
@@ -28,6 +33,14 @@ def value_error(argument: str, came: object, wanted: str, mend: str) -> ValueErr
 def type_error(argument: str, came: object, wanted: str, mend: str) -> TypeError:
   """A TypeError of that text."""
   return TypeError(explain_fault(argument, came, wanted, mend))
+
+
+def warn(argument: str, came: object, wanted: str, mend: str) -> None:
+  """Warns with that text at the caller's line: the first that is not in this package."""
+  frame, level = sys._getframe(), 1
+  while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    frame, level = frame.f_back, level + 1
+  warnings.warn(explain_fault(argument, came, wanted, mend), UserWarning, stacklevel=level)
 
 
 def describe(x: Any) -> str:

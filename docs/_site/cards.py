@@ -1,22 +1,22 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A card for each method: what the table of methods says of it, its docstrings, a picture.
+"""A card for each method: what the encoding says of itself, its docstrings, a picture.
 
-The facts are those of docs/methods.md, which a test holds equal to what the code says.
+The facts come from ``posenc_jax.methods.living``, which asks the code.
 """
 
 import importlib
 import pathlib
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from posenc_jax.methods import METHODS, Method, living
 
-from . import pictures
+from . import costs, other_pages, pictures
 from .docstrings import escaped_lines
 
-DOCS = pathlib.Path(__file__).resolve().parents[1]
 ROOMS = {
   "-": "No encoding", "inputs": "Inputs: once, on the embeddings",
   "positions": "Positions: on the positions of all layers",
@@ -24,35 +24,24 @@ ROOMS = {
   "biases": "Biases: on the scores, by positions", "layers": "Layers: which layer gets which",
   "content": "Content: on the scores, by content",
   "softmax": "Softmax: temperatures, sinks, weights"}
-# What each hook costs; T queries, S keys, N heads, H dims of a head, D width.
-COSTS = {
-  "inputs": "one pass over the embeddings `[B, T, D]`, once a model call",
-  "positions": "nothing but new positions, once a model call",
-  "layer": "one pass over the input `[B, T, D]` of every layer",
-  "qk": "one pass over new queries and keys, when they are written",
-  "values": "one pass over new values, when they are written",
-  "expand": "one pass over all keys, whenever they are read",
-  "visible": "less than nothing where hidden work is left out: it only hides",
-  "bias": "a number for each pair and head, made in tiles: no array `T x S` is kept",
-  "scores": "whole rows of scores of all heads, `[N, rows, S]` at a time",
-  "weights": "whole rows of scores in place of the softmax",
-  "value_bias": "whole rows of weights",
-  "outputs": "one pass over the outputs"}
 
 
 Captions = dict[str, str | None]  # of each card's picture, by the card's slug
 
 
 class Card(NamedTuple):
-  """A row of docs/methods.md and the method behind it; None for "no position encoding"."""
+  """What is known of a method, and the method; None for "no position encoding"."""
 
-  cells: tuple[str, ...]
-  room: str
+  row: living.Row
   method: Method | None
 
   @property
   def title(self) -> str:
-    return self.cells[0]
+    return self.row.title
+
+  @property
+  def room(self) -> str:
+    return self.row.room
 
   @property
   def slug(self) -> str:
@@ -71,21 +60,8 @@ def slug(title: str) -> str:
 
 
 def cards() -> list[Card]:
-  """All cards, in the order of the table.
-
-  Raises:
-    ValueError: docs/methods.md and the table of methods differ.
-  """
-  lines = (DOCS / "methods.md").read_text(encoding="utf-8").split("\n")
-  rows = [tuple(cell.strip() for cell in line.strip("|").split(" | "))
-          for line in lines if re.match(r"\| (?!method \|)", line)]
-  by_title: dict[str, Method | None] = {
-    "no position encoding": None, **{method.title: method for method in METHODS}}
-  if sorted(row[0] for row in rows) != sorted(by_title):
-    raise ValueError("docs/methods.md: got other rows than the table of methods, wanted the same. "
-                     "Run python -m tests.support.follow.")
-  found = [Card(row, "-" if method is None else method.module.split(".")[0], method)
-           for row in rows for method in [by_title[row[0]]]]
+  """All cards, in the order of the table of methods."""
+  found = [Card(row, method) for row, method in zip(living.rows(), (None, *METHODS), strict=True)]
   assert len({card.slug for card in found}) == len(found), "two titles with one address"
   return found
 
@@ -101,44 +77,37 @@ def quoted(directive: str, text: str) -> str:
   return f"```{{{directive}}}\n{text}\n```\n"
 
 
-def choices() -> tuple[dict[str, str], dict[str, str]]:
-  """Of docs/choose.md: what each class is taken for, and what each name in experiments reached."""
-  wants: dict[str, list[str]] = {}
-  measured = {}
-  for line in (DOCS / "choose.md").read_text(encoding="utf-8").split("\n"):
-    cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-    if line.startswith("| `") and len(cells) == 5:
-      measured[cells[0].strip("`")] = ", ".join(cells[1:])
-    elif line.startswith("| ") and len(cells) == 3:
-      for name in re.findall(r"`(\w+)`", cells[1]):
-        wants.setdefault(name, []).append(cells[0])
-  return {name: "; ".join(found) for name, found in wants.items()}, measured
+def listed(names: Iterable[str]) -> str:
+  return ", ".join(f"`{name}`" for name in names)
 
 
 def facts(card: Card) -> str:
   """The table of a card."""
-  wants, measured = choices()
-  results = [measured[name] for name in re.findall(r"`([\w-]+)`", card.cells[1])
-             if name in measured]
-  _, names, hooks, learns, directions, cache, paths, goldens, paper = card.cells
-  words = [word.strip() for word in cache.split(",") if word.strip() in living.BEHAVIOUR]
-  answered = re.findall(r"`(\w+)`", hooks)
-  costs = "; ".join(COSTS[hook] for hook in answered if hook in COSTS)
+  row, method = card.row, card.method
+  choose, extrapolation = other_pages.read("choose.md"), other_pages.read(other_pages.EXTRAPOLATION)
+  ours = (*((method.cls,) if method else ()), *row.functions)
+  of = lambda known, names: "; ".join(dict.fromkeys(known[n] for n in names if n in known))
   rows = {
-    "Take it if you want": wants.get(card.method.cls, "") if card.method else "",
+    "Take it if you want": of(other_pages.wants(choose), ours),
     "[Measured](../../choose.md): nats per character at 1, 2, 4, 8 times the training length":
-      "; ".join(results),
-    "In experiments": names, "Hooks and claims": hooks, "Parameters that a model trains": learns,
-    "Meant for": f"{directions} attention" if directions != "both" else
+      of(other_pages.measured(choose), row.names),
+    f"[Extrapolation](../../{other_pages.EXTRAPOLATION}), nats per character":
+      of(other_pages.extrapolation(extrapolation), row.names),
+    "In experiments": listed(row.names), "Hooks and claims": listed(row.hooks + row.claims),
+    "Parameters that a model trains": listed(row.parameters),
+    "Meant for": f"{row.directions} attention" if row.directions != "both" else
                  "causal and bidirectional attention",
-    "Cost": costs or "nothing",
-    "Cache, packing, padding": "; ".join(f"*{word}*: {living.BEHAVIOUR[word]}" for word in words),
-    "Implementations that serve it": paths,
+    **(costs.cells(method, row.hooks + row.claims) if method else {}),
+    "Cache, packing, padding": "; ".join(
+      f"*{word}*: {living.BEHAVIOUR[word]}" for word in row.behaviour),
+    "Implementations that serve it": ", ".join(row.paths),
     "Compared in the tests with": "float64 loops written from the paper" + (
-      f"; {goldens}" if goldens != "-" else ""),
-    "Paper": paper}
-  lines = [f"| **{name}** | {value} |" for name, value in rows.items() if value not in ("", "-")]
-  return "| | |\n|---|---|\n" + "\n".join(lines) + "\n"
+      f"; {row.goldens}" if row.goldens else ""),
+    "[In other packages](../../coming_from.md)":
+      of(other_pages.peers(other_pages.read("coming_from.md")), ours),
+    "Paper": "" if row.paper == "-" else f"[{row.paper}](https://arxiv.org/abs/{row.paper})"}
+  lines = [f"| **{name}** | {value} |" for name, value in rows.items() if value]
+  return ":::{container} card\n| | |\n|---|---|\n" + "\n".join(lines) + "\n:::\n"
 
 
 def reference(method: Method) -> str:

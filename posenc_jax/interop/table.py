@@ -462,7 +462,7 @@ FAMILIES |= {
     "nemotron_h": Family("none"),
     "zamba": Family("none"),
 }
-_TABLE = "its table is among the weights: "
+_TABLE = "Its table is among the weights: "
 FAMILIES |= {
     **dict.fromkeys(["t5", "mt5", "umt5", "longt5", "switch_transformers", "pop2piano", "udop"],
                     refused(_TABLE + "px.T5Bias(relative_attention_bias.weight, bidirectional)")),
@@ -474,6 +474,10 @@ FAMILIES |= {
                     refused(_TABLE + "px.Learned(position_embeddings.weight, offset=2)")),
     **dict.fromkeys(["opt", "bart", "mbart"],
                     refused(_TABLE + "px.Learned(embed_positions.weight, offset=2)")),
-    **dict.fromkeys(["xlnet"], refused("its biases and projection of distances are weights: "
+    "vit_mae": refused(_TABLE + "a table of sines, rows beside columns"),
+    "whisper": refused("The encoder adds a table that the weights hold, px.sinusoidal(layout="
+                       "'halves', divisor='last'); the decoder has px.Learned(embed_positions."
+                       "weight)"),
+    **dict.fromkeys(["xlnet"], refused("Its biases and projection of distances are weights: "
                                        "px.TransformerXL(u, v, w_r)")),
 }

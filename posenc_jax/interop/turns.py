@@ -217,21 +217,31 @@ def frequencies_of(scaling: str, rope: Mapping, settings: Mapping, dim: int, fra
     return plain, 1.0
   if scaling == "proportional":
     kept = functions.proportional_frequencies(dim, fraction, base=base)
-    return kept / number(rope, "factor", 1.0), 1.0
+    return kept / _grown(rope, 1.0), 1.0
   if scaling == "linear":
-    return plain / number(rope, "factor"), 1.0
+    return plain / _grown(rope), 1.0
   original = _original(settings, rope)
   if scaling == "dynamic":
     return _dynamic(settings, rope, dim, base, length), 1.0
   if scaling == "llama3":
     return _llama3(rope, dim, base, original), 1.0
-  factor = number(rope, "factor", number(settings, "max_position_embeddings", original) / original)
+  factor = _grown(rope, number(settings, "max_position_embeddings", original) / original)
   if scaling == "longrope":
     return _longrope(settings, rope, dim, base, original, length)
   scale = _yarn_scaling(factor, rope)
   return functions.yarn_frequencies(
       dim, factor=factor, original=original, base=base, beta_fast=number(rope, "beta_fast", 32.0),
       beta_slow=number(rope, "beta_slow", 1.0), truncate=bool(rope.get("truncate", True))), scale
+
+
+def _grown(rope, default=None):
+  """By how much the context has grown; a factor below 1 turns faster than the trained model did."""
+  factor = number(rope, "factor", default)
+  if factor < 1:
+    raise _errors.value_error("factor", factor, "at least 1", "A context that grows fourfold has "
+                              "factor 4, not 1/4. If it is meant, build the frequencies: "
+                              "posenc_jax.functions.linear_frequencies(.., allow_shrink=True)")
+  return factor
 
 
 def _original(settings, rope):
@@ -252,19 +262,20 @@ def _dynamic(settings, rope, dim, base, length):
   if rope.get(name, original) != original:
     raise _errors.value_error(name, rope[name], f"max_position_embeddings={original} or nothing",
                               "Which of them does the base grow from? Keep that one")
-  grown = functions.dynamic_ntk_base(base, number(rope, "factor"), dim, length=length or 0,
+  grown = functions.dynamic_ntk_base(base, _grown(rope), dim, length=length or 0,
                                      original=original)
   return rotary_frequencies(dim, base=grown).radians
 
 
 def _llama3(rope, dim, base, original):
-  bands = {n: number(rope, n) for n in ("low_freq_factor", "high_freq_factor")}
-  factor = number(rope, "factor")
-  if bands["low_freq_factor"] != bands["high_freq_factor"]:
-    return functions.llama3_frequencies(dim, factor=factor, original=original, base=base, **bands)
+  low, high = number(rope, "low_freq_factor"), number(rope, "high_freq_factor")
+  factor = _grown(rope)
+  if low != high:
+    return functions.llama3_frequencies(dim, factor=factor, original=original, base=base,
+                                        low_freq_factor=low, high_freq_factor=high)
   # The ramp has no width (Llama 4 Scout): a step.
   plain = rotary_frequencies(dim, base=base).radians
-  keeps = original * plain >= 2 * np.pi * bands["low_freq_factor"]
+  keeps = original * plain >= 2 * np.pi * low
   return np.where(keeps, plain, plain / factor)
 
 
@@ -279,7 +290,7 @@ def _longrope(settings, rope, dim, base, original, length):
   for name in (own, "attention_factor"):  # Phi-3.5-MoE has one for each list of factors
     if rope.get(name) is not None:
       return frequencies, number(rope, name)
-  factor = number(rope, "factor", number(settings, "max_position_embeddings", original) / original)
+  factor = _grown(rope, number(settings, "max_position_embeddings", original) / original)
   return frequencies, functions.longrope_attention_scaling(factor, original)
 
 

@@ -191,13 +191,13 @@ def seed_words(cell: Cell) -> tuple[int, int, int]:
   its encodings derives it from ``traced["seed"]`` instead.)
 
   Raises:
-    ValueError: the seed is no integer from 0 to 2**32 - 1.
+    ValueError: the seed is no integer from 0 to 2**31 - 1.
   """
   seed = cell.get("seed", 0)
   if isinstance(seed, float) and seed.is_integer():
     seed = int(seed)
-  if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-    raise value_error("cell: seed", repr(seed), "an integer from 0 to 2**32 - 1",
+  if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
+    raise value_error("cell: seed", repr(seed), "an integer from 0 to 2**31 - 1",
                       "Number the seeds from 0")
   rest = int(cell.without("seed").id, 16)
   return seed, rest >> 32, rest & 0xFFFFFFFF

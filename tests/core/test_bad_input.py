@@ -15,7 +15,7 @@ from flax import nnx
 
 import posenc_jax as px
 from experiments import compare
-from posenc_jax import nn
+from posenc_jax import functions, nn
 
 Q = jnp.ones((2, 6, 4, 8))
 AT = np.arange(6, dtype=np.int32)
@@ -79,6 +79,18 @@ REFUSED = {
   "base of a table": (lambda: px.sinusoidal(AT, 8, base=0.0), "base: got 0.0, wanted a positive"),
   "theta 0": (lambda: llama(rope_theta=0), "rope_theta: got 0, wanted a finite number above 0"),
   "theta below 0": (lambda: llama(rope_theta=-1.0), "rope_theta: got -1.0, wanted a finite"),
+  "factor below 1": (lambda: scaled(rope_type="linear", factor=0.5),
+                     "factor: got 0.5, wanted at least 1. A context that grows fourfold has factor "
+                     "4, not 1/4. If it is meant, build the frequencies: posenc_jax.functions."),
+  "factor below 1 of YaRN": (
+    lambda: scaled(rope_type="yarn", original_max_position_embeddings=128),
+    "factor: got 0.5, wanted at least 1"),
+  "shrinking by chance": (lambda: functions.linear_frequencies(8, 0.25),
+                          "factor: got 0.25, wanted at least 1. A context that grows fourfold has "
+                          "factor 4, not 1/4. If it shall turn faster than trained, say "
+                          "allow_shrink=True."),
+  "shrinking to nothing": (lambda: functions.linear_frequencies(8, 0.0, allow_shrink=True),
+                           "factor: got 0.0, wanted a positive, finite number"),
   "factor 0": (lambda: scaled(rope_type="linear", factor=0.0),
                "factor: got 0.0, wanted a finite number above 0. Look at the model's config.json"),
   "unknown type": (lambda: scaled(rope_type="nope", factor=2.0),
@@ -113,6 +125,39 @@ REFUSED = {
   "traced width": (lambda: jax.jit(px.sinusoidal)(AT, 32),
                    "d_model: got int32[], wanted an int, at least 1. d_model must be static"),
 }
+# Each function that a factor stretches: all refuse one below 1, and take it when told.
+STRETCHED = {
+  "linear": lambda **kw: functions.linear_frequencies(8, 0.5, **kw),
+  "NTK": lambda **kw: functions.ntk_base(1e4, 0.5, 8, **kw),
+  "by parts": lambda **kw: functions.by_parts_frequencies(8, factor=0.5, original=64, **kw),
+  "YaRN": lambda **kw: functions.yarn_frequencies(8, factor=0.5, original=64, **kw),
+  "YaRN by turns": lambda **kw: functions.yarn_frequencies(8, factor=0.5, original=64,
+                                                           ramp="turns", **kw),
+  "Llama 3.1": lambda **kw: functions.llama3_frequencies(8, factor=0.5, original=64, **kw),
+  "MrRoPE": lambda **kw: functions.mrrope_frequencies(8, factor=0.5, original=64, **kw),
+}
+
+
+@pytest.mark.parametrize("name", STRETCHED)
+def test_a_factor_below_1_must_be_meant(name):
+  with pytest.raises(ValueError, match=r"factor: got 0.5, wanted at least 1. .*allow_shrink=True"):
+    STRETCHED[name]()
+  with pytest.raises(TypeError, match="allow_shrink: got 1, wanted True or False"):
+    STRETCHED[name](allow_shrink=1)
+  slowest = np.asarray(STRETCHED[name](allow_shrink=True)).reshape(-1)[-1]
+  slow = (5e5 if name == "Llama 3.1" else 1e4) ** -0.75 * 2
+  wanted = 1e4 * 0.5 ** (8 / 6) if name == "NTK" else slow
+  np.testing.assert_allclose(slowest, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("make", [
+  lambda: px.Rotary(8, base=1.0), lambda: px.sinusoidal(AT, 8, base=1),
+  lambda: px.rotary_frequencies(8, base=np.array([1.0, 10.0])), lambda: llama(rope_theta=1.0)])
+def test_a_base_of_1_is_warned_of(make):
+  """It is legal, and the end of a sweep, but every pair has the same frequency."""
+  with pytest.warns(UserWarning, match="base: got 1.0, wanted another number than 1. All") as w:
+    make()
+  assert [x.filename for x in w] == [__file__]
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -137,6 +182,9 @@ VALID = {
                                             -px.sinusoidal(AT, 8)[:, ::2], atol=1e-7),
   "lists": lambda: equal(px.sinusoidal([0, 1, 2], 4), px.sinusoidal(np.arange(3), 4)),
   "traced row beyond": lambda: bool(jnp.isnan(jax.jit(px.lookup)(TABLE, np.array([4]))).all()),
+  "real positions": lambda: np.allclose(px.sinusoidal(AT + np.float32(0.5), 2)[:, 0],
+                                        np.sin(AT + 0.5), atol=1e-7),
+  "one pair of any base": lambda: px.rotary_frequencies(2, base=1.0).tolist() == [1.0],
   "a row that sees nothing": lambda: equal(
     px.attend(Q, Q, Q, mask=np.zeros((2, 1, 6, 6), bool)), np.zeros((2, 6, 4, 8))),
   "two encodings": lambda: equal(px.chain(px.Alibi(4), px.Alibi(4)).bias(

@@ -168,7 +168,8 @@ def test_a_script_lists_all_faults_and_exits_with_2(tmp_path):
               f"--data_file={tmp_path / 'latin.txt'}", "--sheed=1", f"--out={tmp_path / 'run'}")
   assert done.returncode == 2, done.stderr
   for part in ("Did you mean 'rotary'", "--d_model: got 20, wanted a multiple of --head_dim=15",
-               "steps", "latin.txt", "byte", "sheed", "Nothing was run"):
+               "steps", "latin.txt", "byte", "sheed",
+               "Nothing was run. See python -m experiments.compare --help."):
     assert part in done.stderr, (part, done.stderr)
   assert not (tmp_path / "run").exists()
 

@@ -32,7 +32,7 @@ def stacks() -> dict[str, dict[str, str]]:
   """The version of each package in each stack's list."""
   pins = {}
   for name in repository_files():
-    if name.startswith(".ci/constraints/"):
+    if re.fullmatch(r"\.ci/constraints/\w+\.txt", name):
       lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
       pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
       pins[pathlib.PurePath(name).stem] = dict(pairs)

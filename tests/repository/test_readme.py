@@ -3,7 +3,10 @@
 """The README and the pages that it sends newcomers to: their code runs, what they quote is so."""
 
 import configparser
+import os
 import re
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -60,12 +63,20 @@ def test_the_notes_on_compare_run(capsys):
 
 
 def test_one_page_leads_to_an_encoding_in_the_comparison(tmp_path):
-  """Its code, put where it says, is what its commands name."""
+  """Its code, put where it says, in an empty directory, is what its commands name."""
   text = page("docs/your_encoding.md")
-  scope = run("docs/your_encoding.md")
-  assert scope["out"].shape == (1, 16, 4, 8) and scope["weights"].shape == (1, 4, 16, 16)
-  first, *_, maker = blocks(text)
-  (tmp_path / "fading.py").write_text(first + maker, encoding="utf-8")
+  first, look, check, maker = blocks(text)
+  for where, block in (("this into `fading.py`", first), ("this into `look.py` beside it", look),
+                       ("Add this to `look.py`", check), ("to the end of `fading.py`", maker)):
+    assert where in text.partition(block)[0].split("```")[-2], where
+  (tmp_path / "fading.py").write_text(f"{first}\n\n{maker}", encoding="utf-8")
+  # The check is cut to its quickest: what all of them say is tested with the contract.
+  quick = check.replace('only="decode"', 'only="heads"')
+  (tmp_path / "look.py").write_text(f"{look}\n{quick}", encoding="utf-8")
+  done = subprocess.run([sys.executable, "look.py"], cwd=tmp_path, capture_output=True, text=True,
+                        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=600)
+  assert done.returncode == 0, done.stderr
+  assert "Fading(strength=f32[4])" in done.stdout and "trained      strength" in done.stdout
   named = re.findall(r"--encodings='?(fading\.py:fading[^,' \n]*)", text)
   assert named == ["fading.py:fading", "fading.py:fading(high=4.0)"]
   for name, high in zip(named, (2.0, 4.0), strict=True):

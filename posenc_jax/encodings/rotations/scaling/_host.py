@@ -20,9 +20,15 @@ def plain(dim: int, base: Any) -> np.ndarray:
   return rotary_frequencies(dim, base=base).radians
 
 
-def check_factor(factor: Any) -> None:
-  """Raises unless the factor by which the context grows is positive."""
-  _errors.check_positive("factor", factor, "A context that grows fourfold has factor 4")
+def check_factor(factor: Any, allow_shrink: bool = False) -> None:
+  """Raises unless the factor by which the context grows is positive, and at least 1 unless told."""
+  mend = "A context that grows fourfold has factor 4"
+  _errors.check_positive("factor", factor, mend)
+  _errors.check_bool("allow_shrink", allow_shrink, "It says that a factor below 1 is meant")
+  known = _numerics.known(factor)
+  if not allow_shrink and known is not None and (known < 1).any():
+    raise _errors.value_error("factor", factor, "at least 1", f"{mend}, not 1/4. If it shall turn "
+                              "faster than trained, say allow_shrink=True")
 
 
 def check_original(original: Any) -> None:

@@ -14,7 +14,8 @@ from posenc_jax.encodings.rotations.scaling import _host
 
 
 def by_parts_frequencies(dim: int, *, factor: float, original: int, base: Any = 10_000.0,
-                         beta_fast: float = 32.0, beta_slow: float = 1.0) -> np.ndarray:
+                         beta_fast: float = 32.0, beta_slow: float = 1.0,
+                         allow_shrink: bool = False) -> np.ndarray:
   """(1 - g) theta_i / s + g theta_i, g = clip((turns_i - slow) / (fast - slow), 0, 1).
 
   turns_i = L0 theta_i / (2 pi) is how often pair i turns within the trained length. It is YaRN with
@@ -22,16 +23,18 @@ def by_parts_frequencies(dim: int, *, factor: float, original: int, base: Any = 
 
   Args:
     dim: r.
-    factor: s, by how much the context grows.
+    factor: s, by how much the context grows, at least 1.
     original: L0.
     base: B.
     beta_fast, beta_slow: beta and alpha of the paper.
+    allow_shrink: takes a factor below 1 too, for a context that shrinks.
 
   Returns:
     float64 ``[dim // 2]``, radians per position.
 
   Raises:
-    ValueError: factor or original <= 0, or beta_fast < beta_slow.
+    ValueError: factor or original <= 0, a factor below 1 without ``allow_shrink``, or
+      beta_fast < beta_slow.
 
   Example:
     >>> f = by_parts_frequencies(64, factor=4.0, original=2048)
@@ -41,7 +44,7 @@ def by_parts_frequencies(dim: int, *, factor: float, original: int, base: Any = 
   References:
     Peng et al. 2023, arXiv 2309.00071, equations 17 to 19.
   """
-  _host.check_factor(factor)
+  _host.check_factor(factor, allow_shrink)
   _host.check_original(original)
   _host.check_betas(beta_fast, beta_slow)
   theta = _host.plain(dim, base)

@@ -59,6 +59,7 @@ def dynamic_yarn_rotary(dim: int, *, length: int, original: int, compat: str = "
   _errors.refuse_unknown("dynamic_yarn_rotary", settings,
                          ("beta_fast", "beta_slow", "truncate", "ramp"))
   factor = dynamic_yarn_factor(length, original, compat=compat)
-  frequencies = yarn_frequencies(dim, factor=factor, original=original, base=base, **settings)
+  frequencies = yarn_frequencies(dim, factor=factor, original=original, base=base,
+                                 allow_shrink=compat == "released-code", **settings)
   return RotaryOnRead.from_frequencies(
       frequencies, attention_scaling=yarn_attention_scaling(factor), pairing=pairing)

@@ -15,19 +15,22 @@ from posenc_jax.encodings.rotations.scaling import _host
 
 
 def llama3_frequencies(dim: int, *, factor: float, original: int, low_freq_factor: float = 1.0,
-                       high_freq_factor: float = 4.0, base: Any = 500_000.0) -> np.ndarray:
+                       high_freq_factor: float = 4.0, base: Any = 500_000.0,
+                       allow_shrink: bool = False) -> np.ndarray:
   """Wavelengths above L0 / low are divided by the factor, below L0 / high kept, mixed in between.
 
   Args:
     dim: r.
     factor, low_freq_factor, high_freq_factor, original: 8, 1, 4 and 8192 in Llama 3.1.
     base: B.
+    allow_shrink: takes a factor below 1 too, for a context that shrinks.
 
   Returns:
     float64 ``[dim // 2]``.
 
   Raises:
-    ValueError: factor <= 0 or high_freq_factor <= low_freq_factor.
+    ValueError: factor <= 0, or below 1 without ``allow_shrink``;
+      high_freq_factor <= low_freq_factor.
 
   Example:
     >>> f = llama3_frequencies(128, factor=8., low_freq_factor=1., high_freq_factor=4.,
@@ -38,7 +41,7 @@ def llama3_frequencies(dim: int, *, factor: float, original: int, low_freq_facto
   References:
     The Llama 3.1 release, 2024.
   """
-  _host.check_factor(factor)
+  _host.check_factor(factor, allow_shrink)
   _host.check_original(original)
   if high_freq_factor <= low_freq_factor:
     raise _errors.value_error("high_freq_factor", high_freq_factor,

@@ -14,7 +14,8 @@ from posenc_jax.encodings.rotations.scaling import _host
 
 
 def mrrope_frequencies(dim: int, *, factor: float, original: int, base: Any = 10_000.0,
-                       beta_fast: float = 32.0, beta_slow: float = 1.0) -> np.ndarray:
+                       beta_fast: float = 32.0, beta_slow: float = 1.0,
+                       allow_shrink: bool = False) -> np.ndarray:
   """theta_i s^(-e_i), e_i = (i - low)(i - low + 1) / ((high - low)(high - low + 1)), in [0, 1].
 
   low and high are the ends of YaRN's ramp over pairs, rounded outwards. The attention scaling is
@@ -22,22 +23,23 @@ def mrrope_frequencies(dim: int, *, factor: float, original: int, base: Any = 10
 
   Args:
     dim: r.
-    factor: s, by how much the context grows.
+    factor: s, by how much the context grows, at least 1.
     original: L0.
-    base, beta_fast, beta_slow: as in ``yarn_frequencies``.
+    base, beta_fast, beta_slow, allow_shrink: as in ``yarn_frequencies``.
 
   Returns:
     float64 ``[dim // 2]``, radians per position.
 
   Raises:
-    ValueError: factor or original <= 0, or beta_fast < beta_slow.
+    ValueError: factor or original <= 0, a factor below 1 without ``allow_shrink``, or
+      beta_fast < beta_slow.
 
   Example:
     >>> f = mrrope_frequencies(64, factor=4.0, original=2048)
     >>> bool(f[0] == 1.0), round(float(f[-1] / _host.plain(64, 1e4)[-1]), 3)
     (True, 0.25)
   """
-  _host.check_factor(factor)
+  _host.check_factor(factor, allow_shrink)
   _host.check_original(original)
   _host.check_betas(beta_fast, beta_slow)
   low, high = _host.ramp_ends(dim, base, original, beta_fast, beta_slow, True)

@@ -24,7 +24,8 @@ RAMPS = ("pairs", "turns")
 
 def yarn_frequencies(dim: int, *, factor: float, original: int, base: Any = 10_000.0,
                      beta_fast: float = 32.0, beta_slow: float = 1.0,
-                     truncate: bool | None = None, ramp: str = "pairs") -> np.ndarray:
+                     truncate: bool | None = None, ramp: str = "pairs",
+                     allow_shrink: bool = False) -> np.ndarray:
   """Fast pairs are kept, slow ones divided by the factor, with a linear ramp between them.
 
   The ramp over pairs runs between the pairs that turn beta_fast and beta_slow times within L0:
@@ -32,19 +33,20 @@ def yarn_frequencies(dim: int, *, factor: float, original: int, base: Any = 10_0
 
   Args:
     dim: r.
-    factor: s, by how much the context grows.
+    factor: s, by how much the context grows, at least 1.
     original: L0.
     base, beta_fast, beta_slow: as in the paper.
     truncate: for the ramp over pairs: round its ends outwards to whole pairs (None does; gpt-oss
       does not).
     ramp: "pairs" or "turns".
+    allow_shrink: takes a factor below 1 too, for a context that shrinks.
 
   Returns:
     float64 ``[dim // 2]``.
 
   Raises:
-    ValueError: factor <= 0, beta_fast < beta_slow, an unknown ramp, ``truncate`` with the ramp over
-      turns.
+    ValueError: factor <= 0, or below 1 without ``allow_shrink``, beta_fast < beta_slow, an unknown
+      ramp, ``truncate`` with the ramp over turns.
 
   Example:
     >>> f = yarn_frequencies(64, factor=4.0, original=2048)
@@ -60,8 +62,9 @@ def yarn_frequencies(dim: int, *, factor: float, original: int, base: Any = 10_0
       raise _errors.value_error("truncate", truncate, "None with ramp='turns'",
                                 "Only the ramp over pairs has ends that can be rounded")
     return by_parts_frequencies(dim, factor=factor, original=original, base=base,
-                                beta_fast=beta_fast, beta_slow=beta_slow)
-  _host.check_factor(factor)
+                                beta_fast=beta_fast, beta_slow=beta_slow,
+                                allow_shrink=allow_shrink)
+  _host.check_factor(factor, allow_shrink)
   _host.check_original(original)
   _host.check_betas(beta_fast, beta_slow)
   theta = _host.plain(dim, base)
