@@ -20,7 +20,8 @@ from experiments import fields, script
 from experiments.fields import option
 
 SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "properties",
-                           "claims", "classify", "forecast", "translate")
+                           "claims", "classify", "forecast", "translate",
+                           "context_extension")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Config(study.Paged, compare.Config):
                search_population=4, search_rounds=1, search_tokens=128),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=6000, passkey_steps=6000, batch_size=32,
                eval_characters=65_536, tune_tokens=8192, search_population=64, search_rounds=40,
-               search_tokens=8192, passkey_rows=512))
+               search_tokens=8192, passkey_rows=256))
 
   methods: tuple[str, ...] = option(tuple(METHODS), "ways to extend", choices=tuple(METHODS))
   encodings: tuple[str, ...] = option(("rotary",), "of the trained models: only rotary is extended")
@@ -72,7 +72,7 @@ class Config(study.Paged, compare.Config):
   search_rounds: int = option(8, "rounds of LongRoPE's search", low=1)
   search_tokens: int = option(2048, "tokens that judge a candidate, at least one window", low=1)
   retrieval: bool = option(True, "train models that find a key, too")
-  passkey_steps: int = option(1500, "training steps of models that find a key", low=1)
+  passkey_steps: int = option(2000, "training steps of models that find a key", low=1)
   passkey_rows: int = option(128, "keys asked for at each length", low=8)
   hf: str | None = option(None, "folder of a released model: config.json and .safetensors")
   bytes: bool = option(False, "with --hf: tokens are the bytes of the text")
@@ -127,7 +127,10 @@ class Config(study.Paged, compare.Config):
   def load(self) -> "Config":
     """With its text, and the released model; raises ValueError if they cannot be used."""
     if self.hf is None:
-      return super().load()
+      found = self if self.corpus else super().load()
+      if found is not self and not found.faults():
+        run_lib.check_text(found)
+      return found
     if self.released is not None or self.faults():
       return self
     return dataclasses.replace(self, released=run_lib.read(self))

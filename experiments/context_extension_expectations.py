@@ -45,6 +45,14 @@ def value(results: Results, encoding: str, *, tuned: bool = False, factor: int |
                    factor=chosen(found) if factor is None else factor)
 
 
+def home(results: Results, metric: str = "loss", part: str = "extended") -> dict[int, float]:
+  """A metric of the models as they were trained, at L, by seed: a released one is measured too."""
+  trained = {"extended": "language", "retrieved": "passkeys"}[part]
+  if trained in results:
+    return f.by_seed(results[trained], metric)
+  return value(results, "none", factor=1, metric=metric, part=part)
+
+
 def _told(results: Results, what: str, *, tuned: bool = False, part: str = "extended") -> str:
   found = f.part_of(results, part)
   after = f" after {steps_of(found)} steps" if tuned else ""
@@ -61,14 +69,14 @@ def _less(first: str, second: str, *, tuned: bool = False) -> Callable[[Results]
 
 
 def _fails(results):
-  at_home = value(results, "none", factor=1)
-  return f.greater(value(results, "none"), at_home, _told(results, "none") + " - at L", by=NEAR)
+  return f.greater(value(results, "none"), home(results), _told(results, "none") + " - at L",
+                   by=NEAR)
 
 
 def _keeps(name: str, *, tuned: bool = False) -> Callable[[Results], Any]:
   """The loss at the new length is that of the unchanged model at L, or less."""
   def test(results):
-    rise = difference(value(results, name, tuned=tuned), value(results, "none", factor=1))
+    rise = difference(value(results, name, tuned=tuned), home(results))
     return f.below(rise, NEAR, _told(results, name, tuned=tuned) + " - none at L")
   return test
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments import findings as f
 from experiments import language
-from experiments.context_extension_expectations import EXPECTATIONS, LEFT_OUT, chosen
+from experiments.context_extension_expectations import EXPECTATIONS, LEFT_OUT, chosen, home
 from experiments.extension import METHODS
 from experiments.findings import pictures
 from posenc_jax import sweeps
@@ -15,18 +15,22 @@ from posenc_jax import sweeps
 BY = "by_length"
 
 
-def by_length(results: sweeps.Results, metric: str, tuned: int, scale: float = 1.0
-              ) -> sweeps.Results:
+def by_length(results: sweeps.Results, metric: str, tuned: int, at_home: Mapping[int, float],
+              scale: float = 1.0) -> sweeps.Results:
   """A series over multiples of L in place of a cell for each: a record a method and seed.
 
   Args:
     results: of cells {encoding, factor, tuned, seed}.
     metric: whose values the series has; None where a cell has none.
     tuned: steps of training on.
+    at_home: the metric of unchanged models at L, by seed: the first entry of "none".
     scale: what values are multiplied by.
   """
-  factors = sorted(results.values("factor"))
+  factors = sorted({1, *results.values("factor")})
   found: dict[tuple[str, int], list[float | None]] = {}
+  if not tuned:
+    found |= {("none", seed): [scale * x] + [None] * (len(factors) - 1)
+              for seed, x in at_home.items()}
   for r in results:
     cell, value = r["cell"], r["metrics"].get(metric) if r["status"] == "ok" else None
     if cell["tuned"] == tuned:
@@ -40,10 +44,12 @@ def by_length(results: sweeps.Results, metric: str, tuned: int, scale: float = 1
   return sweeps.Results(records)
 
 
-def _panels(results: sweeps.Results, metric: str, scale: float = 1.0
+def _panels(every: dict[str, sweeps.Results], part: str, metric: str, scale: float = 1.0
             ) -> list[tuple[str, sweeps.Results]]:
-  return [(f"after {steps} steps" if steps else "at once", by_length(results, metric, steps, scale))
-          for steps in sorted(results.values("tuned"))]
+  at_home = home(every, metric, part)
+  return [(f"after {steps} steps" if steps else "at once",
+           by_length(every[part], metric, steps, at_home, scale))
+          for steps in sorted(every[part].values("tuned"))]
 
 
 def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float]:
@@ -60,7 +66,7 @@ def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
   names = [m for m in METHODS if m in config.methods]
   if "extended" in results:
     reading = results["extended"]
-    panels = _panels(reading, "loss")
+    panels = _panels(results, "extended", "loss")
     tables += [pictures.table(f"Nats, {title}", one, BY, " L") for title, one in panels]
     tables.append(_short(reading))
     shown.append(f.Picture(
@@ -70,7 +76,7 @@ def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
                       logarithmic=True, limits=_limits(panels))))
     shown += _training(reading)
   if "retrieved" in results:
-    panels = _panels(results["retrieved"], "solved", 100.0)
+    panels = _panels(results, "retrieved", "solved", 100.0)
     tables += [pictures.table(f"Percent of keys told whole, {title}", one, BY, " L")
                for title, one in panels]
     shown.append(f.Picture(
@@ -127,7 +133,7 @@ def _setup(config: Any) -> str:
       f"out. {len(config.seeds)} seeds. Keys are {_KEYS}; models for them are trained for "
       f"{config.passkey_steps} steps and asked {config.passkey_rows} times at each length. ")
   else:
-    rope = config.released.rope
+    rope = config.load().released.rope
     models = (
       f"A released model with a rotary of {rope.dim} dims and base {rope.base:g}, trained at L "
       f"{rope.length}. {config.eval_characters} tokens are predicted, in "

@@ -47,8 +47,9 @@ def digest(models: Mapping[int, Any]) -> str:
 
 
 def cells(config: Any, seeds: tuple[int, ...]) -> tuple[sweeps.Cell, ...]:
-  """Every method at every length, at once and trained on; the model as it is at its own length."""
-  found = sweeps.grid(encoding=("none",), factor=(1,), tuned=(0,), seed=seeds)
+  """Every method at every length, at once and trained on; and a released model at its own."""
+  found = () if config.hf is None else sweeps.grid(encoding=("none",), factor=(1,), tuned=(0,),
+                                                   seed=seeds)
   for name in config.methods:
     steps = (0, config.tuned()) if config.tuned() and METHODS[name].trains else (0,)
     found += sweeps.grid(encoding=(name,), factor=config.factors(), tuned=steps, seed=seeds)
@@ -71,26 +72,36 @@ def extend(config: Any, name: str, ability: Any, models: Mapping[int, Any], rope
   Returns:
     ``sweeps.Results``, or the ``sweeps.Plan`` of a dry run.
   """
-  weights = digest(models)
+  alone = dict([next(iter(models.items()))])
+  distinct = models if parts is None else alone  # parts of a text are read by one model
+  weights = digest(distinct)
   # Measurements of other weights are other measurements: they have a directory of their own.
   out = pathlib.Path(config.out) / f"{name}-{weights[:12]}"
-  if config.hf is None or parts is None:
-    searching = models
-  else:
-    searching = dict([next(iter(models.items()))])  # one model, measured on several parts
   factors = {}
-  if "longrope" in config.methods and not config.dry_run:
-    factors = searched.search(searching, weights, text, rope, config.factors(), config.search(),
-                              out)
-    first = next(iter(searching))
-    factors = {(seed, s): factors[seed if seed in searching else first, s]
-               for seed in models for s in config.factors()}
-  elif "longrope" in config.methods:  # a plan needs numbers of the right shape only
+  if "longrope" in config.methods and config.dry_run:  # a plan needs numbers of the right shape
     factors = {(seed, s): (1.0,) * (rope.dim // 2) for seed in models for s in config.factors()}
+  elif "longrope" in config.methods:
+    found = searched.search(distinct, weights, text, rope, config.factors(), config.search(), out)
+    same = lambda seed: seed if parts is None else next(iter(alone))
+    factors = {(seed, s): found[same(seed), s] for seed in models for s in config.factors()}
   experiment = extended.Extended(name, weights + ability.task.data, ability, models, rope, factors,
                                  parts=parts, settings=config.tuning())
   start = sweeps.plan if config.dry_run else sweeps.run
   return start(experiment, cells(config, tuple(models)), out, options=config.options)
+
+
+def check_text(config: Any) -> None:
+  """Raises a ValueError if the held-out text is too short for evaluation, search or keys."""
+  corpus, rest = held_out(config.corpus)
+  longest = max(config.eval_multiples) * config.seq_len[0]
+  keys = config.passkey_rows * longest if config.retrieval else 0
+  wanted = max(config.eval_characters, keys) + 1, longest + 1
+  if len(corpus.valid) < wanted[0] or len(rest) < wanted[1]:
+    raise value_error(
+      "data" if config.data_file is None else "data_file",
+      f"{len(corpus.valid)} held-out characters for evaluation and {len(rest)} for the search",
+      f"{wanted[0]} and {wanted[1]} at least", "Give a longer text, shorter --eval_multiples, or "
+      "fewer --eval_characters or --passkey_rows")
 
 
 def own(config: Any, keys: Any) -> dict[str, Any]:
@@ -100,6 +111,7 @@ def own(config: Any, keys: Any) -> dict[str, Any]:
     config: a ``context_extension.Config`` with its text and a directory.
     keys: the class of configs whose task is to find a key.
   """
+  check_text(config)
   corpus, text = held_out(config.corpus)
   reading = abilities.Reading(language.Language(corpus, config.eval_multiples,
                                                 config.eval_characters))

@@ -130,24 +130,37 @@ class Extended:
     self.settings = dataclasses.asdict(self._tuning) | dataclasses.asdict(rope)
     self._template = next(iter(models.values()))
     self._programs: dict[Program, tuple[Parts, int]] = {}
-    self._words: dict[int, list[np.ndarray]] = {}
+    self._words: dict[int, dict[str, np.ndarray]] = {}
+    self._lanes: dict[tuple[str, int, int, int], tuple[Program, dict[str, Any]]] = {}
 
   def split(self, cell: Mapping[str, Any]) -> tuple[Program, dict[str, Any]]:
     """Family, factor and steps shape the program; weights and the encoding's numbers are traced."""
-    name, factor, seed = str(cell["encoding"]), int(cell["factor"]), int(cell["seed"])
-    program = Program(METHODS[name].family, factor, int(cell["tuned"]))
+    lane = (str(cell["encoding"]), int(cell["factor"]), int(cell["tuned"]), int(cell["seed"]))
+    if lane not in self._lanes:
+      self._lanes[lane] = self._lane(*lane)
+    return self._lanes[lane]
+
+  def _lane(self, name: str, factor: int, tuned: int, seed: int
+            ) -> tuple[Program, dict[str, Any]]:
+    program = Program(METHODS[name].family, factor, tuned)
     found = self._searched[seed, factor] if name == "longrope" else None
     made = extension.encodings(name, self._rope, factor, found)
-    parts, _ = self._programs.setdefault(program, (swapped(self._template, made[0]), len(made)))
-    if seed not in self._words:
-      params = nnx.split(self._models[seed], nnx.Param, ...)[1]
-      self._words[seed] = [to_words(np.asarray(x)) for x in jax.tree.leaves(params)]
-    traced: dict[str, Any] = {"seed": seed, "part": self._parts.get(seed, 0)}
-    traced |= {f"weight/{i:04d}": x for i, x in enumerate(self._words[seed])}
-    rests = [jax.tree.leaves(with_numbers(parts.rest, e)) for e in made]
-    for i, leaves in enumerate(zip(*rests, strict=True)):
-      traced[f"number/{i:04d}"] = to_words(np.stack([np.asarray(x) for x in leaves]))
-    return program, traced
+    if program not in self._programs:
+      self._programs[program] = swapped(self._template, made[0]), len(made)
+    rest = self._programs[program][0].rest
+    rests = [jax.tree.leaves(with_numbers(rest, e)) for e in made]
+    numbers = [to_words(np.stack([np.asarray(x) for x in leaves]))
+               for leaves in zip(*rests, strict=True)]
+    traced = {"seed": seed, "part": self._parts.get(seed, 0), **self._weights(seed)}
+    return program, traced | {f"number/{i:04d}": x for i, x in enumerate(numbers)}
+
+  def _weights(self, seed: int) -> dict[str, np.ndarray]:
+    model = self._models[seed]  # lanes that are parts of a text share one
+    if id(model) not in self._words:
+      leaves = jax.tree.leaves(nnx.split(model, nnx.Param, ...)[1])
+      self._words[id(model)] = {f"weight/{i:04d}": to_words(np.asarray(x))
+                                for i, x in enumerate(leaves)}
+    return self._words[id(model)]
 
   def cost(self, program: Program) -> float:
     """Floating-point operations of a step, or of the measurement."""
