@@ -46,7 +46,10 @@ def by_length(results: sweeps.Results, metric: str, tuned: int, at_home: Mapping
 
 def _panels(every: dict[str, sweeps.Results], part: str, metric: str, scale: float = 1.0
             ) -> list[tuple[str, sweeps.Results]]:
-  at_home = home(every, metric, part)
+  try:
+    at_home = home(every, metric, part)
+  except f.Missing:  # no model ended well at L
+    at_home = {}
   return [(f"after {steps} steps" if steps else "at once",
            by_length(every[part], metric, steps, at_home, scale))
           for steps in sorted(every[part].values("tuned"))]

@@ -79,9 +79,10 @@ def test_a_lane_of_interpolation_is_the_model_at_scaled_positions():
 
 
 def test_methods_of_a_family_share_a_program():
-  experiment = extended.Extended("e", "d", ability(), {0: tiny()}, ROPE, {(0, 2): (1.0,) * 4})
+  experiment = extended.Extended("e", "d", ability(), {0: tiny()}, Rope(8, 128),
+                                 {(0, 2): (1.0,) * 4})
   lanes = {name: experiment.split(dict(encoding=name, factor=2, tuned=0, seed=0))
-           for name in extension.METHODS if name != "self-extend"}
+           for name in extension.METHODS}
   programs = {name: program for name, (program, _) in lanes.items()}
   assert len({programs[name] for name in extension.TRAINED}) == 1
   assert programs["dynamic-ntk"] == programs["dynamic-yarn"] != programs["none"]
@@ -274,7 +275,7 @@ def test_every_statement_is_tested_and_the_page_has_every_number():
   (dict(bytes=True), "--bytes: got True, wanted none, as nothing would read it"),
   (dict(eval_multiples=(1, 128), eval_characters=2**17), "multiples that self-extend can serve"),
   (dict(hf="folder"), "--data_file: got none beside --hf, wanted a text"),
-  (dict(hf="folder", data_file="x", d_model=(48,)), r"--d_model: got \(48,\), wanted none beside"),
+  (dict(hf="folder", data_file="x", d_model=(96,)), r"--d_model: got \(96,\), wanted none beside"),
   (dict(hf="folder", data_file="x", seq_len=(64,)), r"--seq_len: got \(64,\), wanted none beside"),
 ])
 def test_faults(settings, message):
