@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``experiments.context_extension`` measures: nats of a text's tokens, and keys retrieved."""
 
+import dataclasses
+import hashlib
 from typing import Any
 
 import jax
@@ -9,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import language, passkeys
+from experiments import data as data_lib
+from experiments import language, passkeys, searched
 from experiments.task import Shape
 
 ROWS_AT_ONCE = 4096  # tokens
@@ -22,6 +25,23 @@ def fold(rows: np.ndarray, parts: int, length: int) -> np.ndarray:
   at_once = max(d for d in range(1, mine + 1) if mine % d == 0 and (d == 1
                                                                     or d * length <= ROWS_AT_ONCE))
   return rows.reshape(parts, mine // at_once, at_once, length + 1).astype(np.int32)
+
+
+def reading_judge(text: np.ndarray, tokens: int) -> searched.Judge:
+  """Windows of a text, one at least and about so many tokens; all count."""
+  rows = lambda length: data_lib.evaluation_windows(text, length, max(tokens // length, 1))
+  return searched.Judge(rows, 0, f"{_digest(text)} {tokens}")
+
+
+def retrieving_judge(corpus: data_lib.Corpus, text: np.ndarray, tokens: int) -> searched.Judge:
+  """Keys in a text, two rows at least and about so many tokens; the answers count."""
+  corpus = dataclasses.replace(corpus, valid=text)
+  rows = lambda length: passkeys.Passkeys(corpus, max(tokens // length, 2)).evaluation(length)
+  return searched.Judge(rows, passkeys.KEY_LENGTH, f"{_digest(text)} {tokens} keys")
+
+
+def _digest(text: np.ndarray) -> str:
+  return hashlib.sha256(np.ascontiguousarray(text).tobytes()).hexdigest()
 
 
 class Reading:

@@ -35,7 +35,7 @@ from posenc_jax import sweeps
 TUNE_STEPS = 200
 # What a released model has no use for: it is trained already.
 OWN = (*config_lib.NUMBERS, "encodings", "vary", "d_model", "seq_len", "seeds", "base", "data",
-       "retrieval", "passkey_steps", "passkey_rows")
+       "retrieval", "retrieval_trained", "passkey_steps", "passkey_rows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Config(study.Paged, compare.Config):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "context_extension",
-    smoke=dict(methods=("none", "pi", "yarn", "longrope"), d_model=(16,), head_dim=16, layers=1,
+    smoke=dict(methods=("none", "pi", "yarn", "longrope"), retrieval_trained=("none",), d_model=(16,), head_dim=16, layers=1,
                seq_len=(32,), steps=60, passkey_steps=20, passkey_rows=16, batch_size=8,
                eval_multiples=(1, 4), eval_characters=2048, tune_steps=10, tune_tokens=128,
                search_population=4, search_rounds=1, search_tokens=128),
@@ -54,8 +54,8 @@ class Config(study.Paged, compare.Config):
 
   methods: tuple[str, ...] = option(tuple(METHODS), "ways to extend", choices=tuple(METHODS))
   encodings: tuple[str, ...] = option(("rotary",), "of the trained models: only rotary is extended")
-  d_model: tuple[int, ...] = option((64,), "model width, a multiple of --head_dim", low=1)
-  head_dim: tuple[int, ...] = option((32,), "dims of a head", low=4)
+  d_model: tuple[int, ...] = option((48,), "model width, a multiple of --head_dim", low=1)
+  head_dim: tuple[int, ...] = option((24,), "dims of a head", low=4)
   seq_len: tuple[int, ...] = option((128,), "training length L", low=16)
   seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
                                   high=2**31 - 1)
@@ -72,8 +72,10 @@ class Config(study.Paged, compare.Config):
   search_rounds: int = option(8, "rounds of LongRoPE's search", low=1)
   search_tokens: int = option(2048, "tokens that judge a candidate, at least one window", low=1)
   retrieval: bool = option(True, "train models that find a key, too")
+  retrieval_trained: tuple[str, ...] = option(("none", "pi", "yarn"), "methods under which these "
+                                              "are trained on, too", choices=extension.TRAINED)
   passkey_steps: int = option(2000, "training steps of models that find a key", low=1)
-  passkey_rows: int = option(128, "keys asked for at each length", low=8)
+  passkey_rows: int = option(64, "keys asked for at each length", low=8)
   hf: str | None = option(None, "folder of a released model: config.json and .safetensors")
   bytes: bool = option(False, "with --hf: tokens are the bytes of the text")
   trained_length: int | None = option(None, "with --hf: L, if it is not max_position_embeddings",

@@ -142,7 +142,7 @@ EXPECTATIONS = (
                 "After 200 steps it uses 8192 tokens, direct training 2560 after 10,000", PI,
                 _less("pi", "none", tuned=True)),
   f.Expectation("Do YaRN and interpolation end alike?",
-                "Trained on, at 4 L of 2 L wanted: perplexity 3.35 and 3.34", YARN, _alike),
+                "Trained on at 2 L, perplexity there 3.35 and 3.34", YARN, _alike),
   f.Expectation("Does Self-Extend keep the loss without training?",
                 "Perplexity stays as at L far beyond it", SELF_EXTEND, _keeps("self-extend")),
   f.Expectation("Does ReRoPE?", "The loss falls on beyond L", "Su 2023, kexue.fm/archives/9708",

@@ -13,6 +13,7 @@ from experiments.findings import pictures
 from posenc_jax import sweeps
 
 BY = "by_length"
+UNCHANGED_AT_HOME = ("frequencies", "on read")  # families that are the model itself for s = 1
 
 
 def by_length(results: sweeps.Results, metric: str, tuned: int, at_home: Mapping[int, float],
@@ -23,14 +24,16 @@ def by_length(results: sweeps.Results, metric: str, tuned: int, at_home: Mapping
     results: of cells {encoding, factor, tuned, seed}.
     metric: whose values the series has; None where a cell has none.
     tuned: steps of training on.
-    at_home: the metric of unchanged models at L, by seed: the first entry of "none".
+    at_home: the metric of unchanged models at L, by seed: the first entry of methods that change
+      nothing there.
     scale: what values are multiplied by.
   """
   factors = sorted({1, *results.values("factor")})
   found: dict[tuple[str, int], list[float | None]] = {}
   if not tuned:
-    found |= {("none", seed): [scale * x] + [None] * (len(factors) - 1)
-              for seed, x in at_home.items()}
+    same = [n for n in results.values("encoding") if METHODS[n].family in UNCHANGED_AT_HOME]
+    found |= {(name, seed): [scale * x] + [None] * (len(factors) - 1)
+              for name in same for seed, x in at_home.items()}
   for r in results:
     cell, value = r["cell"], r["metrics"].get(metric) if r["status"] == "ok" else None
     if cell["tuned"] == tuned:
@@ -134,7 +137,8 @@ def _setup(config: Any) -> str:
       f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from the World "
       f"English Bible, measured on {config.eval_characters} characters of books that were held "
       f"out. {len(config.seeds)} seeds. Keys are {_KEYS}; models for them are trained for "
-      f"{config.passkey_steps} steps and asked {config.passkey_rows} times at each length. ")
+      f"{config.passkey_steps} steps, asked {config.passkey_rows} times at each length, and trained "
+      f"on under {', '.join(config.retrieval_trained)}. ")
   else:
     rope = config.load().released.rope
     models = (

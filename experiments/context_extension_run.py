@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from flax import nnx
 from experiments import abilities, extended, language, maps, passkeys, searched
 from experiments import data as data_lib
 from experiments import released as released_lib
-from experiments.extension import METHODS, Rope
+from experiments.extension import TRAINED, Rope
 from posenc_jax import sweeps
 from posenc_jax._errors import value_error
 
@@ -46,18 +46,23 @@ def digest(models: Mapping[int, Any]) -> str:
   return total.hexdigest()
 
 
-def cells(config: Any, seeds: tuple[int, ...]) -> tuple[sweeps.Cell, ...]:
-  """Every method at every length, at once and trained on; and a released model at its own."""
+def cells(config: Any, seeds: tuple[int, ...], trained: Collection[str]
+          ) -> tuple[sweeps.Cell, ...]:
+  """Every method at every length, at once and, those of ``trained``, trained on.
+
+  A released model is measured at its own length, too; of ours that is known.
+  """
   found = () if config.hf is None else sweeps.grid(encoding=("none",), factor=(1,), tuned=(0,),
                                                    seed=seeds)
   for name in config.methods:
-    steps = (0, config.tuned()) if config.tuned() and METHODS[name].trains else (0,)
+    steps = (0, config.tuned()) if config.tuned() and name in trained else (0,)
     found += sweeps.grid(encoding=(name,), factor=config.factors(), tuned=steps, seed=seeds)
   return found
 
 
 def extend(config: Any, name: str, ability: Any, models: Mapping[int, Any], rope: Rope,
-           text: np.ndarray, *, parts: Mapping[int, int] | None = None) -> Any:
+           judge: searched.Judge, trained: Collection[str], *,
+           parts: Mapping[int, int] | None = None) -> Any:
   """Measures models under every method.
 
   Args:
@@ -66,7 +71,8 @@ def extend(config: Any, name: str, ability: Any, models: Mapping[int, Any], rope
     ability: what is measured.
     models: by seed.
     rope: what they were trained with.
-    text: for LongRoPE's search.
+    judge: of LongRoPE's candidates.
+    trained: methods that are trained on as well.
     parts: see ``extended.Extended``.
 
   Returns:
@@ -81,13 +87,13 @@ def extend(config: Any, name: str, ability: Any, models: Mapping[int, Any], rope
   if "longrope" in config.methods and config.dry_run:  # a plan needs numbers of the right shape
     factors = {(seed, s): (1.0,) * (rope.dim // 2) for seed in models for s in config.factors()}
   elif "longrope" in config.methods:
-    found = searched.search(distinct, weights, text, rope, config.factors(), config.search(), out)
+    found = searched.search(distinct, weights, judge, rope, config.factors(), config.search(), out)
     same = lambda seed: seed if parts is None else next(iter(alone))
     factors = {(seed, s): found[same(seed), s] for seed in models for s in config.factors()}
   experiment = extended.Extended(name, weights + ability.task.data, ability, models, rope, factors,
                                  parts=parts, settings=config.tuning())
   start = sweeps.plan if config.dry_run else sweeps.run
-  return start(experiment, cells(config, tuple(models)), out, options=config.options)
+  return start(experiment, cells(config, tuple(models), trained), out, options=config.options)
 
 
 def check_text(config: Any) -> None:
@@ -116,19 +122,23 @@ def own(config: Any, keys: Any) -> dict[str, Any]:
   reading = abilities.Reading(language.Language(corpus, config.eval_multiples,
                                                 config.eval_characters))
   retrieving = abilities.Retrieving(passkeys.Passkeys(corpus, config.passkey_rows))
-  trained = [("language", "extended", reading, config.part(
-    type(config), "language", corpus=corpus, eval_multiples=(1,)))]
+  tokens = config.search_tokens
+  trained: list[Any] = [
+    ("language", "extended", reading, abilities.reading_judge(text, tokens), TRAINED, config.part(
+      type(config), "language", corpus=corpus, eval_multiples=(1,)))]
   if config.retrieval:
-    trained.append(("passkeys", "retrieved", retrieving, config.part(
-      keys, "passkeys", corpus=corpus, eval_multiples=(1,), steps=(config.passkey_steps,))))
+    trained.append((
+      "passkeys", "retrieved", retrieving, abilities.retrieving_judge(corpus, text, tokens),
+      config.retrieval_trained, config.part(keys, "passkeys", corpus=corpus, eval_multiples=(1,),
+                                            steps=(config.passkey_steps,))))
   found: dict[str, Any] = {}
-  for name, then, ability, part in trained:
+  for name, then, ability, judge, also, part in trained:
     found[name] = _train(part)
     if config.dry_run or found[name].missing:
       continue
     models = dict(_models(found[name], part.experiment()))
     if models:
-      found[then] = extend(config, then, ability, models, config.rope(), text)
+      found[then] = extend(config, then, ability, models, config.rope(), judge, also)
   return found
 
 
@@ -175,4 +185,5 @@ def released(config: Any) -> dict[str, Any]:
   parts = {i: i for i in range(language.STRETCHES)}
   models = dict.fromkeys(parts, found.model)
   return {"extended": extend(config, "extended", abilities.Reading(task, len(parts)), models,
-                             found.rope, text, parts=parts)}
+                             found.rope, abilities.reading_judge(text, config.search_tokens),
+                             TRAINED, parts=parts)}

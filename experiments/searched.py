@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import data as data_lib
 from experiments import extended, extension
 from experiments.extension import Rope
 from posenc_jax import functions
@@ -40,48 +39,62 @@ class Settings:
   tokens: int = 2048
 
 
-def losses(models: Mapping[int, Any], text: np.ndarray, rope: Rope, factor: int, tokens: int):
-  """A function of (seed, factors) to nats of a token of ``text``.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judge:
+  """What candidates are judged by.
+
+  Attributes:
+    rows: a length to int32 ``[M, length + 1]`` that nothing is evaluated on.
+    last: how many targets of a row count, from its end; 0 for all.
+    data: identifies the rows of all lengths.
+  """
+
+  rows: Callable[[int], np.ndarray]
+  last: int
+  data: str
+
+
+def losses(models: Mapping[int, Any], judge: Judge, rope: Rope, factor: int):
+  """A function of (seed, factors) to nats of a token that counts.
 
   Args:
     models: by seed.
-    text: int32 tokens that nothing is evaluated on.
+    judge: what they are judged by, in rows of s L tokens.
     rope: what the models were trained with.
-    factor: s; windows have s L tokens.
-    tokens: how many are predicted, in whole windows, one at least.
+    factor: s.
   """
-  length = factor * rope.length
-  windows = jnp.asarray(data_lib.evaluation_windows(text, length, max(tokens // length, 1)))
+  windows = jnp.asarray(judge.rows(factor * rope.length))
   start = extension.longrope(rope, factor, [1.0] * (rope.dim // 2))
   parts = {seed: extended.swapped(model, start) for seed, model in models.items()}
 
   @jax.jit
-  def judge(params, numbers, windows):
+  def nats(params, numbers, windows):
     logits = extended.logits_of(graph, params, numbers, windows[:, :-1], 1)
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(
-      logits.astype(jnp.float32), windows[:, 1:]))
+    each = optax.softmax_cross_entropy_with_integer_labels(
+      logits.astype(jnp.float32), windows[:, 1:])
+    return jnp.mean(each[:, -judge.last:])  # -0 is the first
 
   graph = next(iter(parts.values())).graph
 
   def loss(seed: int, factors: np.ndarray) -> float:
     rest = extended.with_numbers(parts[seed].rest, extension.longrope(rope, factor, factors))
     numbers = jax.tree.map(lambda x: jnp.asarray(x)[None], rest)
-    return float(judge(parts[seed].params, numbers, windows))
+    return float(nats(parts[seed].params, numbers, windows))
 
   return loss
 
 
-def search(models: Mapping[int, Any], digest: str, text: np.ndarray, rope: Rope,
+def search(models: Mapping[int, Any], digest: str, judge: Judge, rope: Rope,
            factors: tuple[int, ...], settings: Settings, directory: pathlib.Path
            ) -> dict[tuple[int, int], tuple[float, ...]]:
   """(seed, s) to LongRoPE's factors; those that the directory has are not searched again.
 
-  A search that was done by other code or with other settings, text or weights is done anew.
+  A search that was done by other code or with other settings, rows or weights is done anew.
 
   Args:
     models: by seed.
     digest: of their weights.
-    text, rope: as for ``losses``.
+    judge, rope: as for ``losses``.
     factors: s, several.
     settings: of the search.
     directory: holds FILE, written after each search.
@@ -90,8 +103,8 @@ def search(models: Mapping[int, Any], digest: str, text: np.ndarray, rope: Rope,
     Tuples of dim // 2 numbers.
   """
   code = Fingerprints().source(losses=losses, longrope_search=functions.longrope_search)
-  made = hashlib.sha256(repr((digest, hashlib.sha256(text.tobytes()).hexdigest(), rope, settings,
-                              code)).encode()).hexdigest()
+  made = hashlib.sha256(repr((digest, judge.data, judge.last, rope, settings, code)).encode()
+                        ).hexdigest()
   kept = _read(directory / FILE)
   kept = kept if kept.get("made") == made else {"made": made}
   found = {}
@@ -100,7 +113,7 @@ def search(models: Mapping[int, Any], digest: str, text: np.ndarray, rope: Rope,
     for seed in models:
       name = f"seed {seed}, factor {factor}"
       if name not in kept:
-        loss = loss or losses(models, text, rope, factor, settings.tokens)
+        loss = loss or losses(models, judge, rope, factor)
         some = max(settings.population // 2, 1)
         best, least, history = functions.longrope_search(
           lambda x, loss=loss, seed=seed: loss(seed, x), rope.dim, factor=float(factor), seed=seed,

@@ -131,9 +131,8 @@ def test_text_of_the_search_is_not_evaluated_on(monkeypatch):
   made = dataclasses.replace(made, train=np.zeros(2000, np.int32), valid=mark)
   seen = {}
 
-  def extend(config, name, able, models, rope, text):
-    seen[name] = set(np.unique(text)), able
-    return None
+  def extend(config, name, able, models, rope, judge, trained):
+    seen[name] = judge.rows(64), able
 
   monkeypatch.setattr(run_lib, "_train", lambda part: sweeps.Results(()))
   monkeypatch.setattr(run_lib, "_models", lambda *given: [(0, tiny())])
@@ -142,27 +141,27 @@ def test_text_of_the_search_is_not_evaluated_on(monkeypatch):
                   corpus=made, out="unused")
   run_lib.own(config, context_extension.Keys)
   assert set(seen) == {"extended", "retrieved"}
-  for text, able in seen.values():
-    assert text == {2}
-    assert 2 not in able.rows(64) and 1 in able.rows(64)
+  for rows, able in seen.values():
+    assert 2 in rows and 1 not in rows and 0 not in rows
+    assert 1 in able.rows(64) and 2 not in able.rows(64) and 0 not in able.rows(64)
   assert set(np.unique(seen["extended"][1].rows(64))) == {1}
 
 
 def test_searches_are_kept_until_something_changes(monkeypatch, tmp_path):
   asked = []
 
-  def losses(models, text, rope, factor, tokens):
+  def losses(models, judge, rope, factor):
     def loss(seed, factors):
       asked.append(seed)
       return float(abs(factors - 1.5).sum()) + seed
     return loss
 
-  def other(models, text, rope, factor, tokens):
+  def other(models, judge, rope, factor):
     return lambda seed, factors: asked.append(seed) or 1.0
 
   def run(digest="a"):
     asked.clear()
-    return searched.search({0: None, 1: None}, digest, np.zeros(3, np.int32), ROPE, (2, 4),
+    return searched.search({0: None, 1: None}, digest, searched.Judge(len, 0, "x"), ROPE, (2, 4),
                            searched.Settings(4, 1, 8), tmp_path)
 
   monkeypatch.setattr(searched, "losses", losses)
@@ -183,13 +182,16 @@ def test_searches_are_kept_until_something_changes(monkeypatch, tmp_path):
 
 def test_a_candidate_is_judged_by_the_loss_on_the_search_text():
   text, model = corpus().valid[:100], tiny()
-  loss = searched.losses({5: model}, text, ROPE, 2, 32)(5, np.array([1.0, 1.5, 1.5, 2.0]))
+  judge = abilities.reading_judge(text, 32)
+  loss = searched.losses({5: model}, judge, ROPE, 2)(5, np.array([1.0, 1.5, 1.5, 2.0]))
   e = functions.longrope_rotary(8, short_factors=[1] * 4, long_factors=[1, 1.5, 1.5, 2],
                                 length=2 * L, original=L, factor=2.0)
   plain = px.Rotary.from_frequencies(e.frequencies, attention_scaling=e.attention_scaling)
   rows = np.stack([text[:2 * L + 1], text[49:49 + 2 * L + 1]])
   wanted = nats(call(nn.with_encoding(model, plain), rows[:, :-1]), rows[:, 1:]).mean()
   assert loss == pytest.approx(wanted, abs=1e-5)
+  judge = abilities.retrieving_judge(corpus(), text, 64)
+  assert judge.rows(32).shape == (2, 33) and judge.last == passkeys.KEY_LENGTH
 
 
 def test_keys_stand_once_within_and_once_at_the_end():
@@ -258,7 +260,7 @@ def test_every_statement_is_tested_and_the_page_has_every_number():
   first, told = found.tables[0], results["extended"]
   rows = {row[0]: row[1:] for row in first.rows}
   assert first.head == ("encoding", "1 L", "2 L", "4 L", "seeds")
-  assert rows["none"][0] == "0.500 ± 0.000" and rows["pi"][0] == "-"
+  assert rows["none"][0] == rows["pi"][0] == "0.500 ± 0.000" and rows["rerope"][0] == "-"
   mean = np.mean([r["metrics"]["loss"] for r in told
                   if (r["cell"]["encoding"], r["cell"]["factor"], r["cell"]["tuned"]) == (
                     "yarn", 4, 0)])
