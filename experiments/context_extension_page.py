@@ -131,14 +131,17 @@ def _setup(config: Any) -> str:
             f"measured on: {config.search_population} candidates, {config.search_rounds} rounds, "
             f"{config.search_tokens} tokens each. " if "longrope" in config.methods else "")
   if config.hf is None:
+    text = _TEXTS[config.data] if config.data_file is None else "a text file"
     models = (
       f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, heads of "
       f"{config.head_dim[0]}, rotary, trained for {config.steps[0]} steps of "
-      f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from the World "
-      f"English Bible, measured on {config.eval_characters} characters of books that were held "
-      f"out. {len(config.seeds)} seeds. Keys are {_KEYS}; models for them are trained for "
-      f"{config.passkey_steps} steps, asked {config.passkey_rows} times at each length, and trained "
-      f"on under {', '.join(config.retrieval_trained)}. ")
+      f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {text}, measured "
+      f"on {config.eval_characters} characters that were held out. {len(config.seeds)} seeds. ")
+    models += "" if not config.retrieval else (
+      "Keys are five different digits after a marker within text, asked for by the marker at its "
+      f"end; models for them are trained for {config.passkey_steps} steps, asked "
+      f"{config.passkey_rows} times at each length, and trained on under "
+      f"{', '.join(config.retrieval_trained)}. ")
   else:
     rope = config.load().released.rope
     models = (
@@ -149,5 +152,5 @@ def _setup(config: Any) -> str:
   return f"{models}{tuning}{search}Methods, s the multiple of L. {told}."
 
 
-_KEYS = "five different digits after a marker within text, asked for by the marker at its end"
-
+_TEXTS = {"web": "the World English Bible", "kjv": "the King James Version",
+          "bbe": "the Bible in Basic English"}
