@@ -45,9 +45,10 @@ class Config(study.Paged, compare.Config):
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "context_extension",
     smoke=dict(methods=("none", "pi", "yarn", "longrope"), retrieval_trained=("none",),
-               d_model=(16,), head_dim=16, layers=1, seq_len=(32,), steps=60, passkey_steps=20, passkey_rows=16, batch_size=8,
-               eval_multiples=(1, 4), eval_characters=2048, tune_steps=10, tune_tokens=128,
-               search_population=4, search_rounds=1, search_tokens=128),
+               d_model=(16,), head_dim=16, layers=1, seq_len=(32,), steps=60, passkey_steps=20,
+               passkey_rows=16, batch_size=8, eval_multiples=(1, 4), eval_characters=2048,
+               tune_steps=10, tune_tokens=128, search_population=4, search_rounds=1,
+               search_tokens=128),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=6000, passkey_steps=6000, batch_size=32,
                eval_characters=65_536, tune_tokens=8192, search_population=64, search_rounds=40,
                search_tokens=8192, passkey_rows=256))
