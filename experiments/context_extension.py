@@ -44,7 +44,7 @@ class Config(study.Paged, compare.Config):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "context_extension",
-    smoke=dict(methods=("none", "pi", "yarn", "longrope"), retrieval_trained=("none",),
+    smoke=dict(methods=("none", "pi", "yarn"), retrieval_trained=(),
                d_model=(16,), head_dim=16, layers=1, seq_len=(32,), steps=60, passkey_steps=20,
                passkey_rows=16, batch_size=8, eval_multiples=(1, 4), eval_characters=2048,
                tune_steps=10, tune_tokens=128, search_population=4, search_rounds=1,
@@ -74,7 +74,8 @@ class Config(study.Paged, compare.Config):
   search_tokens: int = option(2048, "tokens that judge a candidate, at least one window", low=1)
   retrieval: bool = option(True, "train models that find a key, too")
   retrieval_trained: tuple[str, ...] = option(("none", "pi", "yarn"), "methods under which these "
-                                              "are trained on, too", choices=extension.TRAINED)
+                                              "are trained on, too", empty=True,
+                                              choices=extension.TRAINED)
   passkey_steps: int = option(2000, "training steps of models that find a key", low=1)
   passkey_rows: int = option(64, "keys asked for at each length", low=8)
   hf: str | None = option(None, "folder of a released model: config.json and .safetensors")
@@ -161,10 +162,10 @@ class Config(study.Paged, compare.Config):
     return searched.Settings(self.search_population, self.search_rounds, self.search_tokens)
 
   def part(self, cls: Any, name: str, **changes: Any) -> Any:
-    """The config of models to be trained, whose weights are kept."""
+    """The config of models to be trained, whose weights are kept; reports are of what follows."""
     same = {x.name: getattr(self, x.name) for x in dataclasses.fields(self)}
     keep = tuple(dict.fromkeys((*self.options.keep, "weights")))
-    options = dataclasses.replace(self.options, keep=keep)
+    options = dataclasses.replace(self.options, keep=keep, report=False)
     return cls(**{**same, "options": options, "out": f"{self.out}/{name}", **changes})
 
 

@@ -141,7 +141,7 @@ def _setup(config: Any) -> str:
       "Keys are five different digits after a marker within text, asked for by the marker at its "
       f"end; models for them are trained for {config.passkey_steps} steps, asked "
       f"{config.passkey_rows} times at each length, and trained on under "
-      f"{', '.join(config.retrieval_trained)}. ")
+      f"{', '.join(config.retrieval_trained) or 'no method'}. ")
   else:
     rope = config.load().released.rope
     models = (

@@ -101,13 +101,14 @@ def check_text(config: Any) -> None:
   corpus, rest = held_out(config.corpus)
   longest = max(config.eval_multiples) * config.seq_len[0]
   keys = config.passkey_rows * longest if config.retrieval else 0
-  wanted = max(config.eval_characters, keys) + 1, longest + 1
+  wanted = (max(config.eval_characters, keys) + 1,
+            max(config.search_tokens, 2 * longest if keys else longest) + 1)
   if len(corpus.valid) < wanted[0] or len(rest) < wanted[1]:
     raise value_error(
       "data" if config.data_file is None else "data_file",
       f"{len(corpus.valid)} held-out characters for evaluation and {len(rest)} for the search",
       f"{wanted[0]} and {wanted[1]} at least", "Give a longer text, shorter --eval_multiples, or "
-      "fewer --eval_characters or --passkey_rows")
+      "fewer --eval_characters, --passkey_rows or --search_tokens")
 
 
 def own(config: Any, keys: Any) -> dict[str, Any]:
@@ -170,10 +171,11 @@ def read(config: Any) -> released_lib.Released:
                       f"{language.STRETCHES} stretches that every length divides, of L "
                       f"{found.rope.length}", f"Use {right}, or fewer --eval_multiples")
   corpus, rest = held_out(found.corpus)
-  if len(corpus.valid) <= config.eval_characters or len(rest) <= max(lengths):
+  searched_on = max(*lengths, config.search_tokens)
+  if len(corpus.valid) <= config.eval_characters or len(rest) <= searched_on:
     raise value_error("--data_file", f"{len(found.corpus.valid)} held-out tokens, a tenth of the "
                       f"text, {len(rest)} of them for the search", f"{config.eval_characters + 1} "
-                      f"for evaluation and {max(lengths) + 1} for the search", "Give a longer text")
+                      f"for evaluation and {searched_on + 1} for the search", "Give a longer text")
   return found
 
 

@@ -138,13 +138,16 @@ def test_text_of_the_search_is_not_evaluated_on(monkeypatch):
   monkeypatch.setattr(run_lib, "_models", lambda *given: [(0, tiny())])
   monkeypatch.setattr(run_lib, "extend", extend)
   config = Config(seq_len=(32,), eval_multiples=(1, 2), eval_characters=512, passkey_rows=8,
-                  corpus=made, out="unused")
+                  search_tokens=128, corpus=made, out="unused")
   run_lib.own(config, context_extension.Keys)
   assert set(seen) == {"extended", "retrieved"}
   for rows, able in seen.values():
     assert 2 in rows and 1 not in rows and 0 not in rows
     assert 1 in able.rows(64) and 2 not in able.rows(64) and 0 not in able.rows(64)
   assert set(np.unique(seen["extended"][1].rows(64))) == {1}
+  with pytest.raises(ValueError, match="data: got 1600 held-out .* 400 for the search, wanted 513 a"
+                     "nd 401"):
+    run_lib.own(dataclasses.replace(config, search_tokens=400), context_extension.Keys)
 
 
 def test_searches_are_kept_until_something_changes(monkeypatch, tmp_path):
