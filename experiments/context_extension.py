@@ -131,7 +131,7 @@ class Config(study.Paged, compare.Config):
   def load(self) -> "Config":
     """With its text, and the released model; raises ValueError if they cannot be used."""
     if self.hf is None:
-      found = self if self.corpus else super().load()
+      found: Any = self if self.corpus else super().load()
       if found is not self and not found.faults():
         run_lib.check_text(found)
       return found

@@ -77,7 +77,7 @@ def losses(models: Mapping[int, Any], judge: Judge, rope: Rope, factor: int):
   graph = next(iter(parts.values())).graph
 
   def loss(seed: int, factors: np.ndarray) -> float:
-    rest = extended.with_numbers(parts[seed].rest, extension.longrope(rope, factor, factors))
+    rest = extended.with_numbers(parts[seed].rest, extension.longrope(rope, factor, factors.tolist()))
     numbers = jax.tree.map(lambda x: jnp.asarray(x)[None], rest)
     return float(nats(parts[seed].params, numbers, windows))
 
@@ -106,7 +106,7 @@ def search(models: Mapping[int, Any], digest: str, judge: Judge, rope: Rope,
   made = hashlib.sha256(repr((digest, judge.data, judge.last, rope, settings, code)).encode()
                         ).hexdigest()
   kept = _read(directory / FILE)
-  kept = kept if kept.get("made") == made else {"made": made}
+  kept: dict[str, Any] = kept if kept.get("made") == made else {"made": made}
   found = {}
   for factor in factors:
     loss = None
