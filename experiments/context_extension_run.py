@@ -90,8 +90,9 @@ def extend(config: Any, name: str, ability: Any, models: Mapping[int, Any], rope
     found = searched.search(distinct, weights, judge, rope, config.factors(), config.search(), out)
     same = lambda seed: seed if parts is None else next(iter(alone))
     factors = {(seed, s): found[same(seed), s] for seed in models for s in config.factors()}
-  experiment: Any = extended.Extended(name, weights + ability.task.data, ability, models, rope, factors,
-                                 parts=parts, settings=config.tuning())
+  experiment: Any = extended.Extended(
+    name, weights + ability.task.data, ability, models, rope, factors, parts=parts,
+    settings=config.tuning())
   start = sweeps.plan if config.dry_run else sweeps.run
   return start(experiment, cells(config, tuple(models), trained), out, options=config.options)
 

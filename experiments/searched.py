@@ -77,7 +77,8 @@ def losses(models: Mapping[int, Any], judge: Judge, rope: Rope, factor: int):
   graph = next(iter(parts.values())).graph
 
   def loss(seed: int, factors: np.ndarray) -> float:
-    rest = extended.with_numbers(parts[seed].rest, extension.longrope(rope, factor, factors.tolist()))
+    e = extension.longrope(rope, factor, factors.tolist())
+    rest = extended.with_numbers(parts[seed].rest, e)
     numbers = jax.tree.map(lambda x: jnp.asarray(x)[None], rest)
     return float(nats(parts[seed].params, numbers, windows))
 

@@ -164,7 +164,8 @@ def test_searches_are_kept_until_something_changes(monkeypatch, tmp_path):
 
   def run(digest="a"):
     asked.clear()
-    return searched.search({0: None, 1: None}, digest, searched.Judge(np.zeros, 0, "x"), ROPE, (2, 4),
+    judge = searched.Judge(np.zeros, 0, "x")
+    return searched.search({0: None, 1: None}, digest, judge, ROPE, (2, 4),
                            searched.Settings(4, 1, 8), tmp_path)
 
   monkeypatch.setattr(searched, "losses", losses)
