@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 from experiments import compare, extended, extension, passkeys, script, searched
 from experiments import config as config_lib
 from experiments import context_extension_run as run_lib
+from experiments.context_extension_expectations import EXPECTATIONS as EXPECTATIONS
 from experiments.context_extension_page import page
 from experiments.extension import METHODS
 from experiments.fields import Check, Faults, option

@@ -112,13 +112,13 @@ def _more_keys(first: str, second: str, *, tuned: bool = False) -> Callable[[Res
 
 
 PI, YARN = "arXiv 2306.15595", "arXiv 2309.00071"
-LONGROPE, SELF_EXTEND = "arXiv 2402.13753", "arXiv 2401.01325"
+LONGROPE, SELF_EXTEND = "arXiv 2402.13753, table 1", "arXiv 2401.01325, section 4"
 EXPECTATIONS = (
   f.Expectation("Does an unchanged rotary model fail beyond L?",
-                "Perplexity 7.20 at L 2048, above 1000 at 2 L", PI, _fails),
+                "Perplexity 7.20 at L 2048, above 1000 at 2 L", f"{PI}, table 1", _fails),
   f.Expectation("Is interpolation better at once?",
-                "Perplexity 16.1 at 4 L before any training, above 1000 unchanged", PI,
-                _less("pi", "none")),
+                "Perplexity 16.1 at 4 L before any training, above 1000 unchanged",
+                f"{PI}, table 3", _less("pi", "none")),
   f.Expectation("Is NTK better than interpolation at once?",
                 "NTK is much better for models that are not trained on", f"{YARN}, section 3.1",
                 _less("ntk", "pi")),
@@ -137,22 +137,26 @@ EXPECTATIONS = (
                 "Dynamic scaling degrades gracefully where a fixed factor costs short texts",
                 f"{YARN}, section 3.3", _less("dynamic-ntk", "ntk")),
   f.Expectation("Does interpolation recover within 200 steps?",
-                "Perplexity at 4 L from 16.10 to 7.12, unchanged at L 7.20", PI, _recovers),
+                "Perplexity at 4 L from 16.10 to 7.12, unchanged at L 7.20",
+                f"{PI}, table 3", _recovers),
   f.Expectation("Is it ahead of training on without interpolation?",
-                "After 200 steps it uses 8192 tokens, direct training 2560 after 10,000", PI,
+                "After 200 steps it uses 8192 tokens, direct training 2560 after 10,000",
+                f"{PI}, table 4",
                 _less("pi", "none", tuned=True)),
   f.Expectation("Do YaRN and interpolation end alike?",
-                "Trained on at 2 L, perplexity there 3.35 and 3.34", YARN, _alike),
+                "Trained on at 2 L, perplexity there 3.35 and 3.34", f"{YARN}, table 1",
+                _alike),
   f.Expectation("Does Self-Extend keep the loss without training?",
                 "Perplexity stays as at L far beyond it", SELF_EXTEND, _keeps("self-extend")),
-  f.Expectation("Does ReRoPE?", "The loss falls on beyond L", "Su 2023, kexue.fm/archives/9708",
-                _keeps("rerope")),
-  f.Expectation("Does dual chunk attention?", "Llama2 70B: perplexity 5.24 at L, 5.59 at 24 L",
-                "arXiv 2402.17463", _keeps("dual-chunk")),
+  f.Expectation("Does ReRoPE?", "Distances that stop at a window keep the loss",
+                "our question", _keeps("rerope")),
+  f.Expectation("Does dual chunk attention?", "Llama2 70B reads more than 24 L without training",
+                "arXiv 2402.17463, abstract", _keeps("dual-chunk")),
   f.Expectation("Does Self-Extend find keys beyond L?", "All keys; the unchanged model none",
                 SELF_EXTEND, _more_keys("self-extend", "none")),
   f.Expectation("Does a model that is trained on find more keys with interpolation?",
-                "The whole window after 200 steps; direct training little more than L", PI,
+                "The whole window after 200 steps; direct training little more than L",
+                f"{PI}, table 4",
                 _more_keys("pi", "none", tuned=True)),
 )
 
