@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any
 
+import jax
 import numpy as np
 
 import posenc_jax as px
@@ -98,11 +99,11 @@ def rope_of(model: Any, length: int) -> Rope:
     ValueError: other encodings than one rotary, or frequencies that are edited already.
   """
   found = model.stack.encodings.encodings()
-  wanted = "a model whose layers share one rotary with frequencies base^(-2i/r)"
+  wanted = "a model whose layers have the same rotary with frequencies base^(-2i/r)"
   mend = "Its context cannot be extended here"
-  if len(found) != 1 or type(found[0]) is not px.Rotary:
-    raise value_error("--hf", f"a model with {', '.join(map(describe, found)) or 'no encoding'}",
-                      wanted, mend)
+  if not found or any(type(e) is not px.Rotary or not _alike(e, found[0]) for e in found):
+    names = ", ".join(dict.fromkeys(describe(e) for e in found))
+    raise value_error("--hf", f"a model with {names or 'no encoding'}", wanted, mend)
   radians = np.asarray(found[0].frequencies.radians)
   dim = 2 * len(radians)
   base = float(radians[1] ** (-dim / 2)) if dim > 2 else 0.0
@@ -110,3 +111,10 @@ def rope_of(model: Any, length: int) -> Rope:
   if not np.allclose(radians, plain, rtol=1e-6) or float(found[0].attention_scaling) != 1.0:
     raise value_error("--hf", "a model whose rotary is scaled already", wanted, mend)
   return Rope(dim, length, round(base, 3), found[0].pairing)
+
+
+def _alike(a: Any, b: Any) -> bool:
+  """Whether two encodings have one structure and the same numbers."""
+  leaves = [jax.tree.leaves(e) for e in (a, b)]
+  return jax.tree.structure(a) == jax.tree.structure(b) and all(
+    np.array_equal(x, y) for x, y in zip(*leaves, strict=True))
