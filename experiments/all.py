@@ -20,7 +20,8 @@ from experiments import fields, script
 from experiments.fields import option
 
 SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "properties",
-                           "claims", "classify", "forecast", "translate", "music",
+SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "context_extension",
+                           "properties", "claims", "classify", "forecast", "translate", "music",
                            "speech")
 
 

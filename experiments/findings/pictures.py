@@ -55,7 +55,7 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
       xs, means, halves = map(list, zip(*points, strict=True))
       at = names.index(name)
       style = {"color": colours[at % 10], "linestyle": _DASHES[at // 10 % 4]}
-      ax.plot(xs, means, label=name, linewidth=1.3, **style)
+      ax.plot(xs, means, label=name, linewidth=1.3, marker="o" if len(xs) == 1 else "", **style)
       ax.fill_between(xs, [m - h for m, h in zip(means, halves, strict=True)],
                       [m + h for m, h in zip(means, halves, strict=True)],
                       color=style["color"], alpha=0.15, linewidth=0)
