@@ -19,7 +19,6 @@ from typing import Any, ClassVar
 from experiments import fields, script
 from experiments.fields import option
 
-SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "properties",
 SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "context_extension",
                            "properties", "claims", "classify", "forecast", "translate", "music",
                            "speech")
