@@ -191,12 +191,14 @@ def _multiples(results: sweeps.Results) -> list[int]:
   return done[0]["axes"]["loss_by_multiple"]["values"]
 
 
-POPE, HUANG = "arXiv 2509.10534", "arXiv 1809.04281"
+POPE = "arXiv 2509.10534, music"
+HUANG = "arXiv 1809.04281, comparison on chorales"
 EXPECTATIONS = (
   f.Expectation("Is PoPE better than rotary on chorales?",
                 "0.4889 nats a token against 0.5081: -0.0192", POPE, _less("pope", "rotary")),
   f.Expectation("And in windows longer than those of training?",
-                "PoPE extrapolates without fine-tuning, rotary degrades (on text)", POPE,
+                "PoPE extrapolates without fine-tuning, rotary degrades (on text)",
+                "arXiv 2509.10534, abstract",
                 _less("pope", "rotary", longest=True)),
   f.Expectation("Is Music Transformer's relative attention better than sinusoids?",
                 "Relative attention has a lower loss on chorales than sinusoids", HUANG,

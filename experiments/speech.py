@@ -234,7 +234,8 @@ def _numbers(results: sweeps.Results) -> list[float]:
   return done[0]["axes"]["accuracy_by_digits"]["values"]
 
 
-PHAM, LI, CAPE = "arXiv 2005.09940", "arXiv 2107.05907", "arXiv 2106.03143"
+PHAM = "arXiv 2005.09940, abstract"
+LI, CAPE = "arXiv 2107.05907, abstract", "arXiv 2106.03143, section 1"
 EXPECTATIONS = (
   f.Expectation("Does a recogniser of digits need positions?", "The order of frames matters",
                 "our control", _more("rotary", "none")),
