@@ -15,7 +15,7 @@ import importlib.metadata
 import pathlib
 import platform
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +45,7 @@ class Config:
   peers: tuple[str, ...] = option(PEERS, "packages to compare with", choices=PEERS)
   length: int = option(4096, "T of attention", low=1)
   memory_length: int = option(8192, "T of the memory part", low=1)
+  batch: int = option(1, "B of attention", low=1)
   heads: int = option(8, "N", low=1)
   head_dim: int = option(64, "H", low=1)
   dtype: tuple[str, ...] = option(("float32", "bfloat16"), "of queries, keys and values; other "
@@ -77,7 +78,7 @@ def _with_leaf(encoding, leaf):
 
 
 def _qkv(c: Config, length: int):
-  shape = (1, length, c.heads, c.head_dim)
+  shape = (c.batch, length, c.heads, c.head_dim)
   return [jax.random.normal(k, shape, jnp.dtype(c.dtype[0]))
           for k in jax.random.split(jax.random.key(0), 3)]
 
@@ -91,14 +92,13 @@ def _gradient(function):
   return jax.grad(lambda *a: jnp.sum(function(*a).astype(jnp.float32)), argnums=(0, 1, 2, 3))
 
 
-def attention(c: Config) -> list[Row]:
+def attention(c: Config) -> Iterator[Row]:
   """Forward, and forward with gradients of q, k, v and of the bias's leaf, in each precision."""
-  each = [dataclasses.replace(c, dtype=(dtype,)) for dtype in c.dtype]
-  return [row for one in each for row in _attention(one)]
+  for dtype in c.dtype:
+    yield from _attention(dataclasses.replace(c, dtype=(dtype,)))
 
 
-def _attention(c: Config) -> list[Row]:
-  rows = []
+def _attention(c: Config) -> Iterator[Row]:
   for name in c.encodings:
     encoding, leaf, dense = _encoding(name, c.heads)
     args = (*_qkv(c, c.length), leaf)
@@ -108,8 +108,7 @@ def _attention(c: Config) -> list[Row]:
       measure = ", ".join([name, passes, *(d for d in c.dtype if d != "float32")])
       ours = {i: _bound(wrap(_ours(encoding, i)), args) for i in c.implementations}
       theirs, missing = _attention_peers(c, name, backward, wrap, dense, args)
-      rows += _compare(measure, ours, theirs, missing, c.repeats)
-  return rows
+      yield from _compare(measure, ours, theirs, missing, c.repeats)
 
 
 def _bound(function, args) -> Callable:
@@ -133,7 +132,7 @@ def _attention_peers(c, name, backward, wrap, dense, args):
       importlib.import_module("tokamax")
       return _bound(wrap(functools.partial(peers.tokamax, dense=dense)), args)
     makers["tokamax xla_chunked"] = tokamax
-  if "torch" in c.peers and c.dtype[0] == "float32":
+  if "torch" in c.peers:
     bias = None if name == "none" else np.asarray(dense(leaf, c.length))
     makers[f"torch SDPA, {how}"] = lambda: peers.torch_sdpa(q, k, v, bias, backward=backward)
     if bias is not None and backward:
@@ -145,13 +144,9 @@ def _attention_peers(c, name, backward, wrap, dense, args):
   return _made(makers)
 
 
-class _Unmeasured(Exception):
-  """Why a peer cannot be measured on this machine."""
-
-
 def _on_gpu(function, args):
   if jax.default_backend() != "gpu":
-    raise _Unmeasured("not measured: no GPU")
+    raise peers.Unmeasured("not measured: no GPU")
   return _bound(function, args)
 
 
@@ -159,17 +154,22 @@ def _made(makers):
   made, missing = {}, {}
   for name, make in makers.items():
     try:
-      made[name] = make()
+      call = make()
+      call()
+      made[name] = call
     except ImportError:
       missing[name] = "not installed"
-    except _Unmeasured as reason:
+    except peers.Unmeasured as reason:
       missing[name] = str(reason)
+    except (RuntimeError, ValueError, NotImplementedError) as error:  # A peer's, at this size.
+      missing[name] = f"failed: {str(error).splitlines()[0][:60]}"
   return made, missing
 
 
 def _compare(measure, ours, theirs, missing, repeats, unit="ms") -> list[Row]:
   times = timing.interleaved({**{("ours", n): f for n, f in ours.items()},
-                              **{("theirs", n): f for n, f in theirs.items()}}, repeats)
+                              **{("theirs", n): f for n, f in theirs.items()}}, repeats,
+                             calls=1 if jax.default_backend() == "cpu" else 20)
   rows = []
   for name in ours:
     mine = times["ours", name] * 1e3

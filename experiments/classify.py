@@ -220,11 +220,16 @@ EXPECTATIONS = (
                 "source texts", _pair("book", "sinusoidal", "none")),
   f.Expectation("And to say which verse follows?", "positions help to answer questions",
                 "source texts", _pair("follows", "sinusoidal", "none")),
-  f.Expectation("Are two axes better than one on images?", "2-D rotary beats 1-D",
-                "arXiv 2403.13298", _pair("digits", GRID[0], "rotary")),
-  f.Expectation("And sinusoids on a grid?", "2-D sinusoids are no better than 1-D or learned ones "
-                "in ViT, of patches; here pixels", "arXiv 2010.11929, appendix D.4",
-                _no_better),
+  f.Expectation("Does a classifier of images need positions?",
+                "accuracy .642 with learned 1-D positions, .614 without; of patches, here pixels",
+                "arXiv 2010.11929, table 8", _pair("digits", "learned", "none")),
+  f.Expectation("Is rotary on two axes better than learned positions?",
+                "it improves ViT's accuracy on ImageNet", "arXiv 2403.13298, abstract",
+                _pair("digits", GRID[0], "learned")),
+  f.Expectation("Is rotary better on two axes than on one?", "we know of no numbers",
+                "our question", _pair("digits", GRID[0], "rotary")),
+  f.Expectation("Are sinusoids better on a grid?", "2-D positions are no better than 1-D: accuracy "
+                ".640 against .642; theirs are learned", "arXiv 2010.11929, table 8", _no_better),
   f.Expectation("Is it the neighbours that help?", "shuffled pixels have no use for a grid",
                 "our control", _control),
 )

@@ -209,15 +209,15 @@ def _order(results: Any) -> Any:
 
 EXPECTATIONS = (
   f.Expectation("Does rotary gain from real time?", "positions may be real numbers, such as times",
-                "source texts", _clock("rotary")),
-  f.Expectation("Do sinusoids?", "the formula takes any real position", "source texts",
-                _clock("sinusoidal")),
-  f.Expectation("Does Time2Vec help?", "it improves models of time series", "arXiv 1907.05321",
-                _order),
+                "source texts; whether it helps is our question", _clock("rotary")),
+  f.Expectation("Do sinusoids?", "the formula takes any real position",
+                "source texts; whether it helps is our question", _clock("sinusoidal")),
+  f.Expectation("Does Time2Vec help?", "models improve where it replaces plain time; here it is "
+                "against no positions", "arXiv 1907.05321, abstract", _order),
   f.Expectation("Is the model better than the season before?", "a model must beat seasonal-naive",
                 "our baseline", _skill("skill_seasonal", "seasonal-naive")),
-  f.Expectation("And than a linear one?", "linear models often beat Transformers",
-                "arXiv 2205.13504", lambda results: [
+  f.Expectation("And than a linear one?", "no: a linear model beats Transformers in most cases",
+                "arXiv 2205.13504, abstract", lambda results: [
                   dataclasses.replace(c, sign=-1) for c in _skill("skill_linear", "linear")(
                     results)]),
 )

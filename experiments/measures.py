@@ -8,6 +8,7 @@ the last token looks at when all tokens have the same content.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,6 +137,65 @@ def last_above(curves: np.ndarray, limit: np.ndarray) -> np.ndarray:
   """
   over = np.asarray(curves) > np.asarray(limit)[:, None]
   return over.shape[1] - 1 - over[:, ::-1].argmax(1)
+
+
+def lowest_bases(lengths: Sequence[int], head_dim: int = 128) -> dict[int, float]:
+  """The lowest base with which the sum of cos(f r) is never negative up to each length.
+
+  Bases of two digits from 1000 to 99000 are tried. The reach does not rise with every one of them.
+
+  Args:
+    lengths: distances, the last one included.
+    head_dim: twice the number of frequencies base^(-2 i / head_dim).
+
+  Returns:
+    The base of each length; nan if none of them reaches it.
+
+  Example:
+    >>> lowest_bases((300, 1000))
+    {300: 1000.0, 1000: 4300.0}
+
+  References:
+    Men et al. 2024, arXiv 2405.14591, equations 10 and 11.
+  """
+  found: dict[int, float] = {}
+  for base in (digits * power for power in (100.0, 1000.0) for digits in range(10, 100)):
+    missing = [length for length in lengths if length not in found]
+    if not missing:
+      break
+    reach = _reach(base ** (-np.arange(0, head_dim, 2) / head_dim), max(missing))
+    found |= {length: base for length in missing if length <= reach}
+  return {length: found.get(length, math.nan) for length in lengths}
+
+
+def _reach(radians: np.ndarray, longest: int, piece: int = 512) -> int:
+  """The last distance before the sum of cos(f r) first is negative, at most ``longest``."""
+  for start in range(0, longest + 1, piece):
+    r = np.arange(start, min(start + piece, longest + 1))
+    below = np.flatnonzero(np.cos(r[:, None] * radians[None]).sum(-1) < 0)
+    if below.size:
+      return start + int(below[0]) - 1
+  return longest
+
+
+def shift_error(d_model: int, offsets: Sequence[int], rows: int) -> float:
+  """How far the rows of the sinusoidal table, turned by an offset, are from those at the offset.
+
+  The turn of each pair is made of row k alone, so that it is one linear map for all positions.
+
+  Example:
+    >>> shift_error(8, (1, 100), 50) < 1e-6
+    True
+  """
+  worst = 0.0
+  for k in offsets:
+    at = jnp.arange(rows + k, dtype=jnp.int32)
+    table = np.asarray(functions.sinusoidal(at, d_model), np.float64)
+    sin, cos = table[:, 0::2], table[:, 1::2]
+    turned = sin[:rows] * cos[k] + cos[:rows] * sin[k], cos[:rows] * cos[k] - sin[:rows] * sin[k]
+    worst = max(worst, *(float(np.abs(a - b[k:]).max())
+                         for a, b in zip(turned, (sin, cos), strict=True)))
+  return worst
 
 
 def profile(e: px.Encoding, heads: int, head_dim: int, d_model: int, length: int, *,

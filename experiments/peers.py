@@ -54,14 +54,37 @@ def tokamax(q, k, v, leaf, dense):
                                        implementation="xla_chunked")
 
 
+class Unmeasured(Exception):
+  """Why a peer cannot be measured on this machine."""
+
+
+def _torch_device() -> str:
+  """Where torch must work for its times to be comparable with ours."""
+  import torch
+
+  if jax.default_backend() == "cpu":
+    return "cpu"
+  if jax.default_backend() == "gpu" and torch.cuda.is_available():
+    return "cuda"
+  raise Unmeasured(f"not measured: this torch has no {jax.default_backend()}")
+
+
 def _torch(*arrays):
   import torch
 
-  return [torch.from_numpy(np.array(x)) for x in arrays]
+  return [torch.from_numpy(np.array(x, np.float32)).to(_torch_device(), getattr(
+    torch, str(x.dtype))) for x in arrays]
 
 
 def _heads_first(q, k, v):
   return [x.transpose(1, 2).contiguous() for x in _torch(q, k, v)]
+
+
+def _wanting_gradients(*tensors):
+  for x in tensors:
+    x.requires_grad_()
+    x.grad = None
+  return tensors
 
 
 def torch_sdpa(q, k, v, bias, *, backward: bool, learned: bool = False) -> Callable:
@@ -76,23 +99,20 @@ def torch_sdpa(q, k, v, bias, *, backward: bool, learned: bool = False) -> Calla
   how = {"is_causal": True}
   if bias is not None:
     bias, = _torch(bias)
-    hidden = torch.ones(bias.shape[-2:], dtype=torch.bool).triu(1)
+    bias = bias.to(q.dtype)  # CUDA's kernels take a bias of the queries' type alone.
+    hidden = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).triu(1)
     how = {"attn_mask": bias.masked_fill(hidden, float("-inf"))}
   attend = torch.nn.functional.scaled_dot_product_attention
   if not backward:
     def forward():
       with torch.no_grad():
-        return attend(q, k, v, **how).sum().item()
+        attend(q, k, v, **how)
     return forward
   wanted = [q, k, v, how["attn_mask"]] if learned else [q, k, v]
-  for x in wanted:
-    x.requires_grad_()
 
   def both():
-    for x in wanted:
-      x.grad = None
-    attend(q, k, v, **how).sum().backward()
-    return q.grad.sum().item()
+    _wanting_gradients(*wanted)
+    attend(q, k, v, **how).float().sum().backward()
 
   return both
 
@@ -117,13 +137,13 @@ def torch_flex(q, k, v, slopes, *, blocks: bool) -> Callable:
     return torch.where(i >= j, biased(value, batch, head, i, j), float("-inf"))
 
   mask = flex.create_block_mask(lambda b, h, i, j: i >= j, None, None, length, length,
-                                device="cpu") if blocks else None
+                                device=_torch_device()) if blocks else None
   score = biased if blocks else hidden
   compiled = torch.compile(flex.flex_attention)
 
   def forward():
     with torch.no_grad():
-      return compiled(q, k, v, score_mod=score, block_mask=mask).sum().item()
+      compiled(q, k, v, score_mod=score, block_mask=mask)
 
   return forward
 
@@ -133,8 +153,8 @@ def _torch_rotary(x):
 
   x, = _torch(x)
   half = x.shape[-1] // 2
-  angles = torch.outer(torch.arange(x.shape[1]).float(),
-                       10_000.0 ** (-torch.arange(half).float() / half))
+  angles = torch.outer(torch.arange(x.shape[1], device=x.device).float(),
+                       10_000.0 ** (-torch.arange(half, device=x.device).float() / half))
   cos, sin = (torch.cat([f(angles)] * 2, -1)[None, :, None] for f in (torch.cos, torch.sin))
 
   def turn(x):
@@ -170,7 +190,7 @@ def rotary_embedding_torch(x) -> Callable:
   import torch
   from rotary_embedding_torch import RotaryEmbedding
 
-  rope = RotaryEmbedding(dim=x.shape[-1])
+  rope = RotaryEmbedding(dim=x.shape[-1]).to(_torch_device())
   x, = _torch(x)
   x = x.transpose(1, 2).contiguous()
 
@@ -186,7 +206,8 @@ def positional_encodings(length: int, dim: int) -> Callable:
   import torch
   from positional_encodings.torch_encodings import PositionalEncoding1D
 
-  encoder, x = PositionalEncoding1D(dim), torch.zeros(1, length, dim)
+  where = _torch_device()
+  encoder, x = PositionalEncoding1D(dim).to(where), torch.zeros(1, length, dim, device=where)
 
   def forward():
     encoder.cached_penc = None

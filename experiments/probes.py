@@ -89,7 +89,7 @@ class Probed(language.Language):
                                       key, counted=traced["seq_len"])
     at = jnp.arange(shape.length)
     weights = (at < traced["seq_len"]).astype(jnp.float32)
-    target = at.astype(jnp.float32) / traced["seq_len"]
+    target = at.astype(jnp.float32) / jnp.asarray(traced["seq_len"], jnp.float32)
     found["position_r2"] = jnp.stack([linear_r2(x.astype(jnp.float32), target, weights)
                                       for x in states_of(model, windows[:, :-1])])
     return found

@@ -28,6 +28,7 @@ RULES = ("rotary", "rotary-linear", "rotary-ntk", "rotary-by-parts", "rotary-yar
          "rotary-llama3", "rotary-longrope", "rotary-mrrope", "rotary-abf", "rotary-resonance")
 DTYPES = ("float32", "bfloat16", "float16")
 FACTOR = 8  # of the context, in the wavelengths of scaling rules
+CONTEXTS = (1000, 2000, 4000, 8000)  # tokens, for which the lowest base is sought
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Properties:
     positions: ``[P]`` at which angles are measured.
     angles: dtype to the worst error of an angle in radians, ``[P]``; "exact" is this package's.
     distinct: dtype to how many of the positions below 4096 it tells apart.
+    lowest: tokens of context to the lowest base that holds them, of heads of 128 dims.
+    shift: error of rows of the sinusoidal table that are turned by an offset; d_model the widest.
   """
 
   config: Config
@@ -105,6 +108,8 @@ class Properties:
   positions: np.ndarray
   angles: dict[str, np.ndarray]
   distinct: dict[str, int]
+  lowest: dict[int, float]
+  shift: float
 
 
 def profiles(config: Config) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -188,7 +193,8 @@ def run(config: Config) -> Properties:
      "DeBERTa": np.abs(np.asarray(functions.deberta_bucket(keys, bucket_size=64,
                                                            max_position=512)))},
     wavelengths(2048, FACTOR), positions, angles,
-    {name: measures.distinct_integers(jnp.dtype(name), 4096) for name in DTYPES})
+    {name: measures.distinct_integers(jnp.dtype(name), 4096) for name in DTYPES},
+    measures.lowest_bases(CONTEXTS), measures.shift_error(max(config.d_model), (1, 100), length))
 
 
 def main(config: Config) -> int:

@@ -46,6 +46,29 @@ def _reach(found: Any) -> list[int]:
   return [int(x) if x >= 0 else found.by_base.shape[1] for x in first]
 
 
+LOWEST = {1000: 4.3e3, 2000: 1.6e4, 4000: 2.7e4, 8000: 8.4e4}  # published, of 1k to 8k tokens
+
+
+def _lowest(found: Any) -> Any:
+  return [exact(abs(found.lowest[n] / base - 1), 0.05, f"lowest base for {n} tokens: |ours / "
+                f"{base:g} - 1|", sign=-1,
+                shown=f"{abs(found.lowest[n] / base - 1):.3g} ({found.lowest[n]:g})")
+          for n, base in LOWEST.items()]
+
+
+def _shift(found: Any) -> Any:
+  return exact(found.shift, 1e-6, "rows turned by 1 and by 100 tokens, largest error", sign=-1)
+
+
+def _buckets(found: Any) -> Any:
+  own = found.buckets["T5, causal"]
+  if len(own) < 130:
+    raise Missing("distances beyond 128 were not measured")
+  return (exact(float(np.ptp(own[128:])), 0.5, "buckets of distances from 128 on, largest - "
+                "smallest", sign=-1),
+          exact(abs(float(own.max()) + 1 - 32), 0.5, "number of buckets - 32", sign=-1))
+
+
 def _alibi(found: Any) -> Any:
   if "alibi" not in found.weights:
     raise Missing("alibi was not measured")
@@ -94,25 +117,31 @@ def _relative(found: Any) -> Any:
 
 EXPECTATIONS = (
   Expectation("Is the dot product of two sinusoids smaller for tokens further apart?",
-              "nearer positions have larger products", "source texts; 1706.03762, section 3.5",
-              _decays),
+              "nearer positions have larger products", "source texts", _decays),
   Expectation("Does it fall with every token of distance?", "the similarity falls with distance",
               "source texts", _monotone),
+  Expectation("Is a step of any size a linear map?", "the row at p + k is a linear function of the "
+              "row at p, for every fixed k", "arXiv 1706.03762, section 3.5", _shift),
   Expectation("Does the bound on rotary scores decay?", "it decays with the distance",
               "arXiv 2104.09864, section 3.4.3 and figure 2", _bound),
   Expectation("Does a larger base carry further?", "the reach grows with the base",
-              "arXiv 2309.16039, section 4; arXiv 2405.14591", _base),
-  Expectation("What does ALiBi see?", "weights fall by exp(-slope) a token",
-              "arXiv 2108.12409, section 3", _alibi),
+              "arXiv 2309.16039, section 4.1; arXiv 2405.14591, equation 10", _base),
+  Expectation("Which base does a context need?", "at least 4300, 16000, 27000 and 84000 for 1k, "
+              "2k, 4k and 8k tokens", "arXiv 2405.14591, table 2", _lowest),
+  Expectation("What does ALiBi see?", "scores fall by the slope a token, so weights of equal "
+              "content by exp(-slope)", "arXiv 2108.12409, section 3", _alibi),
+  Expectation("Which distances does T5's bias tell apart?",
+              "32 buckets; all distances from 128 on share one", "arXiv 1910.10683, section 2.1",
+              _buckets),
   Expectation("What do scaling rules do to the wavelengths?",
               "interpolation stretches all by the factor, NTK and YaRN keep the fast ones",
               "arXiv 2309.00071, section 3", _scaling),
   Expectation("Do attention weights stay when all positions move by 1000?",
               "the scores depend on the distance alone", "arXiv 2104.09864, 2108.12409", _relative),
-  Expectation("Can bfloat16 hold positions?", "769 distinct integers below 4096, angles off by "
-              "more than 1", "catalogue of precision facts", _bfloat16),
-  Expectation("How far do float32 angles hold?", "below 1e-3 at 4095, above 1e-2 at a million",
-              "catalogue of precision facts", _float32),
+  Expectation("Can bfloat16 hold positions?", "8 significant bits: 769 distinct integers below "
+              "4096, angles off by more than 1", "our arithmetic", _bfloat16),
+  Expectation("How far do float32 angles hold?", "24 significant bits: off by less than 1e-3 at "
+              "4095, by more than 1e-2 at a million", "our arithmetic", _float32),
 )
 
 
@@ -144,6 +173,8 @@ def _tables(found: Any) -> tuple[Table, ...]:
     Table("Reach by base", ("base", "first distance with a negative similarity"),
           tuple((f"{b:g}", str(r) if r < length else f"beyond {length - 1}")
                 for b, r in zip(config.bases, _reach(found), strict=True))),
+    Table("Lowest base by context, heads of 128 dims", ("tokens", "published", "ours"),
+          tuple((str(n), f"{base:g}", f"{found.lowest[n]:g}") for n, base in LOWEST.items())),
     Table("Nearest tokens that hold 90 percent of the attention, by head", (
       "encoding", *(f"head {h}" for h in range(4)), "mean distance", "change by 1000 positions"),
       tuple(fields)),

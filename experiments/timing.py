@@ -5,6 +5,7 @@
 import os
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +18,8 @@ def cores() -> int:
   return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int,
+                calls: int = 1) -> dict[str, float]:
   """Median seconds of each call; rounds go through all rivals, so that noise meets all alike.
 
   Each round has an order of its own, as a call's time depends on what ran just before it; for the
@@ -27,9 +29,11 @@ def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
   Args:
     rivals: functions without arguments, whose results are waited for.
     repeats: timed rounds, after an untimed one.
+    calls: of each rival in a round, one after the other, waited for once: on a GPU a call alone
+      is timed with what it takes to ask for it.
 
   Returns:
-    Seconds by name.
+    Seconds of a call by name.
   """
   times: dict[str, list[float]] = {name: [] for name in rivals}
   order, draw = list(rivals), random.Random(0)
@@ -37,20 +41,33 @@ def interleaved(rivals: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
     draw.shuffle(order)
     for name in order:
       call = rivals[name]
-      jax.block_until_ready(call())
+      _wait(call())
       settle()
       start = time.perf_counter()
-      jax.block_until_ready(call())
+      for _ in range(calls):
+        last = call()
+      _wait(last)
       if turn >= 1:
-        times[name].append(time.perf_counter() - start)
+        times[name].append((time.perf_counter() - start) / calls)
   return {name: statistics.median(t) for name, t in times.items()}
+
+
+def _wait(result: Any) -> None:
+  """Until JAX's result is there, and torch's GPU, where torch has been used, is idle."""
+  jax.block_until_ready(result)
+  torch = sys.modules.get("torch")
+  if torch is not None and torch.cuda.is_initialized():
+    torch.cuda.synchronize()
 
 
 def settle() -> None:
   """Sleeps until the process is idle: threads that wait actively, memory that is given back.
 
   Giving back a few GiB takes longer than what is timed next, and goes on after the result is there.
+  Threads that serve a GPU never rest, and what they do is no noise there.
   """
+  if jax.default_backend() != "cpu":
+    return
   for _ in range(200):
     used = time.process_time()
     time.sleep(0.01)

@@ -26,6 +26,12 @@ if "XLA_FLAGS" not in os.environ:
     quick += " --xla_cpu_use_fusion_emitters=false"
   os.environ["XLA_FLAGS"] = quick
 
+# The same tests everywhere: `JAX_PLATFORMS=cuda,cpu JAX_DEFAULT_MATMUL_PRECISION=highest pytest
+# tests/attention` runs them on a GPU, but for the few that say what a CPU does.
+if "JAX_PLATFORMS" not in os.environ:
+  os.environ["JAX_PLATFORMS"] = "cpu"
+  jax.config.update("jax_platforms", "cpu")
+
 # Tracing makes millions of objects, few of them garbage; looking for that takes a tenth of it.
 gc.set_threshold(100_000, 50, 100)
 
@@ -45,6 +51,13 @@ collect_ignore = ["goldens"]
 
 # Flags defined by the experiments are read at their defaults unless a test parses its own.
 flags.FLAGS(["pytest"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]):
+  """Leaves out what says how a CPU does something, where the tests run on something else."""
+  for item in items:
+    if item.get_closest_marker("cpu") and jax.default_backend() != "cpu":
+      item.add_marker(pytest.mark.skip(reason="says what a CPU does"))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from experiments.findings import forest as forest_lib
 from experiments.findings import verdict as verdicts_lib
 from experiments.findings.statistics import Interval
 from experiments.findings.verdict import Judged, Verdict
@@ -129,7 +130,7 @@ def machine() -> str:
 
 
 def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.Path:
-  """Writes the page, its pictures and its data.
+  """Writes the page, its pictures, one of the claims' intervals first, and its data.
 
   Args:
     page: the content.
@@ -141,6 +142,10 @@ def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.
   """
   folder = pathlib.Path(directory)
   folder.mkdir(parents=True, exist_ok=True)
+  intervals = forest_lib.forest(page.verdicts)
+  if intervals is not None:
+    shown = Picture("intervals", forest_lib.CAPTION, intervals)
+    page = dataclasses.replace(page, pictures=(shown, *page.pictures))
   for picture in page.pictures:
     (folder / f"{page.name}-{picture.name}.png").write_bytes(to_bytes(picture.figure, "png"))
   data = {"name": page.name, "title": page.title, "made": dataclasses.asdict(made),
@@ -177,17 +182,22 @@ _RULES = (
 
 
 def tally(verdicts: Sequence[Verdict]) -> str:
-  """How many of each verdict: a sentence.
+  """How many of each verdict, of all and of those from papers: two sentences.
 
   Example:
-    >>> tally([Verdict("q", "p", "s", "agrees"), Verdict("q", "p", "s", "no claim")])
-    '2 published statements: agrees 1, no claim 1.'
+    >>> tally([Verdict("q", "p", "arXiv 1234.56789", "agrees"), Verdict("q", "p", "s", "no claim")])
+    '2 statements: agrees 1, no claim 1. From papers 1: agrees 1.'
   """
+  papers = [v for v in verdicts if v.from_paper]
+  return (f"{len(verdicts)} statements: {_counts(verdicts)}. "
+          f"From papers {len(papers)}: {_counts(papers)}.")
+
+
+def _counts(verdicts: Sequence[Verdict]) -> str:
   every = (verdicts_lib.AGREES, verdicts_lib.DISAGREES, verdicts_lib.NO_CLAIM,
            verdicts_lib.NOT_TESTED)
   counts = {name: sum(v.verdict == name for v in verdicts) for name in every}
-  told = ", ".join(f"{name} {n}" for name, n in counts.items() if n)
-  return f"{len(verdicts)} published statements: {told or 'none'}."
+  return ", ".join(f"{name} {n}" for name, n in counts.items() if n) or "none"
 
 
 def _verdict_table(verdicts: Sequence[Verdict]) -> str:

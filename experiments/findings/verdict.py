@@ -25,7 +25,8 @@ class Expectation:
   Attributes:
     question: what one would like to know.
     published: the statement, with its numbers.
-    source: where: "arXiv 2108.12409, table 4".
+    source: where: "arXiv 2108.12409, table 2"; of statements that no paper makes, what they are,
+      such as "source texts" or "our question".
     test: results to claims; raises ``Missing`` if the run lacks what they are about.
   """
 
@@ -79,6 +80,11 @@ class Verdict:
   def seeds(self) -> int:
     """The fewest seeds of a claim; 0 if all are exact or there are none."""
     return min((c.interval.count for c in self.claims if not c.exact), default=0)
+
+  @property
+  def from_paper(self) -> bool:
+    """Whether a paper makes the statement; source texts and our own questions are none."""
+    return self.source.startswith("arXiv ")
 
 
 def judge(expectations: Sequence[Expectation], results: Any) -> list[Verdict]:

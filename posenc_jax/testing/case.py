@@ -116,12 +116,20 @@ def index_of(case: Case, rows: int | None = None, length: int | None = None) -> 
   return jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.int32), shape)
 
 
+def once(case: Case, x, index, encoding=None, **options) -> jax.Array:
+  """The dense layer as one program: a call alone would compile each of its operations."""
+  encoding = case.encoding if encoding is None else encoding
+  options = {"implementation": "reference", **options}
+  arrays = {n: options.pop(n) for n in ("segments", "seen") if n in options}
+  run = jax.jit(lambda e, x, index, arrays: layer(case, e, case.weights(), x, index, **arrays,
+                                                  **options))
+  return run(encoding, x, index, arrays)
+
+
 def full(case: Case, encoding=None, x=None, **options) -> jax.Array:
   """The layer over whole sequences, dense unless told otherwise: what other runs must equal."""
   x = case.inputs() if x is None else x
-  options.setdefault("implementation", "reference")
-  encoding = case.encoding if encoding is None else encoding
-  return layer(case, encoding, case.weights(), x, index_of(case, x.shape[0]), **options)
+  return once(case, x, index_of(case, x.shape[0]), encoding, **options)
 
 
 def near(name: str, got, wanted, tolerance: float) -> None:

@@ -14,7 +14,17 @@ import numpy as np
 from posenc_jax import _compat
 from posenc_jax import positions as positions_lib
 from posenc_jax.attention import attend
-from posenc_jax.testing.case import ALL_HOOKS, Case, embed, full, index_of, layer, near, project
+from posenc_jax.testing.case import (
+  ALL_HOOKS,
+  Case,
+  embed,
+  full,
+  index_of,
+  layer,
+  near,
+  once,
+  project,
+)
 
 
 def _leaves(encoding):
@@ -51,7 +61,9 @@ def check_jit(case: Case) -> None:
 
   # NumPy arrays have no weak types: a leaf jnp.full(n, 0.5) would trace again for its type alone.
   encoding = jax.tree.map(np.asarray, case.encoding)
-  near("jit", run(encoding, case.inputs()), full(case), case.tolerance)
+  x = case.inputs()
+  eager = layer(case, case.encoding, case.weights(), x, index_of(case), implementation="reference")
+  near("jit", run(encoding, x), eager, case.tolerance)
   for name, leaf, put in _leaves(encoding):
     run(put(jnp.asarray(_changed(leaf))), case.inputs())
     assert len(traces) == 1, f"jit: another value of {name} traced the program again"
@@ -144,27 +156,38 @@ def check_rows(case: Case) -> None:
 
 def decode(case, chunk, seen=None, index=None, x=None):
   """Runs the layer on chunks of tokens with a cache whose unused slots hold junk."""
-  encoding, weights = case.encoding, case.weights()
   x = jnp.asarray(case.inputs() if x is None else x)
   index = index_of(case) if index is None else index
   seen = jnp.ones(index.shape, bool) if seen is None else seen
-  cache, carry, out = None, None, []
+  order = np.arange(case.length, dtype=np.int32)
+  weights = case.weights()
+
+  @jax.jit
+  def written(encoding, x, index, carry):
+    xe, positions = embed(case, encoding, x, index)
+    q, k, v, positions, carry = project(case, encoding, weights, xe, positions, carry=carry)
+    whole = jax.tree.map(lambda p: jnp.broadcast_to(p, (case.batch, *p.shape[1:])), positions)
+    return q, (k, v, whole), positions, carry
+
+  @jax.jit
+  def step(encoding, x, index, cache, carry, start):
+    q, new, positions, carry = written(encoding, x, index, carry)
+    cache = jax.tree.map(
+        lambda c, new: jax.lax.dynamic_update_slice_in_dim(c, new, start, 1), cache, new)
+    filled = seen & (order < start + x.shape[1])[None]
+    out = attend(q, cache[0], cache[1], encoding, q_positions=positions, k_positions=cache[2],
+                 q_order=start + order[:x.shape[1]], k_order=order, causal=case.causal,
+                 mask=filled[:, None, None, :], applied=ALL_HOOKS, implementation="reference")
+    return out, cache, carry
+
+  junk = lambda a: jnp.full((a.shape[0], case.length, *a.shape[2:]), 77, a.dtype)
+  like = jax.eval_shape(written, case.encoding, x[:, :chunk], index[:, :chunk], None)[1]
+  cache, carry, out = jax.tree.map(junk, like), None, []
   for start in range(0, case.length, chunk):
     here = slice(start, start + chunk)
-    xe, positions = embed(case, encoding, x[:, here], index[:, here])
-    q, k, v, positions, carry = project(case, encoding, weights, xe, positions, carry=carry)
-    full = jax.tree.map(lambda p: jnp.broadcast_to(p, (case.batch, *p.shape[1:])), positions)
-    if cache is None:
-      junk = lambda a: jnp.full((a.shape[0], case.length, *a.shape[2:]), 77, a.dtype)
-      cache = jax.tree.map(junk, (k, v, full))
-    cache = jax.tree.map(
-        lambda c, new, at=start: jax.lax.dynamic_update_slice_in_dim(c, new, at, 1),
-        cache, (k, v, full))
-    order = np.arange(case.length, dtype=np.int32)
-    filled = seen & (order < start + chunk)[None]
-    out.append(attend(q, cache[0], cache[1], encoding, q_positions=positions,
-                      k_positions=cache[2], q_order=order[here], k_order=order, causal=case.causal,
-                      mask=filled[:, None, None, :], applied=ALL_HOOKS, implementation="reference"))
+    one, cache, carry = step(case.encoding, x[:, here], index[:, here], cache, carry,
+                             np.int32(start))
+    out.append(one)
   return jnp.concatenate(out, axis=1)
 
 
@@ -183,12 +206,10 @@ def check_packed(case: Case) -> None:
   segments = jnp.broadcast_to((jnp.arange(case.length) >= cut).astype(jnp.int32) + 1,
                               (case.batch, case.length))
   index = positions_lib.from_segments(segments)
-  packed = layer(case, case.encoding, case.weights(), x, index, segments=segments,
-                 implementation="reference")
+  packed = once(case, x, index, segments=segments)
   for part in (slice(0, cut), slice(cut, case.length)):
     n = x[:, part].shape[1]
-    alone = layer(case, case.encoding, case.weights(), x[:, part], index_of(case)[:, :n],
-                  implementation="reference")
+    alone = once(case, x[:, part], index_of(case, length=n))
     near("packed", packed[:, part], alone, case.tolerance)
 
 
@@ -199,15 +220,13 @@ def check_left_padding(case: Case) -> None:
   seen = jnp.stack([index >= pad for pad in pads])
   index = jnp.maximum(positions_lib.from_mask(seen), 0)
   x = np.where(np.asarray(seen)[..., None], case.inputs(), np.float32(5))
-  runs = {"left padding": layer(case, case.encoding, case.weights(), x, index, seen=seen,
-                                implementation="reference")}
+  runs = {"left padding": once(case, x, index, seen=seen)}
   if case.causal:
     runs["decode with left padding"] = decode(case, 1, seen, index, x)
   for row, pad in enumerate(pads):
     # Both rows of the lone run are this row: keys of the positions hook belong to a row's place.
     both = np.stack([x[row, pad:]] * case.batch)
-    alone = layer(case, case.encoding, case.weights(), both, index_of(case)[:, :case.length - pad],
-                  implementation="reference")
+    alone = once(case, both, index_of(case, length=case.length - pad))
     for name, run in runs.items():
       near(name, run[row, pad:], alone[row], case.tolerance)
 
@@ -215,34 +234,41 @@ def check_left_padding(case: Case) -> None:
 def check_groups(case: Case) -> None:
   """Grouped key heads equal the same key heads written out for every query head."""
   repeat = lambda a: jnp.repeat(a, case.heads // case.kv_heads, axis=-2)
-  x, positions = embed(case, case.encoding, case.inputs(), index_of(case))
-  q, k, v, positions, _ = project(case, case.encoding, case.weights(), x, positions)
-  run = functools.partial(attend, encoding=case.encoding, q_positions=positions,
-                          k_positions=positions, q_order=np.arange(case.length),
-                          k_order=np.arange(case.length), causal=case.causal, applied=ALL_HOOKS,
-                          implementation="reference")
-  near("grouped heads", run(q, k, v), run(q, repeat(k), repeat(v)), case.tolerance)
+
+  @jax.jit
+  def both(encoding, x):
+    x, positions = embed(case, encoding, x, index_of(case))
+    q, k, v, positions, _ = project(case, encoding, case.weights(), x, positions)
+    run = functools.partial(attend, encoding=encoding, q_positions=positions,
+                            k_positions=positions, q_order=np.arange(case.length),
+                            k_order=np.arange(case.length), causal=case.causal, applied=ALL_HOOKS,
+                            implementation="reference")
+    return run(q, k, v), run(q, repeat(k), repeat(v))
+
+  near("grouped heads", *both(case.encoding, case.inputs()), case.tolerance)
 
 
 def check_cross_lengths(case: Case) -> None:
   """Some queries against all keys (T < S), and all queries against some keys (T > S)."""
-  x, positions = embed(case, case.encoding, case.inputs(), index_of(case))
-  q, k, v, positions, _ = project(case, case.encoding, case.weights(), x, positions)
   order = np.arange(case.length, dtype=np.int32)
   take = lambda tree, a, b: jax.tree.map(lambda p: jnp.asarray(p)[:, a:b], tree)
-
-  def run(qa, qb, ka, kb):
-    return attend(q[:, qa:qb], k[:, ka:kb], v[:, ka:kb], case.encoding,
-                  q_positions=take(positions, qa, qb), k_positions=take(positions, ka, kb),
-                  q_order=order[qa:qb], k_order=order[ka:kb], causal=case.causal, applied=ALL_HOOKS,
-                  implementation="reference")
-
   n = case.length
-  full = run(0, n, 0, n)
-  near("T < S", run(n - 2, n, 0, n), full[:, n - 2:], case.tolerance)
+  parts = [(0, n, 0, n), (n - 2, n, 0, n)] + [(0, 1, 0, n), (0, n, 0, 3)] * case.causal
+
+  @jax.jit
+  def runs(encoding, x):
+    x, positions = embed(case, encoding, x, index_of(case))
+    q, k, v, positions, _ = project(case, encoding, case.weights(), x, positions)
+    return [attend(q[:, qa:qb], k[:, ka:kb], v[:, ka:kb], encoding,
+                   q_positions=take(positions, qa, qb), k_positions=take(positions, ka, kb),
+                   q_order=order[qa:qb], k_order=order[ka:kb], causal=case.causal,
+                   applied=ALL_HOOKS, implementation="reference") for qa, qb, ka, kb in parts]
+
+  full, *others = runs(case.encoding, case.inputs())
+  near("T < S", others[0], full[:, n - 2:], case.tolerance)
   if case.causal:
-    near("T = 1", run(0, 1, 0, n), full[:, :1], case.tolerance)
-    near("T > S", run(0, n, 0, 3)[:, :3], full[:, :3], case.tolerance)
+    near("T = 1", others[1], full[:, :1], case.tolerance)
+    near("T > S", others[2][:, :3], full[:, :3], case.tolerance)
 
 
 def check_future(case: Case) -> None:
@@ -269,7 +295,7 @@ def check_dtypes(case: Case) -> None:
     return jnp.sum(layer(case, case.encoding, case.weights(), x, index, seen=nothing,
                          implementation="reference"))
 
-  value, slope = jax.value_and_grad(total)(jnp.asarray(case.inputs()))
+  value, slope = jax.jit(jax.value_and_grad(total))(jnp.asarray(case.inputs()))
   assert np.isfinite(float(value)), "fully masked rows: not finite"
   assert np.isfinite(np.asarray(slope)).all(), "fully masked rows: the gradient is not finite"
 

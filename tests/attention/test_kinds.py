@@ -12,6 +12,7 @@ import pytest
 import posenc_jax as px
 from posenc_jax import testing
 from tests import oracles
+from tests.support import jitted as jx
 from tests.support import kinds
 
 T, N, K, H = 7, 4, 2, 8
@@ -45,7 +46,7 @@ def _weighed(weights, v):
 @pytest.mark.parametrize("implementation", ["reference", "rows"])
 def test_a_learned_sink_takes_its_share_of_the_softmax(qkv, implementation):
   logits = np.array([-1.0, 0.0, 1.0, 3.0], np.float32)
-  out = px.attend(*qkv, kinds.Sink(logits), causal=True, implementation=implementation, tile=3)
+  out = jx.attend(*qkv, kinds.Sink(logits), causal=True, implementation=implementation, tile=3)
   q, k, v = _wide(*qkv)
   z = oracles.scores(q, k)
   weights = np.zeros_like(z)
@@ -59,14 +60,14 @@ def test_a_learned_sink_takes_its_share_of_the_softmax(qkv, implementation):
 
 def test_a_row_that_sees_nothing_stays_zero_with_a_sink(qkv):
   mask = jnp.zeros((1, 1, T, T), bool)
-  loss = lambda e: px.attend(*qkv, e, mask=mask).sum()
+  loss = lambda e: jx.attend(*qkv, e, mask=mask).sum()
   value, gradient = jax.value_and_grad(loss)(kinds.Sink(np.zeros(N, np.float32)))
   assert float(value) == 0 and np.isfinite(gradient.logit).all()
 
 
 @pytest.mark.parametrize("implementation", ["reference", "rows"])
 def test_stick_breaking_without_the_remainder(qkv, implementation):
-  out = px.attend(*qkv, kinds.StickBreaking(), causal=True, implementation=implementation, tile=3)
+  out = jx.attend(*qkv, kinds.StickBreaking(), causal=True, implementation=implementation, tile=3)
   q, k, v = _wide(*qkv)
   z = oracles.scores(q, k)
   weights = np.zeros_like(z)
@@ -83,7 +84,7 @@ def test_stick_breaking_without_the_remainder(qkv, implementation):
 def test_hard_alibi_hides_keys_and_ssmax_counts_what_is_left(qkv):
   q, k, v = _wide(*qkv)
   e = px.chain(px.HardAlibi(N, 3), px.SSMax(np.full(N, 0.5, np.float32)))
-  out = px.attend(*qkv, e, causal=True)
+  out = jx.attend(*qkv, e, causal=True)
   mask = np.zeros((N, T, T), bool)
   for n in range(N):
     for t in range(T):
@@ -99,7 +100,7 @@ def test_hard_alibi_hides_keys_and_ssmax_counts_what_is_left(qkv):
 @pytest.mark.parametrize("bias", [None, px.Alibi])
 def test_visible_joins_the_mask_on_every_path(qkv, implementation, bias):
   e = px.HardAlibi(N, 3) if bias is None else px.chain(px.HardAlibi(N, 3), bias(N))
-  out = px.attend(*qkv, e, causal=True, implementation=implementation, tile=3)
+  out = jx.attend(*qkv, e, causal=True, implementation=implementation, tile=3)
   q, k, v = _wide(*qkv)
   mask = np.array([[[s <= t and (n >= 3 or t - s <= n) for s in range(T)] for t in range(T)]
                    for n in range(N)])
@@ -129,7 +130,7 @@ def test_a_short_convolution_changes_the_layers_input(rng):
 def test_rerope_makes_the_scores_again_with_the_scale_of_the_call(qkv, scale, implementation):
   window = 3
   e = kinds.ReRope(px.rotary_frequencies(H), window)
-  out = px.attend(*qkv, e, causal=True, scale=scale, implementation=implementation, tile=3)
+  out = jx.attend(*qkv, e, causal=True, scale=scale, implementation=implementation, tile=3)
   q, k, v = _wide(*qkv)
   frequencies = oracles.rotary_frequencies(H)
   used = H**-0.5 if scale is None else scale
@@ -150,7 +151,7 @@ def _grid_call(rng, e, height, width, implementation):
   shape = (1, height * width)
   q, k, v = (jnp.asarray(rng.standard_normal((*shape, n, H)), jnp.float32) for n in (N, K, K))
   at = px.positions.grid(height, width)
-  out = px.attend(q, k, v, e, q_positions=at, k_positions=at, implementation=implementation, tile=3)
+  out = jx.attend(q, k, v, e, q_positions=at, k_positions=at, implementation=implementation, tile=3)
   return out[0], _wide(q, k, v), np.asarray(at)
 
 
@@ -177,7 +178,7 @@ def test_bipe_reads_the_segment_axis_alone(qkv):
   ids = np.array([0, 0, 1, 1, 1, 2, 2])
   at = np.stack([ids, np.array([0, 1, 0, 1, 2, 0, 1])], -1).astype(np.int32)
   order = np.arange(T)
-  out = px.attend(*qkv, kinds.bipe(N), q_positions=at, k_positions=at, q_order=order,
+  out = jx.attend(*qkv, kinds.bipe(N), q_positions=at, k_positions=at, q_order=order,
                   k_order=order, causal=True)
   q, k, v = _wide(*qkv)
   bias = oracles.alibi_bias(ids, ids, px.alibi_slopes(N))
@@ -195,7 +196,7 @@ def test_m_rotary_chains_with_anything(qkv, rng, other, first):
             "cope": lambda: px.Cope(jnp.asarray(table, jnp.float32), scaled=False),
             "alibi": lambda: px.along(1, px.Alibi(N))}[other]()
   e = px.chain(rope, member) if first else px.chain(member, rope)
-  out = px.attend(*qkv, e, q_positions=at, k_positions=at, q_order=order, k_order=order,
+  out = jx.attend(*qkv, e, q_positions=at, k_positions=at, q_order=order, k_order=order,
                   causal=True)
   q, k, v = _wide(*qkv)
   frequencies = oracles.rotary_frequencies(H)
@@ -215,12 +216,12 @@ def test_heads_and_dims_without_an_encoding(qkv):
   half = px.on_heads(slice(0, 2), px.Alibi(2))
   bias = np.zeros((N, T, T))
   bias[:2] = oracles.alibi_bias(range(T), range(T), px.alibi_slopes(2))
-  _near(px.attend(*qkv, half, causal=True)[0],
+  _near(jx.attend(*qkv, half, causal=True)[0],
         oracles.attention(q, k, v, bias=bias, mask=CAUSAL))
   tail = px.on_dims(slice(4, 8), px.Rotary(4))
   f = oracles.rotary_frequencies(4)
   turn = lambda x: np.concatenate([x[..., :4], oracles.rotate(x[..., 4:], range(T), f)], -1)
-  _near(px.attend(*qkv, tail, causal=True)[0],
+  _near(jx.attend(*qkv, tail, causal=True)[0],
         oracles.attention(turn(q), turn(k), v, mask=CAUSAL))
 
 

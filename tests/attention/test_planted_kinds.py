@@ -15,6 +15,7 @@ import posenc_jax as px
 from posenc_jax.attention import visibility
 from posenc_jax.attention.tiles import rows
 from posenc_jax.attention.visibility import Rule, Side
+from tests.support import jitted as jx
 
 
 def _draw(rng, *lead, t=16, n=8, k=4, h=4):
@@ -37,7 +38,7 @@ def test_grouped_heads_in_chunks_of_few_heads_and_examples(rng, monkeypatch, e, 
   ids = np.array([[0] * 9 + [1] * 7])
   def loss(implementation):
     def total(q, k, v, e):
-      out = px.attend(q, k, v, e, causal=True, segments=ids, implementation=implementation, tile=8)
+      out = jx.attend(q, k, v, e, causal=True, segments=ids, implementation=implementation, tile=8)
       return jnp.sum(jnp.sin(out)), out
     return jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2, 3) if e else (0, 1, 2),
                                       has_aux=True))(q, k, v, e)
@@ -54,7 +55,7 @@ def test_whole_rows_under_context_parallelism_see_the_rule(rng, options):
   e = px.Cope(jnp.asarray(rng.standard_normal((6, 4)), jnp.float32))
   mesh = Mesh(jax.devices()[:1], ("tokens",))
   got = px.context_attend(q, k, v, e, mesh=mesh, axis="tokens", causal=True, **options)
-  wanted = px.attend(q, k, v, e, causal=True, implementation="reference", **options)
+  wanted = jx.attend(q, k, v, e, causal=True, implementation="reference", **options)
   np.testing.assert_allclose(got, wanted, atol=2e-6)
 
 
@@ -68,10 +69,10 @@ def test_batch_axes_of_which_some_are_shared(rng, implementation):
   lengths, prefix = np.array([[6, 4, 5], [2, 6, 3]]), np.array([[0], [4]])
   mask = rng.random((2, 1, 1, 6, 6)) < 0.8
   options = dict(causal=True, implementation=implementation, tile=2)
-  got = px.attend(q, k, v, px.Alibi(2), q_positions=at, k_positions=at, q_order=order,
+  got = jx.attend(q, k, v, px.Alibi(2), q_positions=at, k_positions=at, q_order=order,
                   k_order=order, segments=ids, lengths=lengths, prefix=prefix, mask=mask, **options)
   for i, j in np.ndindex(2, 3):
-    one = px.attend(q[i, j], k[i, j], v[i, j], px.Alibi(2), q_positions=at[0, j],
+    one = jx.attend(q[i, j], k[i, j], v[i, j], px.Alibi(2), q_positions=at[0, j],
                     k_positions=at[0, j], q_order=order[i, 0], k_order=order[i, 0],
                     segments=ids[j], lengths=lengths[i, j], prefix=prefix[i, 0], mask=mask[i, 0],
                     **options | {"implementation": "reference"})
@@ -116,8 +117,8 @@ def test_padding_keeps_documents_apart_and_sees_nothing(rng):
     same = ids[0][:, None] == ids[0]
     real = (np.arange(6) < 5)[:, None] & (np.arange(6) < 5)
     for implementation in ("reference", "rows"):
-      got = px.attend(q, k, v, segments=ids, lengths=5, implementation=implementation, tile=2)
-      wanted = px.attend(q, k, v, mask=jnp.asarray((same & real)[None]), implementation="reference")
+      got = jx.attend(q, k, v, segments=ids, lengths=5, implementation=implementation, tile=2)
+      wanted = jx.attend(q, k, v, mask=jnp.asarray((same & real)[None]), implementation="reference")
       np.testing.assert_allclose(got, wanted, atol=2e-6)
       assert (np.asarray(got[:, 5]) == 0).all()
 
@@ -128,8 +129,8 @@ def test_prepare_then_attend_is_attend(rng):
   at = np.arange(6) + 3
   prepared = px.prepare(q, k, v, e, at, at)
   options = dict(q_positions=at, k_positions=at, causal=True)
-  got = px.attend(*prepared, e, applied=px.PREPARED, **options)
-  np.testing.assert_allclose(got, px.attend(q, k, v, e, **options), atol=1e-6)
+  got = jx.attend(*prepared, e, applied=px.PREPARED, **options)
+  np.testing.assert_allclose(got, jx.attend(q, k, v, e, **options), atol=1e-6)
   with pytest.raises(ValueError, match=r"k_positions: got shape \(3, 6\), wanted the batch axes"):
     px.prepare(q, k, v, e, at, np.zeros((3, 6), int))
   numbers = [np.asarray(x) for x in (q, k, v)]

@@ -308,6 +308,7 @@ def test_lanes_equal_single_runs(rng):
     _same(single, jax.tree.map(lambda x: x[i], together))  # noqa: B023
 
 
+@pytest.mark.cpu
 def test_gradients_repeat_bit_by_bit(rng):
   """Sums run in a fixed order, with threads or without."""
   q, k, v, g = _numbers(rng, 200, 200)
@@ -384,6 +385,7 @@ def _memory(total, *args):
   return compiled.memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("length", [4096, pytest.param(8192, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["alibi", "t5"])
 def test_memory_beside_dense_scores(name, length):

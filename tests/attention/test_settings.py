@@ -113,6 +113,7 @@ def test_mistakes_are_named(arguments, error, match):
     pass
 
 
+@pytest.mark.cpu
 @pytest.mark.usefixtures("with_cudnn")
 @pytest.mark.parametrize("platform", ["gpu", "tpu"])
 @pytest.mark.parametrize("f, calls", [(_total, 1), (jax.grad(_total, argnums=(0, 1, 2)), 2)],
@@ -124,6 +125,7 @@ def test_an_export_takes_the_path_of_its_platform(platform, f, calls):
   assert KERNEL[platform] not in _text(f, platform)  # which nobody has told
 
 
+@pytest.mark.cpu
 def test_without_cudnn_its_calls_are_not_traced():
   assert px.explain(HALF, HALF, HALF, causal=True, platform="gpu").chosen == "cudnn"
   with px.config(platform="gpu"):
@@ -139,6 +141,7 @@ def test_lowering_ahead_of_time_takes_the_path_of_its_platform():
   assert "tpu_custom_call" in traced.lower(lowering_platforms=("tpu",)).as_text()
 
 
+@pytest.mark.cpu
 def test_the_default_device_and_arrays_say_the_platform(monkeypatch):
   assert settings.platform_of() == settings.platform_of(jnp.zeros(1)) == "cpu"
   # As on a machine whose devices are TPUs, but for those that are asked for by name.

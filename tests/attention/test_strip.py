@@ -72,7 +72,8 @@ RACES = [
     # Two blocks each way, grouped heads, a skipped block above the diagonal.
     ((1, 256, 256, 2, 1, 16, 16), dict(causal=True, window=None, offset=0)),
     # Lengths off the blocks, T < S, wider values, a window that leaves blocks out on both sides.
-    ((2, 200, 330, 1, 1, 16, 24), dict(causal=True, window=(90, 0), offset=130)),
+    pytest.param((2, 200, 330, 1, 1, 16, 24), dict(causal=True, window=(90, 0), offset=130),
+                 marks=pytest.mark.slow),
 ]
 
 

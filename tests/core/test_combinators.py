@@ -9,6 +9,7 @@ import pytest
 
 import posenc_jax as px
 from tests import oracles
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 T, S, N, K, H = 4, 5, 4, 2, 8
@@ -43,7 +44,7 @@ def test_along_reads_one_axis():
 
 def test_along_wants_enough_axes():
   with pytest.raises(ValueError, match=r"q_positions: got 1 axes, wanted more than 1 of them"):
-    px.attend(Q, Q, Q, px.along(1, px.Alibi(N)), q_positions=np.zeros((T, 1), np.int32),
+    jx.attend(Q, Q, Q, px.along(1, px.Alibi(N)), q_positions=np.zeros((T, 1), np.int32),
               k_positions=np.zeros((T, 1), np.int32))
 
 
@@ -95,12 +96,12 @@ def test_shared_heads():
   one = px.T5Bias.init(KEY, 1, stddev=1.0)
   assert px.share_heads(one).shared_heads and not one.shared_heads
   with pytest.raises(ValueError, match="1 head"):
-    px.attend(Q, Q, Q, one, causal=True)
+    jx.attend(Q, Q, Q, one, causal=True)
   four = px.T5Bias(jnp.repeat(one.table, N, axis=1))
-  np.testing.assert_allclose(px.attend(Q, Q, Q, px.share_heads(one), causal=True),
-                             px.attend(Q, Q, Q, four, causal=True), rtol=1e-6, atol=1e-6)
+  np.testing.assert_allclose(jx.attend(Q, Q, Q, px.share_heads(one), causal=True),
+                             jx.attend(Q, Q, Q, four, causal=True), rtol=1e-6, atol=1e-6)
   dape = px.Dape.init(KEY, N, px.share_heads(px.Alibi(1)))
-  assert px.attend(Q, Q, Q, dape, causal=True).shape == Q.shape
+  assert jx.attend(Q, Q, Q, dape, causal=True).shape == Q.shape
 
 
 @pytest.mark.parametrize("make, error, message", [
@@ -152,7 +153,7 @@ def test_polar_axes_of_an_image_are_chained_from_the_last_dims_on():
   w = np.exp(scores / np.sqrt(8))
   want = np.einsum("nts,snh->tnh", w / w.sum(-1, keepdims=True), q)
   x = jnp.asarray(q, jnp.float32)
-  got = px.attend(x, x, x, e, q_positions=at, k_positions=at)
+  got = jx.attend(x, x, x, e, q_positions=at, k_positions=at)
   np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
@@ -181,7 +182,7 @@ def test_slices_that_reach_beyond_the_heads_or_dims_are_refused():
                      (px.on_heads(slice(-9, None), px.Rotary(H)), r"heads: got slice\(-9, None\)"),
                      (px.on_dims(slice(0, 99), px.Rotary(4)), r"dims: got slice\(0, 99\)")):
     with pytest.raises(ValueError, match=message):
-      px.attend(q, q, q, e)
+      jx.attend(q, q, q, e)
 
 
 def test_heads_of_another_model_are_refused():

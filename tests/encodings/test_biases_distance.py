@@ -25,6 +25,7 @@ from tests.oracles import (
   sandwich,
   toeplitz,
 )
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 Q, K = np.array([0, 3, 40, 2000]), np.array([0, 1, 3, 38, 41, 1990])
@@ -109,7 +110,7 @@ def test_attention_is_the_oracle(cases, name, rng):
   wanted = oracles.attention(q.astype(float), k.astype(float), v.astype(float), bias=bias,
                              mask=oracles.visible(q_at, k_at, causal=True))
   for implementation in ("reference", "rows"):
-    got = px.attend(q, k, v, e, q_positions=q_at, k_positions=k_at, causal=True,
+    got = jx.attend(q, k, v, e, q_positions=q_at, k_positions=k_at, causal=True,
                     implementation=implementation)
     _close(got, wanted, 5e-6)
 
@@ -157,7 +158,7 @@ def test_heads_of_each_direction(rng):
   bias = alibi_split.alibi_split_bias(range(6), range(6), N)
   wanted = oracles.attention(q, k, v, bias=np.where(np.isinf(bias), 0, bias),
                              mask=~np.isinf(bias))
-  _close(px.attend(q, k, v, px.AlibiSplit(N)), wanted, 5e-6)
+  _close(jx.attend(q, k, v, px.AlibiSplit(N)), wanted, 5e-6)
   half = px.alibi_slopes(2)
   np.testing.assert_allclose(px.AlibiSplit(slopes=half).distance_bias(jnp.array([-2]))[:, 0],
                              -2 * np.tile(half, 2))
@@ -166,11 +167,11 @@ def test_heads_of_each_direction(rng):
 def test_hard_alibi(rng):
   q, k, v = (rng.standard_normal((6, N, 4)).astype(np.float32) for _ in range(3))
   seen = hard_alibi.hard_alibi_visible(range(6), range(6), N, 3)
-  got = px.attend(q, k, v, px.HardAlibi(N, 3), causal=True)
+  got = jx.attend(q, k, v, px.HardAlibi(N, 3), causal=True)
   _close(got, oracles.attention(q, k, v, mask=seen), 5e-6)
   np.testing.assert_allclose(got[:, 0], v[:, 0], rtol=1e-6)  # head 0 sees itself alone
-  all_free = px.attend(q, k, v, px.HardAlibi(N, 0), causal=True)
-  np.testing.assert_allclose(all_free, px.attend(q, k, v, causal=True), rtol=1e-6)
+  all_free = jx.attend(q, k, v, px.HardAlibi(N, 0), causal=True)
+  np.testing.assert_allclose(all_free, jx.attend(q, k, v, causal=True), rtol=1e-6)
 
 
 @pytest.mark.parametrize("biased", [False, True])
@@ -179,7 +180,7 @@ def test_kerples_product(rng, biased):
   q, k, v = (rng.standard_normal((6, N, 4)).astype(np.float32) for _ in range(3))
   z = kerple_product.kerple_product_scores(oracles.scores(q, k), range(6), range(6), **_params(e))
   mask = oracles.visible(range(6), range(6), causal=True)
-  _close(px.attend(q, k, v, e, causal=True), oracles.attention(q, k, v, score=z, mask=mask), 5e-6)
+  _close(jx.attend(q, k, v, e, causal=True), oracles.attention(q, k, v, score=z, mask=mask), 5e-6)
 
 
 def test_parameters_of_kerple_stay_in_their_intervals_and_still_learn():
@@ -271,7 +272,7 @@ ERRORS = {
   "floats": (lambda: px.DistanceTable.init(KEY, 2).bias(
     px.Tile(q_positions=np.float32([0.5]), k_positions=np.float32([0]))),
     r"distance: got float32, wanted integers"),
-  "product heads": (lambda: px.attend(*[jnp.ones((3, 2, 4))] * 3, px.KerpleProduct.init(KEY, 4)),
+  "product heads": (lambda: jx.attend(*[jnp.ones((3, 2, 4))] * 3, px.KerpleProduct.init(KEY, 4)),
                     r"a: got shape \(4,\), wanted \[N\], N = 2"),
 }
 

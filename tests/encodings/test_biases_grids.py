@@ -11,6 +11,7 @@ import posenc_jax as px
 from tests import oracles
 from tests.goldens import load
 from tests.oracles import alibi_2d, beit, cosine_scores, dynamic_grid, levit, log_cpb, swin
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 N = 2
@@ -64,7 +65,7 @@ def test_attention_is_the_oracle(name, rng):
   bias = np.asarray(_bias(e, at[:4], at), np.float64)
   wanted = oracles.attention(q, k, v, bias=bias)
   for implementation in ("reference", "rows"):
-    got = px.attend(q, k, v, e, q_positions=at[:4], k_positions=at, implementation=implementation)
+    got = jx.attend(q, k, v, e, q_positions=at[:4], k_positions=at, implementation=implementation)
     np.testing.assert_allclose(got, wanted, rtol=5e-6, atol=5e-6)
 
 
@@ -102,7 +103,7 @@ def test_swin_v2_is_transformers(scale):
   at = _grid(3, 2)
   e = px.chain(px.LogCPB(GOLD["v2_w_in"].T, GOLD["v2_b_in"], GOLD["v2_w_out"].T, (3, 2)),
                px.CosineScores(GOLD["v2_t"], scale=scale))
-  got = px.attend(GOLD["v2_q"], GOLD["v2_k"], GOLD["v2_v"], e, q_positions=at, k_positions=at,
+  got = jx.attend(GOLD["v2_q"], GOLD["v2_k"], GOLD["v2_v"], e, q_positions=at, k_positions=at,
                   scale=scale)
   np.testing.assert_allclose(got, GOLD["v2_out"], rtol=2e-5, atol=2e-5)
 
@@ -112,7 +113,7 @@ def test_cosine_scores_are_the_oracle(rng):
   t = np.float32([0.5, 1.0, 4.0, 6.0])
   for limit in (None, 2.0):
     z = cosine_scores.cosine_scores(q.astype(float), k.astype(float), t, limit=limit)
-    got = px.attend(q, k, v, px.CosineScores(t, limit=limit), causal=True)
+    got = jx.attend(q, k, v, px.CosineScores(t, limit=limit), causal=True)
     mask = oracles.visible(range(5), range(5), causal=True)
     wanted = oracles.attention(q, k, v, score=z, mask=mask)
     np.testing.assert_allclose(got, wanted, rtol=1e-4 if limit is None else 5e-6, atol=1e-4)
@@ -156,7 +157,7 @@ ERRORS = {
             r"gain, w: got shapes \(3, 4\) and \(1, 4, 4\), wanted \[L, W\] and \[L - 1, W, W\]"),
   "cpb": (lambda: px.LogCPB(np.ones((3, 4)), np.ones(4), np.ones((4, 2))),
           r"w_in: got shape \(3, 4\), wanted \[2, W\]"),
-  "cosine heads": (lambda: px.attend(*[jnp.ones((3, 2, 4))] * 3, px.CosineScores.init(KEY, 4)),
+  "cosine heads": (lambda: jx.attend(*[jnp.ones((3, 2, 4))] * 3, px.CosineScores.init(KEY, 4)),
                    r"t: got shape \(4,\), wanted \[N\], N = 2"),
 }
 

@@ -20,6 +20,7 @@ from tests.oracles import (
   path_attention,
   tupe,
 )
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 T, N, K, H, D = 7, 4, 2, 8, 5
@@ -46,7 +47,7 @@ def wide(*arrays):
 
 
 def run(e, qkv, causal=True, at=AT, **options):
-  return px.attend(*qkv, e, q_positions=at, k_positions=at, causal=causal, **options)
+  return jx.attend(*qkv, e, q_positions=at, k_positions=at, causal=causal, **options)
 
 
 def driven(e, qkv, x, **options):

@@ -57,7 +57,7 @@ VARIANTS = {
 # What compiles most: chains take ten programs an encoding, whole rows beyond the threshold take
 # large ones, and kernels of shared hooks were tried with another encoding.
 FAST_ONLY = {
-  "chains": {"alibi", "m-rotary"},
+  "chains": {"alibi"},
   "auto": {"none", "rotary", "alibi", "alibi-bidirectional", "t5", "fire", "chain", "ssmax", "fox",
            "made-up", "m-rotary", "pope"},
   "heads": {"rotary", "alibi", "t5", "shaw", "cope", "fox", "ssmax", "dape-v2"},

@@ -22,7 +22,7 @@ from posenc_jax.attention.fused import strip as tpu_strip
 from posenc_jax.attention.tiles import rows
 from posenc_jax.base import MODEL_HOOKS, WHOLE_ROWS
 from tests.attention.test_dispatch import _plain
-from tests.encodings.test_contract import CASES
+from tests.encodings.test_contract import CASES, CORE
 
 T = 128
 
@@ -87,11 +87,14 @@ def _obstacle(case, path):
   return found[0]
 
 
-def test_who_accepts_whom():
+@pytest.mark.parametrize("names", [CORE, pytest.param(set(CASES), marks=pytest.mark.slow)],
+                         ids=["core", "all"])
+def test_who_accepts_whom(names):
+  cases = {name: CASES[name] for name in sorted(names)}
   for path in OBSTACLES:
-    able = {name for name, make in CASES.items() if _obstacle(make(), path) is None}
-    assert able == {name for name, make in CASES.items() if accepts(path, make())}, path
-    assert {"none", "rotary", "alibi"} <= able and not {"cope", "dape", "shaw", "ssmax"} & able
+    able = {name for name, make in cases.items() if _obstacle(make(), path) is None}
+    assert able == {name for name, make in cases.items() if accepts(path, make())}, path
+    assert {"none", "rotary", "alibi"} <= able and not {"cope", "dape-v2", "shaw", "ssmax"} & able
     assert ({"t5", "made-up"} <= able) == (path == "strip")
 
 

@@ -13,6 +13,7 @@ from jax.sharding import Mesh, PartitionSpec
 import posenc_jax as px
 from posenc_jax import functions
 from tests import oracles
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 T, S, N, K, H = 4, 6, 4, 2, 8
@@ -38,7 +39,7 @@ SCALED = {
 def test_terms_of_q_have_the_scale_of_the_call(name, scale):
   """The papers divide all terms by one sqrt(H): a scale given to attend is that of all terms."""
   e, oracle = SCALED[name]
-  got = px.attend(*(jnp.asarray(x) for x in (Q, KEYS, V)), e, q_positions=Q_AT, k_positions=K_AT,
+  got = jx.attend(*(jnp.asarray(x) for x in (Q, KEYS, V)), e, q_positions=Q_AT, k_positions=K_AT,
                   scale=scale)
   wide = jax.tree.map(lambda x: np.asarray(x, np.float64) if x.dtype.kind == "f" else x, e)
   wanted = oracle(wide, *(np.asarray(x, np.float64) for x in (Q, KEYS, V)),
@@ -79,10 +80,10 @@ def test_alibi_attention_far_away():
   """auto takes the columns from a length on: it must not change what is computed."""
   at = np.arange(64, dtype=np.int32) + 2**28
   q = jnp.asarray(_normal(64, 2, 8))
-  run = lambda i: px.attend(q, q, q, px.Alibi(2), causal=True, q_positions=at, k_positions=at,
+  run = lambda i: jx.attend(q, q, q, px.Alibi(2), causal=True, q_positions=at, k_positions=at,
                             implementation=i)
   np.testing.assert_allclose(run("auto"), run("reference"), atol=2e-6)
-  near = px.attend(q, q, q, px.Alibi(2), causal=True)
+  near = jx.attend(q, q, q, px.Alibi(2), causal=True)
   np.testing.assert_allclose(run("auto"), near, atol=2e-6)
 
 
@@ -94,7 +95,7 @@ def test_fox_columns_hold_both_words_of_a_long_prefix():
   fox = px.Fox(jnp.ones((5, 2)), jnp.ones(2))
   q, v = (jnp.asarray(_normal(64, 2, 8, seed=i)) for i in (0, 1))
   order = np.arange(64)
-  run = lambda i: px.attend(q, q, v, fox, q_positions=c, k_positions=c, q_order=order,
+  run = lambda i: jx.attend(q, q, v, fox, q_positions=c, k_positions=c, q_order=order,
                             k_order=order, causal=True, applied=("layer",), implementation=i)
   mask = oracles.visible(order, order, causal=True)
   wide = [np.asarray(x, np.float64) for x in (q, q, v)]
@@ -129,7 +130,7 @@ def test_transformer_xl_without_keys():
   e = px.TransformerXL.init(KEY, N, H)
   bias = e.bias(px.Tile(jnp.asarray(Q), jnp.zeros((0, K, H)), jnp.arange(T), jnp.arange(0)))
   assert bias.shape == (N, T, 0)
-  grads = jax.grad(lambda q: jnp.sum(px.attend(q, jnp.zeros((0, K, H)), jnp.zeros((0, K, H)), e,
+  grads = jax.grad(lambda q: jnp.sum(jx.attend(q, jnp.zeros((0, K, H)), jnp.zeros((0, K, H)), e,
                                                q_positions=Q_AT, k_positions=np.arange(0))))(Q)
   assert not np.any(grads)
 
@@ -212,7 +213,7 @@ def test_shaw_inside_shard_map():
   mesh = Mesh(np.array(jax.devices()[:1]), ("b",))
   e = px.Shaw.init(KEY, H, max_distance=2, stddev=1.0)
   q, k, v = (jnp.asarray(_normal(2, T, n, H, seed=i)) for i, n in enumerate((N, K, K)))
-  run = lambda q, k, v: px.attend(q, k, v, e, causal=True, implementation="reference")
+  run = lambda q, k, v: jx.attend(q, k, v, e, causal=True, implementation="reference")
   spec = PartitionSpec("b")
   sharded = jax.shard_map(run, mesh=mesh, in_specs=spec, out_specs=spec)
   np.testing.assert_allclose(sharded(q, k, v), run(q, k, v), atol=1e-6)

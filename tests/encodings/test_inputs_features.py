@@ -22,6 +22,7 @@ from tests.oracles import (
   seqpe,
   time2vec,
 )
+from tests.support import jitted as jx
 
 KEY = jax.random.key(5)
 NEAR = {"rtol": 0, "atol": 2e-6}
@@ -37,7 +38,7 @@ def _attended(e, x, positions, added):
   embedded = e.inputs(jnp.asarray(x)[None], positions)
   order = np.arange(len(x))
   q, k, v = (jnp.einsum("btd,dnh->btnh", embedded, w) for w in weights)
-  got = px.attend(q, k, v, e, q_positions=positions, k_positions=positions, causal=True,
+  got = jx.attend(q, k, v, e, q_positions=positions, k_positions=positions, causal=True,
                   q_order=order, k_order=order, applied=("inputs",))
   q, k, v = (np.einsum("td,dnh->tnh", x.astype(float) + added, w) for w in weights)
   wanted = oracles.attention(q, k, v, mask=np.tril(np.ones((len(x), len(x)), bool)))

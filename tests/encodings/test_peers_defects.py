@@ -16,6 +16,7 @@ import pytest
 import posenc_jax as px
 from posenc_jax import functions, testing
 from tests import oracles
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 T, H = 6, 8
@@ -31,7 +32,7 @@ Q, K = normal("q", 1, T, 4, H), normal("k", 1, T, 2, H)
 
 def attend(e, rows=slice(None), **options):
   v = normal("v", 1, T, 2, H)
-  return px.attend(Q[:, rows], K, v, e, causal=True, q_positions=AT[rows], k_positions=AT,
+  return jx.attend(Q[:, rows], K, v, e, causal=True, q_positions=AT[rows], k_positions=AT,
                    **options)
 
 
@@ -122,8 +123,8 @@ def test_every_row_of_a_batch_has_its_own_positions(name):
   else:
     e = ENCODINGS[name]()
     q, k = np.concatenate([Q, 2 * Q]), np.concatenate([K, -K])
-    one = lambda i: px.attend(q[i], k[i], k[i], e, q_positions=at[i], k_positions=at[i])
-    both = px.attend(q, k, k, e, q_positions=at, k_positions=at)
+    one = lambda i: jx.attend(q[i], k[i], k[i], e, q_positions=at[i], k_positions=at[i])
+    both = jx.attend(q, k, k, e, q_positions=at, k_positions=at)
     alone = [one(i) for i in range(2)]
   np.testing.assert_allclose(both, np.stack(alone), atol=3e-6)
 
@@ -188,5 +189,5 @@ def test_cope_says_whether_its_term_is_scaled():
   for e in (scaled, plain):
     wanted = oracles.cope_attention(Q[0], K[0], v, mask[0], np.asarray(e.table, np.float64),
                                     position_scaled=e is scaled)
-    found = px.attend(Q[0], K[0], v, e, causal=True)
+    found = jx.attend(Q[0], K[0], v, e, causal=True)
     np.testing.assert_allclose(found, wanted, atol=5e-6)

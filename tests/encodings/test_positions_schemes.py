@@ -11,6 +11,7 @@ import posenc_jax as px
 from posenc_jax import functions
 from tests import oracles
 from tests.oracles import abacus, cape, continuous, shape, skipwise
+from tests.support import jitted as jx
 
 KEY = jax.random.key(7)
 ROWS = np.broadcast_to(np.arange(10, dtype=np.int32), (200, 10))
@@ -57,7 +58,7 @@ def test_shape_in_attention_reads_the_shifted_rows():
   at = e.positions(jnp.arange(5), key=KEY)
   wanted = x + oracles.sinusoidal(np.asarray(at), 8)
   q = e.inputs(jnp.asarray(x), at).reshape(5, 2, 4)
-  got = px.attend(q, q, q, e, q_positions=at, k_positions=at, causal=True,
+  got = jx.attend(q, q, q, e, q_positions=at, k_positions=at, causal=True,
                   applied=("positions", "inputs"))
   wanted = wanted.reshape(5, 2, 4)
   mask = np.tril(np.ones((5, 5), bool))
@@ -145,7 +146,7 @@ def test_bipe_ids_and_attention():
   turned = oracles.rotate(q, np.asarray(ids)[:, 1], oracles.rotary_frequencies(4))
   q = jnp.asarray(q)
   prepared = px.prepare(q, q, q, e, ids, ids)
-  got = px.attend(*prepared, e, q_positions=ids, k_positions=ids, q_order=order, k_order=order,
+  got = jx.attend(*prepared, e, q_positions=ids, k_positions=ids, q_order=order, k_order=order,
                   causal=True, applied=("inputs", *px.PREPARED))
   mask = np.tril(np.ones((13, 13), bool))
   wanted = oracles.attention(turned, turned, y.reshape(13, 2, 4), mask=mask)
@@ -175,7 +176,7 @@ def test_streaming_attention_is_that_of_a_short_text():
     at = px.streaming_slots(held, count, sinks=2, window=3)
     q, k, v = (jnp.asarray(raw[i][held]) for i in range(3))
     q, own = q[-1:], at[-1:]
-    out = px.attend(*px.prepare(q, k, v, e, own, at), e, q_positions=own, k_positions=at,
+    out = jx.attend(*px.prepare(q, k, v, e, own, at), e, q_positions=own, k_positions=at,
                     mask=(at >= 0)[None, None], applied=px.PREPARED)
     kept = abacus.streaming_cache(count, 2, 3)
     assert held.tolist() == kept

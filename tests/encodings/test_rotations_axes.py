@@ -12,6 +12,7 @@ from posenc_jax import functions as f
 from tests import oracles
 from tests.goldens import load
 from tests.oracles import axes_rotary, dinov3, mixed, vjepa2
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 GOLDEN = load("rotations_axes")
@@ -42,7 +43,7 @@ def test_axes_rotary_by_attention(rng):
   q, k, v = rng.standard_normal((3, 12, 2, 8))
   e = px.AxesRotary(f.videorope_axes((2, 1, 1)), base=100.0)
   order = np.arange(12)
-  got = px.attend(*(jnp.asarray(x, jnp.float32) for x in (q, k, v)), e, q_positions=VIDEO,
+  got = jx.attend(*(jnp.asarray(x, jnp.float32) for x in (q, k, v)), e, q_positions=VIDEO,
                   k_positions=VIDEO, q_order=order, k_order=order, causal=True)
   frequencies = axes_rotary.ladder(8, 100.0)
   turn = lambda x: axes_rotary.axes_rotate(x, VIDEO, frequencies, (1, 2, 0, 0))

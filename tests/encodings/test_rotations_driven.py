@@ -16,6 +16,7 @@ from tests.oracles.grape_m import root_mean_square
 from tests.oracles.repo import repo_positions
 from tests.oracles.selective import selective_angles
 from tests.oracles.wall import wall_scores
+from tests.support import jitted as jx
 
 KEY = jax.random.key(2)
 T, N, K, H, D = 6, 4, 2, 8, 12
@@ -32,7 +33,7 @@ def xqkv(rng):
 def attend(xqkv, e):
   x, at, _ = e.layer(xqkv[0], np.arange(T))
   assert x is xqkv[0]
-  return px.attend(*xqkv[1:], e, q_positions=at, k_positions=at, q_order=np.arange(T),
+  return jx.attend(*xqkv[1:], e, q_positions=at, k_positions=at, q_order=np.arange(T),
                    k_order=np.arange(T), causal=True, applied=("layer",))
 
 
@@ -186,7 +187,7 @@ SHAPES = {
   "carope dim": (lambda: px.CARope(jnp.ones((4, 1)), 7), r"dim: got 7, wanted an even"),
   "carope width": (lambda: px.CARope.init(KEY, 4, H).layer(X, None),
                    r"x: got width 12, wanted the weights' width 4"),
-  "carope positions": (lambda: px.attend(*[jnp.ones((T, 1, H))] * 3, px.CARope.init(KEY, D, H),
+  "carope positions": (lambda: jx.attend(*[jnp.ones((T, 1, H))] * 3, px.CARope.init(KEY, D, H),
                                          causal=True, q_positions=np.arange(T),
                                          k_positions=np.arange(T), applied=("layer",)),
                        r"q_positions: got shape \(6,\), wanted driven positions \[\.\.\., T, 1, 4"),

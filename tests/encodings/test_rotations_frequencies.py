@@ -15,6 +15,7 @@ from posenc_jax.encodings.rotations import _ladders
 from tests import oracles
 from tests.goldens import load
 from tests.oracles import fope, lerope, rope_pp, xpos
+from tests.support import jitted as jx
 
 KEY = jax.random.key(0)
 FAR = np.array([0, 1, 257, 10**6, 2**30], np.int32)
@@ -115,7 +116,7 @@ def test_xpos_chooses_blocks_that_powers_can_hold():
 def xpos_weights(q, k, v, e, at):
   n = len(at)
   run = lambda x: jnp.asarray(x, jnp.float32)
-  return px.attend(run(q), run(k), run(v), e, q_positions=at, k_positions=at, causal=True,
+  return jx.attend(run(q), run(k), run(v), e, q_positions=at, k_positions=at, causal=True,
                    q_order=np.arange(n), k_order=np.arange(n))
 
 
@@ -150,7 +151,7 @@ def test_xpos_is_finite_where_powers_of_one_centre_are_not(rng, dtype, atol):
   keys = np.array([0, 150_000, 199_990, 200_000], np.int32)
 
   def run(q, k, shift):
-    return px.attend(q[-1:], k, v, e, q_positions=keys[-1:] - shift, k_positions=keys - shift)
+    return jx.attend(q[-1:], k, v, e, q_positions=keys[-1:] - shift, k_positions=keys - shift)
 
   near(run(q, k, 0).astype(jnp.float32), run(q, k, 190_000).astype(jnp.float32), atol)
   slope = jax.grad(lambda q, k: run(q, k, 0).astype(jnp.float32).sum(), argnums=(0, 1))(q, k)

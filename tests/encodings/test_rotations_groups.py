@@ -23,6 +23,7 @@ from tests.oracles.prope import prope_attention
 from tests.oracles.rotary_values import rotary_values_attention
 from tests.oracles.string_cayley import string_cayley
 from tests.oracles.string_circulant import string_circulant
+from tests.support import jitted as jx
 
 KEY = jax.random.key(1)
 T, N, K, H = 5, 4, 2, 8
@@ -38,7 +39,7 @@ def qkv(rng):
 
 
 def attend(qkv, e, at, **options):
-  return px.attend(*qkv, e, q_positions=at, k_positions=at, q_order=ORDER, k_order=ORDER,
+  return jx.attend(*qkv, e, q_positions=at, k_positions=at, q_order=ORDER, k_order=ORDER,
                    causal=True, **options)
 
 
@@ -120,7 +121,7 @@ def test_gradients_of_generators_of_zeros_are_finite(qkv):
   zeros = lambda e: jax.tree.map(jnp.zeros_like, e)
   for e in (made(px.ComRope, block=4), made(px.GrapePlane), made(px.Liere, block=4)):
     at = ORDER if e.position_axes == 0 else GRID
-    got = jax.grad(lambda e, at=at: attend(qkv, e, at).sum())(zeros(e))
+    got = jax.jit(jax.grad(lambda e, at=at: attend(qkv, e, at).sum()))(zeros(e))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(got))
 
 
@@ -212,20 +213,20 @@ def test_prope_sees_relative_cameras(rng):
   qkv = [jnp.asarray(rng.standard_normal((4, n, H)), jnp.float32) for n in (N, K, K)]
   e = px.Prope(H)
   places = [(wide(row[:16]).reshape(4, 4), row[16], row[17]) for row in at]
-  got = px.attend(*qkv, e, q_positions=at, k_positions=at)
+  got = jx.attend(*qkv, e, q_positions=at, k_positions=at)
   near(got, prope_attention(*(wide(x) for x in qkv), places, [1.0]), 2e-5)
   world = np.eye(4)
   world[:3, :3] = matrices.exponential(matrices.upper_skew(rng.standard_normal((3, 3))))
   world[:3, 3] = 2.0
   moved = px.camera_positions(views @ world, k, patches=(1, 2), image=(320, 240))
-  near(px.attend(*qkv, e, q_positions=moved, k_positions=moved), got, 2e-5)
+  near(jx.attend(*qkv, e, q_positions=moved, k_positions=moved), got, 2e-5)
 
 
 def test_prope_is_the_released_code():
   g = load("rotations_groups")
   at = px.camera_positions(g["prope_views"], g["prope_k"], patches=(2, 3), image=(48, 32))
   qkv = [jnp.asarray(np.swapaxes(g[f"prope_{n}"], 0, 1)) for n in ("q", "key", "v")]
-  got = px.attend(*qkv, px.Prope(16), q_positions=at, k_positions=at)
+  got = jx.attend(*qkv, px.Prope(16), q_positions=at, k_positions=at)
   near(got, np.swapaxes(g["prope_out"], 0, 1), 3e-5)
 
 
@@ -239,7 +240,7 @@ def test_geometric_attention_hides_residues_without_a_frame(rng):
   e = px.Geometric(*(jnp.asarray(rng.standard_normal(N), jnp.float32) for _ in range(2)))
   frames = [(r, t) if there else None for r, t, there in zip(turns, shifts, known, strict=True)]
   at = px.frame_positions(np.stack(turns), shifts, known)
-  got = px.attend(*qkv, e, q_positions=at, k_positions=at)
+  got = jx.attend(*qkv, e, q_positions=at, k_positions=at)
   wanted = geometric_attention(*(wide(x) for x in qkv), frames, wide(e.direction),
                                wide(e.distance))
   near(got, wanted, 1e-5)

@@ -60,6 +60,26 @@ def test_profiles():
   np.testing.assert_allclose(got[0], wanted, atol=1e-6)
 
 
+def test_lowest_bases_equal_loops():
+  """The smallest base of two digits whose sums of cosines stay above zero; nan beyond all."""
+  def holds(base, length):
+    own = frequencies(32, base)
+    return all(sum(math.cos(w * r) for w in own) >= 0 for r in range(length + 1))
+
+  bases = [d * p for p in (100, 1000) for d in range(10, 100)]
+  wanted = {n: next((float(b) for b in bases if holds(b, n)), math.nan) for n in (150, 260)}
+  assert measures.lowest_bases((150, 260), 32) == wanted and wanted[150] < wanted[260]
+  found = measures.lowest_bases((150, 10**7), 2)  # one frequency: cos(r) is negative at r = 2
+  assert all(math.isnan(base) for base in found.values())
+
+
+def test_rows_are_linear_in_rows_before(monkeypatch):
+  assert measures.shift_error(16, (1, 7), 30) < 1e-6
+  table = measures.functions.sinusoidal
+  monkeypatch.setattr(measures.functions, "sinusoidal", lambda at, d: table(at, d) ** 2)
+  assert measures.shift_error(16, (1, 7), 30) > 0.1
+
+
 def test_angles_in_narrow_dtypes():
   positions = np.array([3, 257, 4095])
   radians = np.array([1.0, 0.3])
@@ -82,5 +102,5 @@ def test_the_page(tmp_path, capsys):
   config = properties.Config(**{**properties.Config.PRESETS["smoke"], "pages": str(tmp_path)})
   assert properties.main(config) == 0
   text = (tmp_path / "properties.md").read_text(encoding="utf-8")
-  assert text.count("**agrees**") >= 7 and "**disagrees**" in text
+  assert text.count("**agrees**") >= 10 and "**disagrees**" in text
   assert len(list(tmp_path.glob("properties-*.png"))) == 6

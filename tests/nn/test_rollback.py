@@ -43,8 +43,9 @@ def _path():
   return [PathAttention.init(jax.random.key(2), D, N, H, groups=K, stddev=0.5)]
 
 
-@pytest.fixture(scope="module", params=[_stateless, _carrying, _path],
-                ids=["stateless", "carrying", "path"])
+@pytest.fixture(scope="module", params=[
+  pytest.param(_stateless, id="stateless"), pytest.param(_carrying, id="carrying"),
+  pytest.param(_path, id="path", marks=pytest.mark.slow)])
 def model(request):
   encodings = request.param()
   return build(nn.TransformerLM, V, D, len(encodings), N, kv_heads=K, encoding=encodings)

@@ -236,6 +236,7 @@ def run(code: list[str]) -> dict:
   return scope
 
 
+@pytest.mark.slow  # the notebook of the same name runs the same code on every change
 def test_the_code_of_your_model_runs():
   assert len(blocks(MODEL_PAGE)) >= 9
   assert run(blocks(MODEL_PAGE))["out"].shape == (2, 6, 4, 8)

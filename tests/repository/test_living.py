@@ -11,11 +11,12 @@ import pytest
 import posenc_jax as px
 from posenc_jax import __main__ as command
 from posenc_jax.methods import METHODS, living
+from tests.support import follow
 
 
 @pytest.fixture(scope="module")
 def rows():
-  return {row.title: row for row in living.rows()}
+  return {row.title: row for row in follow.rows()}
 
 
 def by_name(rows, name):

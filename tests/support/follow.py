@@ -8,6 +8,7 @@ Names of `posenc_jax` and of `posenc_jax.functions` stand in the files as plain 
 checkers and readers see no others. A test holds each file equal to what this would write.
 """
 
+import functools
 import importlib
 import re
 import subprocess
@@ -23,6 +24,12 @@ _PACKAGE = "posenc_jax.encodings."
 # Rooms, and the section of docs/design.md that lists their methods.
 SECTIONS = {"inputs": "Inputs", "positions": "Inputs", "rotations": "Rotations", "biases": "Biases",
             "content": "Content", "softmax": "Softmax"}
+
+
+@functools.cache
+def rows() -> tuple[living.Row, ...]:
+  """The living table, made once a process: it takes seconds."""
+  return tuple(living.rows())
 
 
 def between(text: str, start: str, end: str, new: str) -> str:
@@ -170,15 +177,15 @@ def methods_page(text: str) -> str:
           "| paths | goldens | paper |\n|---|---|---|---|---|---|---|---|---|\n")
   rooms: dict[str, list[str]] = {}
   count = 0
-  for row in living.rows():
+  for row in rows():
     count += 1
     paper = row.paper if row.paper == "-" else f"[{row.paper}](https://arxiv.org/abs/{row.paper})"
     cells = (row.title, told(row.names), told(row.hooks + row.claims), told(row.parameters),
              row.directions, ", ".join(row.behaviour) or "-", ", ".join(row.paths) or "-",
              row.goldens or "-", paper)
     rooms.setdefault(row.room, []).append(f"| {' | '.join(cells)} |\n")
-  tables = [f"## {'No encoding' if room == '-' else room.capitalize()}\n\n{head}{''.join(rows)}\n"
-            for room, rows in rooms.items()]
+  tables = [f"## {'No encoding' if room == '-' else room.capitalize()}\n\n{head}{''.join(lines)}\n"
+            for room, lines in rooms.items()]
   words = "".join(f"- *{word}*: {meaning}.\n" for word, meaning in living.BEHAVIOUR.items())
   text = between(text, r"The table has ", r" rows", str(count))
   text = between(text, r"^- \*\*cache, packing\*\*: .*?\n\n", r"\n## ", words)

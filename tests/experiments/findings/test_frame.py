@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from experiments import findings
-from experiments.findings import claims, page, statistics, verdict
+from experiments.findings import claims, forest, page, statistics, verdict
 from posenc_jax import sweeps
 
 RNG = np.random.default_rng(0)
@@ -159,14 +159,28 @@ def test_pages_made_twice_are_equal(tmp_path):
     findings.write(sample_page(), tmp_path / name, MADE)
     findings.index(tmp_path / name)
   files = sorted(p.name for p in (tmp_path / "one").iterdir())
-  assert files == ["README.md", "sample-line.png", "sample.json", "sample.md"]
+  assert files == ["README.md", "sample-intervals.png", "sample-line.png", "sample.json",
+                   "sample.md"]
   for name in files:
     assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
   text = (tmp_path / "one" / "sample.md").read_text()
   for part in ("# A sample", "    python -m experiments.sample\n", "in 1 min 1 s", "a machine",
-               "1 published statements: agrees 1.", "a \\| b: -1.00 [-1.00, -1.00]", "exact",
-               "![A line](sample-line.png)", "- the rest: it has no numbers", "| 1 | 2 |"):
+               "1 statements: agrees 1. From papers 0: none.", "a \\| b: -1.00 [-1.00, -1.00]",
+               "exact", "![A line](sample-line.png)", "- the rest: it has no numbers", "| 1 | 2 |"):
     assert part in text, part
+
+
+def test_the_picture_has_a_row_for_each_interval_on_the_side_where_it_lies():
+  claim = lambda values, sign, limit=0.0: claims.Claim("x", dict(enumerate(values)), sign, limit)
+  given = [claim([3.0, 3.1, 3.2], -1, 4.0), claim([3.0, 3.1, 3.2], 1, 4.0),
+           claim([-1.0, 1.0, 0.5], 1), claims.exact(1.0, 0.0, "x", sign=1)]
+  judged = verdict.judge([verdict.Expectation("q", "p", "s", lambda _: given)], None)
+  figure = forest.forest(judged)
+  lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 2]
+  sides = [np.sign(line.get_xdata()).tolist() for line in lines if line.get_ydata()[0] in (0, 1, 2)]
+  assert sides[:3] == [[-1, 1], [-1, -1], [1, 1]]  # from below: the exact one has no row
+  assert forest.forest(verdict.judge([verdict.Expectation("q", "p", "s", lambda _: given[3])],
+                                     None)) is None
 
 
 def test_the_index_has_every_verdict_and_command(tmp_path):
@@ -175,8 +189,9 @@ def test_the_index_has_every_verdict_and_command(tmp_path):
     verdict.Verdict("why?", "so", "arXiv 1", verdict.NOT_TESTED, why="no GPU"),))
   findings.write(other, tmp_path, MADE)
   text = findings.index(tmp_path).read_text()
-  for part in ("[sample](sample.md)", "[another](another.md)", "2 published statements: agrees "
-               "1, not tested 1.", "no GPU", "`python -m experiments.sample`", "1 min 1 s"):
+  for part in ("[sample](sample.md)", "[another](another.md)", "2 statements: agrees "
+               "1, not tested 1. From papers 1: not tested 1.", "no GPU",
+               "`python -m experiments.sample`", "1 min 1 s"):
     assert part in text, part
   assert json.loads((tmp_path / "sample.json").read_text())["made"]["machine"] == "a machine"
 
