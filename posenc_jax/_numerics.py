@@ -22,6 +22,16 @@ def known(x: Any) -> np.ndarray | None:
   return np.asarray(x)
 
 
+def unknown(x: Any) -> Any:
+  """x, with a value that the compiler does not know, so that it computes nothing from it ahead.
+
+  Example:
+    >>> unknown(np.arange(3)).tolist()
+    [0, 1, 2]
+  """
+  return x if known(x) is None else jax.lax.optimization_barrier(jnp.asarray(x))
+
+
 def on_host(x: Any) -> Any:
   """NumPy if the values of an array are known, else x itself; other objects stay as they are."""
   if not isinstance(x, jax.Array):

@@ -5,6 +5,7 @@
     JAX_PLATFORMS=cpu python -m tests.tpu.table                     the short list
     JAX_PLATFORMS=cpu python -m tests.tpu.table --long              all of them: an hour
     JAX_PLATFORMS=cpu python -m tests.tpu.table --place colab       the table of Colab's versions
+    JAX_PLATFORMS=cpu python -m tests.tpu.table --only T5 FIRE      rows that begin so; others stay
 
 Needs ``pip install 'jax[tpu]'``, and no TPU. A program that fails is a row that says so.
 """
@@ -12,8 +13,9 @@ Needs ``pip install 'jax[tpu]'``, and no TPU. A program that fails is a row that
 import argparse
 import importlib.metadata
 import pathlib
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tests.support.follow import between
 from tests.tpu import compiling
@@ -36,13 +38,23 @@ def line(program) -> str:
   return f"| {program.chip.split(':')[0]} | {program.name} | {path} | {numbers} |\n"
 
 
-def table(programs: Iterable) -> str:
-  """Versions, and a line for each program."""
+def table(programs: Iterable, old: str = "", only: Sequence[str] = ("",)) -> str:
+  """Versions, and a line for each program: a new one, or that of ``old`` where it has one.
+
+  Args:
+    programs: all rows.
+    old: the table so far.
+    only: how the names begin that are made anew.
+  """
   versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("jax", "libtpu"))
   lines = []
   for program in programs:
-    lines.append(line(program))
-    print(lines[-1], end="", flush=True)
+    kept = re.search(rf"^\| {program.chip[:3]} \| {re.escape(program.name)} \|.*\n", old, re.M)
+    if kept and not program.name.startswith(tuple(only)):
+      lines.append(kept[0])
+    else:
+      lines.append(line(program))
+      print(lines[-1], end="", flush=True)
   return f"\n{versions}.\n\n{HEAD}{''.join(lines)}\n"
 
 
@@ -56,10 +68,14 @@ def main() -> int:
   parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
   parser.add_argument("--long", action="store_true", help="the long list too")
   parser.add_argument("--place", default=PLACES[0], choices=PLACES, help="which table")
+  parser.add_argument("--only", nargs="+", default=[""], help="how rows begin that are made anew")
   options = parser.parse_args()
   if compiling.missing():
     parser.error(str(compiling.missing()))
-  new = table((*SHORT, *LONG) if options.long else SHORT)
+  page = PAGE.read_text(encoding="utf-8")
+  old = page.partition(f"tests.tpu.table, {options.place}")[2].partition("<!-- end of")[0]
+  new = table((*SHORT, *LONG) if options.long else SHORT, old, options.only)
+  # Read again: the compiler took minutes.
   PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), options.place, new), encoding="utf-8")
   return 0
 

@@ -24,6 +24,15 @@ def test_names_are_told_apart_and_the_page_has_a_place_for_each_table():
     assert f"| {program.name} |" in page
 
 
+def test_rows_that_were_not_asked_for_are_kept(monkeypatch):
+  monkeypatch.setattr(table, "line", lambda program: f"| v5e | {program.name} | new |\n")
+  old = "".join(f"| v5e | {program.name} | old |\n" for program in SHORT[1:])
+  new = table.table(SHORT, old, ["rotary"])
+  assert [f"| {program.name} | new |" in new for program in SHORT] == [
+      program.name.startswith("rotary") or program is SHORT[0] for program in SHORT]
+  assert new.count("| old |") == len(SHORT) - new.count("| new |")
+
+
 @pytest.mark.skipif(compiling.missing() is not None, reason=str(compiling.missing()))
 @pytest.mark.parametrize("program", [
     *(pytest.param(p, id=_id(p)) for p in SHORT),
