@@ -245,7 +245,8 @@ def check_groups(case: Case) -> None:
                             implementation="reference")
     return run(q, k, v), run(q, repeat(k), repeat(v))
 
-  near("grouped heads", *both(case.encoding, case.inputs()), case.tolerance)
+  few, every = both(case.encoding, case.inputs())
+  near("grouped heads", few, every, case.tolerance)
 
 
 def check_cross_lengths(case: Case) -> None:
