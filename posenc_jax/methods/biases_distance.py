@@ -30,10 +30,10 @@ METHODS: tuple[Method, ...] = (
   Method(
     "ALiBi, symmetric", "biases.alibi", "", "scores",
     cases={"alibi-bidirectional": lambda key: Case(px.Alibi(4), causal=False)},
-    directions="bidirectional", goldens="x-transformers 2.31.10"),
+    directions="bidirectional", goldens="x-transformers 2.31.10", arxiv="2108.12409"),
   Method(
     "ALiBi, learned slopes", "biases.alibi", "", "scores",
-    builds={"alibi-learned": Maker(_learned_alibi, _HEADS)}),
+    builds={"alibi-learned": Maker(_learned_alibi, _HEADS)}, arxiv="2108.12409"),
   Method(
     "ALiBi, future half a step nearer", "biases.alibi_offset", "AlibiOffset", "scores",
     more={"alibi_offset_bias": ("distance, slopes", _BIAS)},
@@ -43,7 +43,7 @@ METHODS: tuple[Method, ...] = (
     "ALiBi, half of the heads each way", "biases.alibi_split", "AlibiSplit", "scores, mask",
     more={"alibi_split_visible": ("distance, heads", "bool ``[N, ...]``")},
     cases={"alibi-split": lambda key: Case(AlibiSplit(4), causal=False)},
-    directions="bidirectional"),
+    directions="bidirectional", arxiv="2108.12409"),
   Method(
     "ALiBi of LittleBird (2022)", "biases.littlebird", "LittleBird", "scores",
     more={"littlebird_bias": ("query and key positions, slopes", "bias ``[..., N, T, S]``")},

@@ -147,7 +147,7 @@ METHODS: tuple[Method, ...] = (
     "Llama 3.1 (2024)", "rotations.scaling.llama3", "", "frequencies",
     more={"llama3_frequencies": ("dim, factors, length", "radians, float64")},
     builds={"rotary-llama3": Maker(_llama3, _DIM, _FACTOR | _ORIGINAL)}, catalogue="Llama 3.1",
-    goldens=_GOLDEN),
+    goldens=_GOLDEN, arxiv="2407.21783"),
   Method(
     "MrRoPE-Pro (2026)", "rotations.scaling.mrrope", "", "frequencies",
     more={"mrrope_frequencies": _HOST},

@@ -14,5 +14,5 @@ METHODS = (
     builds={"randomized": Maker(px.Randomized, {"length": "length"},
                                 {"maximum": lambda s: 4 * s.length})},
     cases={"randomized": lambda key: Case(
-      px.chain(px.Randomized(8, maximum=64), px.Rotary(8)), key=key)}),
+      px.chain(px.Randomized(8, maximum=64), px.Rotary(8)), key=key)}, arxiv="2305.16843"),
 )

@@ -38,7 +38,7 @@ METHODS = (
       "rotate_by": ("q or k, cosines, sines", "q or k")},
     builds={"rotary": Maker(px.Rotary, {"dim": "head_dim"}, {"base": lambda s: s.base})},
     goldens="transformers 5.23.0: Llama, GPT-NeoX, GPT-J; x-transformers 2.31.10; "
-            "rotary-embedding-torch 0.9.1"),
+            "rotary-embedding-torch 0.9.1", arxiv="2104.09864"),
   Method(
     "VO-RoPE", "rotations.vo_rotary", "VORotary", "values, output",
     {"unrotate": ("outputs, query positions, frequencies", "outputs")},
@@ -50,7 +50,7 @@ METHODS = (
       "mrotary_positions": ("sizes of texts and grids", "positions ``[T, P]``"),
       "mrotate": (_ANGLES + ", axes", "q or k")},
     cases={"m-rotary": lambda key: Case(px.MRotary((2, 1, 1)), make_positions=three_axes)},
-    goldens="transformers 5.23.0: Qwen2-VL, Qwen3-VL"),
+    goldens="transformers 5.23.0: Qwen2-VL, Qwen3-VL", arxiv="2409.12191"),
   Method(
     "PoPE, polar (2025)", "rotations.pope", "Pope", "q, k", {
       "polar_magnitudes": ("q or k", "magnitudes"),
@@ -58,5 +58,5 @@ METHODS = (
     builds={"pope": Maker(px.Pope.init, {"num_heads": "heads", "head_dim": "head_dim"},
                           {"base": lambda s: s.base})},
     cases={"pope": lambda key: Case(px.Pope.init(key, 4, 8, uniform=True))},
-    goldens="x-transformers 2.31.10, PoPE-pytorch 0.2.1"),
+    goldens="x-transformers 2.31.10, PoPE-pytorch 0.2.1", arxiv="2509.10534"),
 )

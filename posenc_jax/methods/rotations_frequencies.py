@@ -31,7 +31,7 @@ METHODS = (
       "rotary-partial": Maker(partial.partial_rotary, {"head_dim": "head_dim"}, _BASE),
       "rotary-trailing": Maker(partial.trailing_rotary, {"head_dim": "head_dim"},
                                {**_BASE, "dim": lambda s: s.head_dim // 4 * 2})},
-    goldens="transformers 5.23.0"),
+    goldens="transformers 5.23.0", arxiv="2410.06205"),
   Method(
     "LeRoPE and learned frequencies (2026)", "rotations.frequencies.lerope", "LeRotary", "q, k",
     more={"lerope_rotate": ("q or k, its positions, frequencies, alpha", "q or k"),
