@@ -87,8 +87,10 @@ class Tile(NamedTuple):
 
   def distance(self, axes: int = 0) -> jax.Array:
     """q - k, positive in the past: ``[..., T, S]``, or ``[..., T, S, P]`` of P position axes."""
-    q = _align.numbers(self.q_positions, "q_positions", real=True)
-    k = _align.numbers(self.k_positions, "k_positions", real=True)
+    # Unknown to XLA, which would else compute while it compiles what becomes of each pair: indices
+    # of a table's gradient took it seconds at T 2048, and 8 T S bytes of the program.
+    q = _numerics.unknown(_align.numbers(self.q_positions, "q_positions", real=True))
+    k = _numerics.unknown(_align.numbers(self.k_positions, "k_positions", real=True))
     if axes:
       return q[..., :, None, :] - k[..., None, :, :]
     return q[..., :, None] - k[..., None, :]

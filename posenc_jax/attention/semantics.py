@@ -25,17 +25,7 @@ def obstacle(call: Call) -> str | None:
 
 def run(call: Call) -> jax.Array:
   """Dense attention: all rows in one rectangle."""
-  return attend_whole(unfolded(call))
-
-
-def unfolded(call: Call) -> Call:
-  """The same call, with positions that the compiler does not know.
-
-  XLA would else compute while it compiles what hooks make of two known positions, for each pair:
-  indices of a table's gradient took it seconds at T 2048, and 8 T S bytes of the program.
-  """
-  side = lambda one: one._replace(positions=jax.tree.map(_numerics.unknown, one.positions))
-  return call._replace(queries=side(call.queries), keys=side(call.keys))
+  return attend_whole(call)
 
 
 def needs_whole_rows(call: Call) -> str | None:

@@ -28,7 +28,7 @@ def powers(base: Any, exponents: list[fractions.Fraction]) -> Any:
   _errors.check_positive("base", base, "The paper's value is 10000.0")
   known = _numerics.known(base)
   if known is not None:
-    if len(exponents) > 1 and (known == 1).any():
+    if len(set(exponents)) > 1 and (known == 1).any():
       _errors.warn("base", "1.0", "another number than 1", "All pairs turn alike with it")
     return phases.geometric_frequencies(known, exponents)
   e = jnp.asarray([float(x) for x in exponents], jnp.float32)

@@ -24,6 +24,7 @@ def test_names_are_told_apart_and_the_page_has_a_place_for_each_table():
     assert f"| {program.name} |" in page
 
 
+@pytest.mark.skipif(compiling.missing() is not None, reason=str(compiling.missing()))
 def test_rows_that_were_not_asked_for_are_kept(monkeypatch):
   monkeypatch.setattr(table, "line", lambda program: f"| v5e | {program.name} | new |\n")
   old = "".join(f"| v5e | {program.name} | old |\n" for program in SHORT[1:])

@@ -182,7 +182,9 @@ class Shaw(Encoding):
     return table is not None and super().has(hook)
 
   def _index(self, tile):
-    return shaw_index(tile.q_positions, tile.k_positions, self.max_distance)
+    # Unknown to XLA, which would else compute the gradient's indices while it compiles.
+    at = [_numerics.unknown(x) for x in (tile.q_positions, tile.k_positions)]
+    return shaw_index(*at, self.max_distance)
 
   def bias(self, tile):
     if self.key_table is None:
