@@ -53,9 +53,29 @@ collect_ignore = ["goldens"]
 flags.FLAGS(["pytest"])
 
 
+# Examples of docstrings that take more than a second: the slow suite runs them.
+SLOW_EXAMPLES = {
+  "nn.lm.TransformerLM", "nn.cache.Cache.crop", "nn.attention.MultiHeadAttention",
+  "nn.generate.generate", "nn.heads.Classifier", "nn.sampling.sample", "nn.draws.draw",
+  "nn.draws.together", "nn.maps.attention_maps", "nn.seq2seq.Seq2SeqTransformer",
+  "combinators.one_axis.along", "sweeps.rounds.loop.search", "sweeps.rounds.trials.OptunaSampler",
+  "sweeps.rounds.halving.halving", "encodings.inputs.seqpe.SeqPE", "plots.rotations.similarity",
+  "encodings.content.path_attention.PathAttention", "attention.strip.attention.strip_attention",
+  "encodings.content.grape_path.grape_path_positions", "encodings.content.dape.Dape",
+  "encodings.content.inkling.inkling_bias", "encodings.rotations.groups.string_circulant."
+  "StringCirculant", "encodings.rotations.groups.string_cayley.StringCayley",
+  "encodings.rotations.groups.prope.Prope", "encodings.rotations.groups.liere.liere_rotations",
+  "encodings.rotations.groups.liere.Liere", "encodings.rotations.groups.algebraic.TreePaths",
+  "encodings.rotations.groups.comrope.comrope", "encodings.rotations.groups.comrope.ComRope",
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]):
-  """Leaves out what says how a CPU does something, where the tests run on something else."""
+  """Marks slow examples; leaves out what says what a CPU does, where the tests run elsewhere."""
   for item in items:
+    if item.name.removeprefix("posenc_jax.") in SLOW_EXAMPLES:
+      item.add_marker(pytest.mark.slow)
     if item.get_closest_marker("cpu") and jax.default_backend() != "cpu":
       item.add_marker(pytest.mark.skip(reason="says what a CPU does"))
 

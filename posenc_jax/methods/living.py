@@ -76,9 +76,9 @@ def rows() -> Iterator[Row]:
   """A row for each method, in the order of the rooms.
 
   Example:
-    >>> alibi = next(row for row in rows() if row.names == ("alibi",))
-    >>> alibi.hooks, alibi.behaviour, "splash" in alibi.paths
-    (('bias',), ('relative',), True)
+    >>> none = next(rows())
+    >>> none.names, none.behaviour, "splash" in none.paths
+    (('none',), ('none',), True)
   """
   key = jax.random.key(0)
   yield Row("no position encoding", "-", "", ("none",), (), (), (), (), "causal", ("none",), True,

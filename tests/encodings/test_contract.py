@@ -68,9 +68,9 @@ FAST_ONLY = {
 # that find most are fast, and the slow suite runs all.
 CORE = {
   "none", "sinusoidal", "randomized", "rotary", "vo-rotary", "m-rotary", "pope", "alibi", "t5",
-  "fire", "shaw", "cope", "fox", "dape-v2", "log-n", "ssmax", "chain", "made-up",
+  "fire", "shaw", "cope", "fox", "ssmax", "chain", "made-up",
 }
-FINDS_MOST = {"decode", "packed"}
+FINDS_MOST = {"decode"}
 
 
 def _is_slow(name, check):

@@ -57,6 +57,7 @@ def test_a_wrong_encoding_is_seen():
     assert error(other) > 3e-3
 
 
+@pytest.mark.slow
 def test_the_page_is_what_the_script_writes():
   assert released.PAGE.read_text(encoding="utf-8") == released.page()
   assert " wrong in " not in released.page()

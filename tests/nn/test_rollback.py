@@ -44,7 +44,8 @@ def _path():
 
 
 @pytest.fixture(scope="module", params=[
-  pytest.param(_stateless, id="stateless"), pytest.param(_carrying, id="carrying"),
+  pytest.param(_stateless, id="stateless"),
+  pytest.param(_carrying, id="carrying", marks=pytest.mark.slow),
   pytest.param(_path, id="path", marks=pytest.mark.slow)])
 def model(request):
   encodings = request.param()

@@ -108,6 +108,7 @@ def test_training_two_widths_in_one_vmap_equals_training_each_alone():
         assert not surplus.any(), "surplus parameters stay exactly zero"
 
 
+@pytest.mark.slow
 def test_encoder_decoder_at_half_width_equals_a_narrow_one():
   """Post-norm, an output table of its own, a learned table of positions, gates driven by x."""
   rng = np.random.default_rng(2)

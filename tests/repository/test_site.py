@@ -74,6 +74,7 @@ def test_names_in_the_pages_exist():
   assert [n for n in sorted(ticked) if not hasattr(px, n)] == []
 
 
+@pytest.mark.slow  # the site is built on every change, with all its cards
 def test_every_method_has_a_card():
   found = cards.cards()
   assert [card.title for card in found] == ["no position encoding", *(m.title for m in METHODS)]

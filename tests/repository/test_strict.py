@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test settings themselves: were they off, other tests would pass for no reason."""
 
+import pkgutil
 import warnings
 import zlib
 
@@ -58,3 +59,11 @@ def test_rng_is_seeded_by_the_test_name(rng, case):
   name = f"test_strict.py::test_rng_is_seeded_by_the_test_name[{case}]"
   expected = np.random.default_rng(zlib.adler32(name.encode())).normal(size=4)
   np.testing.assert_array_equal(rng.normal(size=4), expected)
+
+
+def test_slow_examples_are_examples():
+  """A name that has moved would be an example that is in neither suite."""
+  from tests.conftest import SLOW_EXAMPLES
+
+  for name in SLOW_EXAMPLES:
+    assert ">>>" in (pkgutil.resolve_name(f"posenc_jax.{name}").__doc__ or ""), name
