@@ -183,8 +183,8 @@ class Shaw(Encoding):
 
   def _index(self, tile):
     # Unknown to XLA, which would else compute the gradient's indices while it compiles.
-    at = [_numerics.unknown(x) for x in (tile.q_positions, tile.k_positions)]
-    return shaw_index(*at, self.max_distance)
+    q, k = (_numerics.unknown(x) for x in (tile.q_positions, tile.k_positions))
+    return shaw_index(q, k, self.max_distance)
 
   def bias(self, tile):
     if self.key_table is None:
