@@ -238,13 +238,10 @@ from posenc_jax.selfcheck.check import selfcheck
 
 __all__ = [
   "Each", "Encoding", "Frequencies", "PREPARED", "PrecisionReport", "Tile", "along", "attend",
-  "attention_weights", "chain", "combine", "context_attend", "encoding", "explain", "freeze",
-  "from_hf", "functions", "is_parameter", "layers_from_hf", "learn", "on_dims", "on_heads",
-  "parameter", "partition", "phases", "positions", "precision_report", "prepare", "share_heads",
   "attention_weights", "chain", "combine", "config", "context_attend", "encoding", "explain",
-  "freeze", "from_hf", "functions", "is_parameter", "learn", "on_dims", "on_heads", "parameter",
-  "partition", "phases", "positions", "precision_report", "prepare", "selfcheck", "share_heads",
-  "static", "unzigzag", "zigzag", "zigzag_order",
+  "freeze", "from_hf", "functions", "is_parameter", "layers_from_hf", "learn", "on_dims",
+  "on_heads", "parameter", "partition", "phases", "positions", "precision_report", "prepare",
+  "selfcheck", "share_heads", "static", "unzigzag", "zigzag", "zigzag_order",
 ]
 # The imports from encodings and these names follow from posenc_jax/methods, by a script.
 __all__ += [  # python -m tests.support.follow

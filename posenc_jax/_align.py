@@ -36,6 +36,8 @@ def numbers(x: Any, argument: str, *, real: bool = False) -> Any:
   wanted = "int32, or float32 for real-valued positions" if real else "integers"
   if not hasattr(x, "dtype") or not hasattr(x, "shape"):
     x = _from_container(x, argument, wanted)
+  if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+    raise _errors.type_error(argument, "a PRNG key", wanted, "Pass positions here, the key as key=")
   kind = jnp.dtype(x.dtype)
   if jnp.issubdtype(kind, jnp.integer):
     return _int32(x, argument)

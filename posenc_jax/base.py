@@ -122,6 +122,9 @@ def encoding(cls: type[_T]) -> type[_T]:
     >>> Slope(0.5)
     Slope(slope=0.5)
   """
+  if not isinstance(cls, type) or not issubclass(cls, _Base):
+    raise _errors.type_error("cls", _errors.describe(cls), "a subclass of px.Encoding",
+                             "Write @px.encoding above class Mine(px.Encoding)")
   if cls.__name__ != "Encoding" or cls.__module__ != __name__:
     _definition.check_class(cls, Encoding, HOOKS + CLAIMS, _RENAMED)
     _guard.guard_hooks(cls, HOOKS + CLAIMS)

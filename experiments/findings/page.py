@@ -265,7 +265,7 @@ def index(directory: str | os.PathLike[str]) -> pathlib.Path:
     "# Published results, reproduced in the small",
     "Each page states what was published, what we found with small models, and whether they agree. "
     "A verdict needs a 95 percent interval on one side and a p-value below 0.05 after Holm's "
-    "correction; without them there is no claim.",
+    "correction; without them there is no claim. Numbers without chance in them need neither.",
     tally([v for _, v in verdicts]),
     markdown_table(("page", "question", "published", "ours, 95 percent interval", "verdict"), rows),
     "## Commands", markdown_table(("page", "title", "command", "date", "time", "machine"), made)])

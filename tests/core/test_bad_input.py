@@ -38,6 +38,10 @@ def faults(**settings):
 
 
 REFUSED = {
+  "no class": (lambda: px.encoding(3), "cls: got 3, wanted a subclass of px.Encoding. Write @px"),
+  "a class of something else": (lambda: px.encoding(int), "wanted a subclass of px.Encoding"),
+  "key for positions": (lambda: px.sinusoidal(jax.random.key(0), 32),
+                        "positions: got a PRNG key, wanted int32"),
   "odd head dim": (lambda: px.Rotary(15),
                    "dim: got 15, wanted an even rotary dimension. Rotate 14 dims"),
   "odd head dim of a grid": (lambda: faults(encodings=("rotary",), d_model=(60,), head_dim=(15,)),
@@ -201,3 +205,10 @@ def test_valid(case):
 def test_gradients_of_rows_that_see_nothing_are_finite():
   mask = np.zeros((2, 1, 6, 6), bool)
   assert jnp.isfinite(jax.grad(lambda q: px.attend(q, Q, Q, mask=mask).sum())(Q)).all()
+
+
+@pytest.mark.parametrize("module", [px, px.functions], ids=lambda m: m.__name__)
+def test_each_name_is_exported_once(module):
+  """A merge once joined two versions of the list."""
+  assert len(set(module.__all__)) == len(module.__all__)
+  assert all(hasattr(module, name) for name in module.__all__)
