@@ -66,8 +66,8 @@ def extrapolation(text: str) -> dict[str, str]:
     {'alibi': 'trained at 64: 2.1 there, 2.0 at 128, 1.8 at 512'}
   """
   found: dict[str, list[str]] = {}
-  for length, rest in re.findall(r"^## Nats per character, trained at L (\d+)\n(.*?)(?=^## |\Z)",
-                                 text, re.MULTILINE | re.DOTALL):
+  section = r"^## Nats per character, trained at L (\d+)[^\n]*\n(.*?)(?=^## |\Z)"
+  for length, rest in re.findall(section, text, re.MULTILINE | re.DOTALL):
     for head, *rows in _tables(rest)[:1]:
       for row in rows:
         at = dict(zip(head, row, strict=False))
