@@ -177,18 +177,11 @@ def _less(better: str, worse: str, longest: bool = False):
   """A test: better - worse at the training length or the longest evaluation, below 0."""
   def test(results):
     for n in results.values("seq_len"):
-      times = max(_multiples(results)) if longest else 1
+      times = max(f.places(results, "loss_by_multiple")) if longest else 1
       first, second = (_at(results, e, times, n) for e in (better, worse))
       where = f"windows of {int(times) * int(n)}, trained at {n}" if longest else f"L {n}"
       yield f.less(first, second, f"{better} - {worse}, nats a token, {where}")
   return test
-
-
-def _multiples(results: sweeps.Results) -> list[int]:
-  done = [r for r in results if r["status"] == "ok"]
-  if not done:
-    raise f.Missing("no lane ended well")
-  return done[0]["axes"]["loss_by_multiple"]["values"]
 
 
 POPE = "arXiv 2509.10534, music"

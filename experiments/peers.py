@@ -84,7 +84,6 @@ def _wanting_gradients(*tensors):
   for x in tensors:
     x.requires_grad_()
     x.grad = None
-  return tensors
 
 
 def torch_sdpa(q, k, v, bias, *, backward: bool, learned: bool = False) -> Callable:

@@ -208,7 +208,7 @@ def _more(better: str, worse: str, longest: bool = False):
   """A test: better - worse at the numbers of digits of training, or at the most that there are."""
   def test(results):
     if longest:
-      most = max(_numbers(results))
+      most = max(f.places(results, "accuracy_by_digits"))
       yield f.greater(_at(results, better, most), _at(results, worse, most),
                       f"{better} - {worse}, percent of digits right, {most:g} in a row")
     else:
@@ -220,18 +220,11 @@ def _more(better: str, worse: str, longest: bool = False):
 def _falls(encoding: str):
   """A test: the percent that is right at the most digits less that at the fewest, below -5."""
   def test(results):
-    numbers = _numbers(results)
+    numbers = f.places(results, "accuracy_by_digits")
     one, other = (_at(results, encoding, n) for n in (max(numbers), min(numbers)))
     yield f.less(one, other, f"{encoding}, percent of digits right, {max(numbers):g} in a row - "
                  f"{min(numbers):g}", by=5)
   return test
-
-
-def _numbers(results: sweeps.Results) -> list[float]:
-  done = [r for r in results if r["status"] == "ok"]
-  if not done:
-    raise f.Missing("no lane ended well")
-  return done[0]["axes"]["accuracy_by_digits"]["values"]
 
 
 PHAM = "arXiv 2005.09940, abstract"

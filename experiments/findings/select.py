@@ -63,6 +63,18 @@ def by_seed(results: sweeps.Results, metric: str, *, at: float | Iterable[float]
   return found
 
 
+def places(results: sweeps.Results, series: str) -> list[float]:
+  """Where a series has entries, in any lane that ended well.
+
+  Raises:
+    Missing: no lane did.
+  """
+  for record in results:
+    if record["status"] == "ok":
+      return list(axis_values(record, series))
+  raise Missing("no lane ended well")
+
+
 def _value(record: Any, metric: str, at: Any) -> float | None:
   if at is None:
     return record["metrics"].get(metric)

@@ -162,7 +162,6 @@ def decode(case, chunk, seen=None, index=None, x=None):
   order = np.arange(case.length, dtype=np.int32)
   weights = case.weights()
 
-  @jax.jit
   def written(encoding, x, index, carry):
     xe, positions = embed(case, encoding, x, index)
     q, k, v, positions, carry = project(case, encoding, weights, xe, positions, carry=carry)
