@@ -10,6 +10,8 @@ import numpy as np
 
 from posenc_jax import _align, _errors, _numerics
 
+_MAY_BE_EMPTY = ("T", "S")  # tokens: a sequence may have none
+
 
 def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, int] | None = None,
            stacked: bool = False) -> Any:
@@ -48,6 +50,8 @@ def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, i
     raise _errors.value_error(
         argument, came, wanted,
         "An encoding with stacked leaves needs jax.vmap over the encoding" if extra else mend)
+  if any(not m and n not in _MAY_BE_EMPTY for n, m in zip(names, tail, strict=True)):
+    raise _errors.value_error(argument, f"shape {shape}", f"{letters}, none of them 0", mend)
   if not _numerics.is_float(x) or np.dtype(kind).kind == "c":
     raise _errors.type_error(argument, _errors.describe(x), f"a float array {letters}", mend)
   return x

@@ -70,16 +70,31 @@ def make_directory(path: pathlib.Path) -> None:
   Raises:
     CannotWrite: it cannot be made, is no directory, or is read-only.
   """
+  check_directory(path)
   try:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
   except OSError as error:
     raise CannotWrite(explain_fault(
       f"{path}", f"an output directory that cannot be made: {error.strerror}", "one that can",
       "Give another output directory")) from error
-  effective = os.access in os.supports_effective_ids
-  if not os.access(path, os.W_OK | os.X_OK, effective_ids=effective):
+
+
+def check_directory(path: pathlib.Path) -> None:
+  """Checks that a directory can be made, or is there and can be written in; makes nothing.
+
+  Raises:
+    CannotWrite: something else than a directory is there, a link to nowhere or what is read-only.
+  """
+  there = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+  if not there.is_dir():
+    what = "a symbolic link to nothing" if there.is_symlink() and not there.exists() else "a file"
     raise CannotWrite(explain_fault(
-      f"{path}", "an output directory that is not writable", "one that is",
+      f"{path}", f"an output directory that cannot be made: {there} is {what}",
+      "a directory, or nothing yet", "Give another output directory"))
+  effective = os.access in os.supports_effective_ids
+  if not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+    raise CannotWrite(explain_fault(
+      f"{path}", f"an output directory that is not writable ({there})", "one that is",
       "Give another output directory or correct its permissions"))
 
 

@@ -149,7 +149,7 @@ LLAMA = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
 
 @pytest.mark.parametrize("config, kwargs, message", [
     ({"model_type": "llamma", "hidden_size": 8}, {}, "model_type: got 'llamma'.*mean 'llama'"),
-    ({"hidden_size": 8}, {}, "config: got no 'model_type'"),
+    ({"hidden_size": 8}, {}, r"config: got the settings \['hidden_size'\] without 'model_type'"),
     (LLAMA | {"use_xpos_rotary": True}, {}, r"config: got the settings \['use_xpos_rotary'\]"),
     (LLAMA | {"position_embedding_type": "alibi"}, {}, "'position_embedding_type'.*What do they"),
     (LLAMA | {"rope_scaling": {"rope_type": "linear", "factor": 2.0, "alpha": 8.0}}, {},

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.experiment import Experiment
 from posenc_jax.sweeps.group import Group
@@ -48,6 +49,7 @@ def plan(
   Raises:
     ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment.
     CorruptStore: the directory's manifest is damaged.
+    CannotWrite: a run could not make the directory, or not write in it.
 
   Example:
     >>> from posenc_jax import sweeps
@@ -60,6 +62,7 @@ def plan(
   settled = packed_for = None
   cells, notes = as_cells(cells), []
   if out is not None:
+    files.check_directory(pathlib.Path(out))
     found = reading.recorded(pathlib.Path(out))
     recorded, packed_for = found.groups, found.packed_for
     settled = None if options.shard else found.settled
