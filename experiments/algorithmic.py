@@ -157,7 +157,7 @@ class Config(study.Paged, TrainingConfig):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "algorithmic",
-    smoke=dict(tasks=("even-pairs", "flip-flop"), encodings=("sinusoidal", "randomized"),
+    smoke=dict(tasks=("even-pairs", "flip-flop"), encodings=("sinusoidal", "randomized+sinusoidal"),
                d_model=(16,), head_dim=8, layers=1, steps=100, seq_len=(16,), batch_size=8,
                eval_rows=64),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=10_000, batch_size=64, eval_rows=1024,
@@ -167,7 +167,7 @@ class Config(study.Paged, TrainingConfig):
   every: bool = option(False, "every encoding on every task; else each task has those of "
                        "--encodings that statements about it name")
   encodings: tuple[str, ...] = option(
-    ("none", "sinusoidal", "randomized", "rotary", "alibi", "t5", "pope", "cope", "fox"),
+    ("none", "sinusoidal", "randomized+sinusoidal", "rotary", "alibi", "t5", "pope", "cope", "fox"),
     "encodings")
   d_model: tuple[int, ...] = option((32,), "model widths, multiples of --head_dim", low=1)
   seq_len: tuple[int, ...] = option((32,), "training lengths, in tokens: question and answer",

@@ -263,6 +263,8 @@ def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: A
       "--encodings", f"{spec.label!r}, which cannot be built for --d_model={width} and "
       f"--head_dim={head_dim}{told} ({str(error).strip()})", "sizes and settings that it takes",
       "Change them")
+  if fault := encodings.reader_fault("--encodings", spec.label, made):
+    return fault
   if both_ways and any(part.one_way for part, _, _ in made.parts()):
     return explain_fault(
       "--encodings", f"{spec.label!r}, to which all later tokens look alike, for a model that sees "

@@ -191,7 +191,10 @@ class Config(study.Paged, config_lib.TrainingConfig):
     if found.sound("cross"):
       for text in self.cross:
         try:
-          encodings.parse(text)
+          spec = encodings.parse(text)
+          if found.sound("d_model", "head_dim") and (fault := encodings.reader_fault(
+              "--cross", spec.label, spec.build(self._some(), jax.random.key(0)))):
+            found.faults.append(fault)
         except ValueError as error:
           found.faults.append(str(error).replace("--encodings", "--cross", 1))
     return found

@@ -175,6 +175,6 @@ def test_faults_of_tasks():
   found = algorithmic.Config(seq_len=(8,), tasks=("addition", "copy")).faults()
   assert found == ["--seq_len: got 8, wanted at least 10 for addition. Raise it, or drop the task."]
   found = algorithmic.Config(encodings=("rotary",), tasks=("sort",)).faults()
-  assert found == ["--encodings: got rotary, wanted one of sinusoidal, randomized for the task "
-                   "sort. Add one, or --every."]
+  assert found == ["--encodings: got rotary, wanted one of sinusoidal, randomized+sinusoidal "
+                   "for the task sort. Add one, or --every."]
   assert algorithmic.Config(encodings=("rotary",), tasks=("sort",), every=True).faults() == []
