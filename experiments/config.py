@@ -12,7 +12,7 @@ from experiments import encodings, fields, training, vary
 from experiments.encodings import Sizes, Spec
 from experiments.fields import Check, Faults, option
 from posenc_jax import sweeps
-from posenc_jax._errors import describe, explain_fault
+from posenc_jax._errors import counted, describe, explain_fault
 
 # Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
 NUMBERS = tuple(f.name for f in dataclasses.fields(training.Settings))
@@ -245,7 +245,8 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
       finally:
         sweeps.write_report(results, config.out)
     if results.missing:
-      print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
+      print(f"\nno result yet of {counted(len(results.missing), 'cell')}: of other shares, or to "
+            "be run")
     elif config.out is not None:
       shown = "report.html, table.csv, results.jsonl, figures/"
       print(f"\nwritten to {config.out}: {shown if config.options.report else 'results.jsonl'}")
