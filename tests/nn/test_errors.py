@@ -199,7 +199,7 @@ def test_an_implementation_that_there_is_not_is_refused_where_it_is_named():
 
 
 @pytest.mark.parametrize("rngs, kind, message", [
-  (3, TypeError, r"rngs: got 3, wanted flax.nnx.Rngs. Make one: nnx.Rngs\(3\), or nnx.Rngs\(params="),
+  (3, TypeError, r"rngs: got 3, wanted flax.nnx.Rngs. Make one: nnx.Rngs\(3\), or nnx.Rngs"),
   (jax.random.key(0), TypeError, r"rngs: got key<fry>\[\], wanted flax.nnx.Rngs"),
   (None, TypeError, "rngs: got None, wanted flax.nnx.Rngs"),
   (nnx.Rngs(dropout=0), ValueError, r"rngs: got streams \['dropout'\], wanted one named 'params'"),
