@@ -112,6 +112,8 @@ class TrainingConfig:
             self._reads_base(spec, varied) for spec in specs):
           found.add("base", self.base, "an encoding whose base is not given otherwise, as in "
                     "--encodings=rotary", "Leave it out, or drop the other base")
+    if found.sound("steps") and max(self.steps) >= 2**31:  # steps are counted in int32
+      found.add("steps", max(self.steps), f"at most {2**31 - 1}", "Lower it")
     self._check_options(found)
     return found
 
@@ -119,6 +121,9 @@ class TrainingConfig:
     if not isinstance(self.options, sweeps.Options):
       found.add("options", describe(self.options), "a sweeps.Options",
                 "Write options=sweeps.Options(batching=\"single\")")
+    elif self.options.evaluate_only and self.dry_run:
+      found.add("evaluate_only", True, "either that or --dry_run",
+                "A plan is of training: drop one of the two")
     elif self.options.devices is not None and not self.options.distributed:
       if self.options.devices > (have := jax.local_device_count()):
         found.add("devices", self.options.devices, f"at most {have}, which this process has",

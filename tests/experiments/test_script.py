@@ -243,25 +243,30 @@ def test_messages_of_a_script_name_flags(monkeypatch, capsys):
 
   monkeypatch.setattr(sys, "argv", ["x", "--width=2"])
   form = warnings.formatwarning
-  with warnings.catch_warnings():
-    warnings.simplefilter("default")
+  with pytest.warns(sweeps.SweepWarning, match="^with --repair it is mended$"):
     with pytest.raises(SystemExit) as stop:
       script.start(Config, main)
-  told = capsys.readouterr().err
   assert stop.value.code == 2 and warnings.formatwarning is form
-  assert told.splitlines() == [
-    "warning: with --repair it is mended",
-    "SettingsChanged: With --retrain=changed, --evaluate_only or --keep=weights"]
+  assert capsys.readouterr().err == ("SettingsChanged: With --retrain=changed, --evaluate_only or "
+                                     "--keep=weights\n")
+
+
+def test_a_warning_of_a_script_is_one_line():
+  """With the line of code that it came from, it read like an error."""
+  with script._quiet():
+    told = warnings.formatwarning(sweeps.SweepWarning("with repair=True"), sweeps.SweepWarning, "f",
+                                  3)
+    assert told == "warning: with --repair\n"
+    assert "f:3: RuntimeWarning" in warnings.formatwarning("x", RuntimeWarning, "f", 3)
 
 
 def test_an_argument_that_is_a_flag_is_told_as_one(monkeypatch, capsys):
-  monkeypatch.setattr(Config, "load", lambda self: data.load_text(data_file="none"), raising=False)
-  monkeypatch.setattr(Config, "data_file", None, raising=False)
+  monkeypatch.setattr(Config, "load", lambda self: data.load_text(data_file="gone"), raising=False)
   monkeypatch.setattr(sys, "argv", ["x"])
   with pytest.raises(SystemExit):
     script.start(Config, lambda config: 0)
-  assert "error: data_file: got 'none'" in capsys.readouterr().err  # Config has no such flag
-  monkeypatch.setattr(sys, "argv", ["x", "--data_file=none", "--encodings=rotary"])
+  assert "error: data_file: got 'gone'" in capsys.readouterr().err  # Config has no such flag
+  monkeypatch.setattr(sys, "argv", ["x", "--data_file=gone", "--encodings=rotary"])
   with pytest.raises(SystemExit):
     script.start(compare.Config, lambda config: 0)
-  assert "error: --data_file: got 'none'" in capsys.readouterr().err
+  assert "error: --data_file: got 'gone'" in capsys.readouterr().err

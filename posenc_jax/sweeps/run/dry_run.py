@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from posenc_jax._errors import counted
+from posenc_jax._errors import counted, value_error
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.experiment import Experiment
@@ -48,7 +48,8 @@ def plan(
     A Plan.
 
   Raises:
-    ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment.
+    ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment; the
+      options ask for evaluation alone.
     CorruptStore: the directory's manifest is damaged.
     CannotWrite: a run could not make the directory, or not write in it.
 
@@ -60,6 +61,11 @@ def plan(
     (2, 2)
   """
   options = make_options(options, changes)
+  if options.evaluate_only:
+    raise value_error("options: evaluate_only", True, "False, as a plan is of training",
+                      "Leave it out, or run")
+  if options.profile_dir is not None:
+    files.check_directory(pathlib.Path(options.profile_dir))
   settled = packed_for = None
   cells, notes = as_cells(cells), []
   if out is not None:

@@ -89,6 +89,8 @@ def run(
     out = pathlib.Path(out) / files.check_name(name)
   if options.tensorboard:
     extras.check_tensorboard()
+  if options.profile_dir is not None:  # else a profile is lost after the training that it is of
+    files.check_directory(pathlib.Path(options.profile_dir))
   share = options.shard
   with contextlib.ExitStack() as stack:
     stack.enter_context(extras.compile_cache(options.compile_cache))
