@@ -60,12 +60,16 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
     if mark > columns:
       raise _errors.value_error("mark", mark, f"at most the {_errors.counted(columns, 'key')}",
                                 "Leave it out where the picture ends before")
-  figure = _canvas.new_figure(1.4 + 1.75 * heads, 0.8 + 1.8 * len(layers))
+  figure = _canvas.new_figure(1.4 + 1.75 * heads, (1.2 if note else 0.8) + 1.8 * len(layers))
   grid = figure.subplots(len(layers), heads, squeeze=False, sharex=True, sharey=True)
   for (layer, head), panel in np.ndenumerate(grid):
     shade = np.ma.masked_equal(np.sqrt(layers[layer][head]), 0.0)
     image = panel.imshow(shade, vmin=0, vmax=1, cmap="magma_r", interpolation="nearest",
                          aspect="equal" if rows == columns else "auto")
+    if note:
+      unknown = np.ma.getmaskarray(layers[layer][head])
+      panel.imshow(np.ma.masked_equal(unknown * 0.6, 0.0), vmin=0, vmax=1, cmap="gray",
+                   aspect="equal" if rows == columns else "auto")
     where = f"layer {layer}, " if len(layers) > 1 else ""
     _canvas.finish_image(panel, f"{where}head {head}")
     if mark is not None:

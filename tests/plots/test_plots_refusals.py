@@ -130,6 +130,14 @@ def test_the_scale_is_of_what_is_finite():
     image = plots.table(e, 2, length=2).axes[0].images[0]
   assert image.get_clim() == (-3.0, 3.0)
   assert image.get_array().mask.tolist() == [[True, False], [False, False]]
+  assert image.axes.get_facecolor()[:3] == (0.6, 0.6, 0.6)  # not white, which is zero
+
+
+def test_weights_that_are_no_numbers_are_grey_and_not_white():
+  with pytest.warns(UserWarning):
+    shades, unknown = plots.attention(np.array([[[NAN, 0.0], [0.5, 0.5]]])).axes[0].images
+  assert shades.get_array().mask.tolist() == [[True, True], [False, False]]
+  assert unknown.get_array().mask.tolist() == [[False, True], [True, True]]
 
 
 def test_a_key_draws_positions():
