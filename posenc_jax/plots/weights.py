@@ -89,12 +89,18 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
 
 def _checked_weights(weights: Any) -> tuple[list[np.ndarray], str]:
   """``[N, T, S]`` a layer, masked where they are no numbers, and a line that says so."""
+  if hasattr(weights, "shape") and np.ndim(weights) > 3:
+    raise _errors.value_error("weights", f"shape {tuple(np.shape(weights))}", "[N, T, S], or a list "
+                              "of such, one a layer", "Choose one example of a batch, weights[0]; "
+                              "list(weights) if the first axis is of layers")
   try:
-    layers = [np.asarray(x, np.float64) for x in (
-      [weights] if np.ndim(weights) == 3 and hasattr(weights, "shape") else weights)]
+    given = [weights] if np.ndim(weights) == 3 and hasattr(weights, "shape") else list(weights)
+    if any(np.iscomplexobj(x) for x in given):
+      raise TypeError("complex numbers")
+    layers = [np.asarray(x, np.float64) for x in given]
   except (TypeError, ValueError) as error:
-    raise _errors.type_error("weights", _errors.describe(weights), "[N, T, S] of floats, or a "
-                             "sequence of such, one a layer",
+    raise _errors.type_error("weights", f"{_errors.describe(weights)} ({error})".split("\n")[0],
+                             "[N, T, S] of floats, or a sequence of such, one a layer",
                              "Pass what px.attention_weights or nn.attention_maps gives"
                              ) from error
   shapes = sorted({x.shape for x in layers})
