@@ -196,7 +196,7 @@ EXPECTATIONS = (
   f.Expectation("Is Music Transformer's relative attention better than sinusoids?",
                 "Relative attention has a lower perplexity on chorales", HUANG,
                 _less("music-transformer", "sinusoidal")),
-  f.Expectation("Is Shaw's?", "Music Transformer's computes the same in less "
+  f.Expectation("Is Shaw's?", "Music Transformer's is a form of it in less "
                 "memory; of Shaw's own on chorales we know no number", "our question",
                 _less("shaw", "sinusoidal")),
 )
