@@ -189,14 +189,15 @@ HUANG = "arXiv 1809.04281, comparison on chorales"
 EXPECTATIONS = (
   f.Expectation("Is PoPE better than rotary on chorales?",
                 "0.4889 nats a token against 0.5081: -0.0192", POPE, _less("pope", "rotary")),
-  f.Expectation("And in windows longer than those of training?",
+  f.Expectation("Is PoPE better than rotary on chorales longer than trained on?",
                 "PoPE extrapolates without fine-tuning, rotary degrades (on text)",
                 "arXiv 2509.10534, abstract",
                 _less("pope", "rotary", longest=True)),
-  f.Expectation("Is Music Transformer's relative attention better than sinusoids?",
+  f.Expectation("Is Music Transformer's relative attention better than sinusoids on chorales?",
                 "Relative attention has a lower loss on chorales than sinusoids", HUANG,
                 _less("music-transformer", "sinusoidal")),
-  f.Expectation("Is Shaw's?", "It has a lower loss on chorales than sinusoids", HUANG,
+  f.Expectation("Is Shaw's relative attention better than sinusoids on chorales?",
+                "It has a lower loss on chorales than sinusoids", HUANG,
                 _less("shaw", "sinusoidal")),
 )
 
