@@ -185,30 +185,39 @@ def _probe(found: Found) -> Any:
 
 SOURCE = "source texts"
 EXPECTATIONS = (
-  f.Expectation("What does the encoding cost?", "O(T) time and memory", SOURCE, lambda x: (
+  f.Expectation("Does the sinusoidal encoding cost O(T)?",
+                "O(T) time and memory", SOURCE, lambda x: (
     _near(_growth(x.encoding, 0), 1, "operations as a power of"),
     _near(_growth(x.encoding, 1), 1, "bytes as a power of"))),
-  f.Expectation("What does its table hold?", "max_len x d_model numbers are kept", SOURCE,
+  f.Expectation("Does a kept table hold max_len x d_model numbers?",
+                "max_len x d_model numbers are kept", SOURCE,
                 _storage),
-  f.Expectation("Is the formula limited by the sequence length?", "not limited", SOURCE, _limit),
-  f.Expectation("Is a model with it?", "it handles sequences longer than those trained on", SOURCE,
+  f.Expectation("Is the sinusoidal formula free of a longest length?",
+                "not limited", SOURCE, _limit),
+  f.Expectation("Does a sinusoidal model handle sequences longer than trained on?",
+                "it handles sequences longer than those trained on", SOURCE,
                 _rise("sinusoidal")),
-  f.Expectation("Does it depend on d_model?", "a larger d_model represents positions better",
+  f.Expectation("Does a larger d_model represent positions better?",
+                "a larger d_model represents positions better",
                 SOURCE, _width),
-  f.Expectation("Is a wider model better?", "perplexity of translation 5.75, 4.92 and 4.66 at "
+  f.Expectation("Does a wider model have a lower loss?",
+                "perplexity of translation 5.75, 4.92 and 4.66 at "
                 "d_model 256, 512 and 1024; here language models",
                 "arXiv 1706.03762, table 3, rows C", _doubled),
-  f.Expectation("Does adding it to the embeddings keep the position?",
+  f.Expectation("Can positions be read back from embeddings they were added to?",
                 "the position stays recoverable by a linear map, at every layer", SOURCE, _probe),
-  f.Expectation("Do learned positions generalise?", "they generalise to longer sequences", SOURCE,
+  f.Expectation("Do learned positions generalise to longer sequences?",
+                "they generalise to longer sequences", SOURCE,
                 _rise("learned")),
-  f.Expectation("What does attention cost?", "O(n^2) time and memory", SOURCE, lambda x: (
+  f.Expectation("Does dense attention cost O(n^2)?", "O(n^2) time and memory", SOURCE, lambda x: (
     _near(_growth(x.attention, 0), 2, "operations as a power of"),
     _near(_growth(x.attention, 1), 2, "bytes of the dense form as a power of"))),
-  f.Expectation("Must its memory grow so?", "tiles need O(n) memory beside inputs and output",
+  f.Expectation("Can attention do with O(n) memory?",
+                "tiles need O(n) memory beside inputs and output",
                 "arXiv 2205.14135, theorem 1",
                 lambda x: _near(_growth(x.rows, 1), 1, "bytes by rows as a power of")),
-  f.Expectation("Do tiles save memory?", "at 16384 tokens their overhead is 59 times smaller, in "
+  f.Expectation("Do tiles save attention's memory?",
+                "at 16384 tokens their overhead is 59 times smaller, in "
                 "that implementation", "arXiv 2112.05682, abstract", lambda x: f.exact(
                   x.attention[-1][1] / x.rows[-1][1], 1, f"dense / rows, bytes at {LENGTHS[-1]}",
                   sign=1)),

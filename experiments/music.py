@@ -189,15 +189,16 @@ HUANG = "arXiv 1809.04281, section 1"
 EXPECTATIONS = (
   f.Expectation("Is PoPE better than rotary on chorales?",
                 "0.4889 nats a token against 0.5081: -0.0192", POPE, _less("pope", "rotary")),
-  f.Expectation("And in windows longer than those of training?",
+  f.Expectation("Is PoPE better than rotary on chorales longer than trained on?",
                 "PoPE extrapolates without fine-tuning, rotary degrades (on text)",
                 "arXiv 2509.10534, abstract",
                 _less("pope", "rotary", longest=True)),
-  f.Expectation("Is Music Transformer's relative attention better than sinusoids?",
+  f.Expectation("Is Music Transformer's relative attention better than sinusoids on chorales?",
                 "Relative attention has a lower perplexity on chorales", HUANG,
                 _less("music-transformer", "sinusoidal")),
-  f.Expectation("Is Shaw's?", "Music Transformer's is a form of it in less "
-                "memory; of Shaw's own on chorales we know no number", "our question",
+  f.Expectation("Is Shaw's relative attention better than sinusoids on chorales?",
+                "Music Transformer's is a form of it in less memory; of Shaw's own on chorales we "
+                "know no number", "our question",
                 _less("shaw", "sinusoidal")),
 )
 

@@ -232,16 +232,21 @@ LI, CAPE = "arXiv 2107.05907, abstract", "arXiv 2106.03143, section 1"
 EXPECTATIONS = (
   f.Expectation("Does a recogniser of digits need positions?", "The order of frames matters",
                 "our control", _more("rotary", "none")),
-  f.Expectation("Is rotary better than sinusoids?", "Rotary lowers the word errors of a Conformer "
+  f.Expectation("Is rotary better than sinusoids on spoken digits?",
+                "Rotary lowers the word errors of a Conformer "
                 "by 8.7 and 7.3 percent (against relative sinusoids)", LI,
                 _more("rotary", "sinusoidal")),
-  f.Expectation("Is ALiBi?", "Relative positions suit speech better than absolute ones", PHAM,
+  f.Expectation("Is ALiBi better than sinusoids on spoken digits?",
+                "Relative positions suit speech better than absolute ones", PHAM,
                 _more("alibi", "sinusoidal")),
-  f.Expectation("Do sinusoids fail in longer utterances?", "Absolute positions lose on "
+  f.Expectation("Do sinusoids fail in utterances longer than trained on?",
+                "Absolute positions lose on "
                 "lengths that training has not seen", CAPE, _falls("sinusoidal")),
-  f.Expectation("Does rotary outlast them?", "Relative positions hold where absolute ones fail",
+  f.Expectation("Is rotary better than sinusoids in longer utterances?",
+                "Relative positions hold where absolute ones fail",
                 CAPE, _more("rotary", "sinusoidal", longest=True)),
-  f.Expectation("Does ALiBi?", "Relative positions hold where absolute ones fail", CAPE,
+  f.Expectation("Is ALiBi better than sinusoids in longer utterances?",
+                "Relative positions hold where absolute ones fail", CAPE,
                 _more("alibi", "sinusoidal", longest=True)),
 )
 

@@ -240,15 +240,16 @@ def _pair(better: str, worse: str):
 EXPECTATIONS = (
   f.Expectation("Does translation need positions?", "without them the order of words is lost",
                 "source texts", _pair("sinusoidal", "none")),
-  f.Expectation("Are learned positions as good as sinusoidal ones?",
+  f.Expectation("Do learned and sinusoidal positions translate equally well?",
                 "nearly identical results: perplexity 4.92 of both, BLEU 25.7 against 25.8",
                 "arXiv 1706.03762, table 3, row E", lambda r: f.close(
                   _loss(r, "learned"), _loss(r, "sinusoidal"), 0.05,
                   "nats per character, learned - sinusoidal")),
-  f.Expectation("Is rotary better than sinusoids?",
+  f.Expectation("Does rotary translate better than sinusoids?",
                 "BLEU 27.5 against 27.3, English to German; here the loss", "arXiv 2104.09864, "
                 "table 1", _pair("rotary", "sinusoidal")),
-  f.Expectation("Does an encoding across help?", "no text says so", "our question",
+  f.Expectation("Does rotary between decoder and encoder help translation?",
+                "no text says so", "our question",
                 lambda r: f.less(
                   _loss(r, "rotary", "rotary"), _loss(r, "rotary"),
                   "nats per character, rotary on both sides: rotary across - none across")),
