@@ -56,7 +56,7 @@ def home(results: Results, metric: str = "loss", part: str = "extended") -> dict
 def _told(results: Results, what: str, *, tuned: bool = False, part: str = "extended") -> str:
   found = f.part_of(results, part)
   after = f" after {steps_of(found)} steps" if tuned else ""
-  unit = "percent of keys" if part == "retrieved" else "nats"
+  unit = "percent of passkeys" if part == "retrieved" else "nats"
   return f"{what}, {unit} at {chosen(found)} L{after}"
 
 

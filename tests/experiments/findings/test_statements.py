@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published numbers, fed to the statements' own tests: they agree, and their opposites do not."""
 
-import importlib
 import math
-import re
 import types
 
 import numpy as np
@@ -28,8 +26,6 @@ from experiments import (
 from experiments import all as all_scripts
 from posenc_jax import sweeps
 
-OWN = {"source texts", "source texts; whether it helps is our question", "our question",
-       "our arithmetic", "our baseline", "our control"}
 SEEDS = 3
 MULTIPLES = (1, 2, 4, 8, 16)
 BINS = [(i + 0.5) / 4 for i in range(64)]  # of 16 training lengths
@@ -59,34 +55,9 @@ def assert_published(expectations, make):
   assert len(opposite) == len(expectations)  # no question is asked twice
 
 
-def statements(name):
-  """Those of a script."""
-  module = importlib.import_module(f"experiments.{name}")
-  return getattr(module, "EXPECTATIONS", None) or properties_page.EXPECTATIONS
-
-
 @pytest.mark.parametrize("name", all_scripts.SCRIPTS)
 def test_every_script_is_fed_below(name):
   assert callable(globals().get(f"test_{name}"))
-
-
-def test_questions_stand_alone():
-  """Each is asked once in all pages, and has no subject that another row would have to tell."""
-  asked = [e.question for name in all_scripts.SCRIPTS for e in statements(name)]
-  twice = {q for q in asked if asked.count(q) > 1}
-  assert not twice
-  leans = [q for q in asked if not q.endswith("?") or re.search(
-    r"^And\b|\boutlast|^(Do|Does|Is|Are|Must|Can) (it|its|they|them|this|these)\b|\bthem\?", q)]
-  assert not leans
-
-
-@pytest.mark.parametrize("name", all_scripts.SCRIPTS)
-def test_sources_are_papers_or_said_to_be_none(name):
-  """A paper's source begins with its number, and says where in it if more than one place may do."""
-  for e in statements(name):
-    assert e.source in OWN or re.match(r"arXiv \d{4}\.\d{5}, ", e.source), e
-    assert findings.Verdict(e.question, e.published, e.source, "agrees").from_paper == (
-      e.source not in OWN)
 
 
 # Perplexity at 1, 2, 4, 8 and 16 L; tables of the papers where they have them, else a made-up
