@@ -113,7 +113,7 @@ def _more_keys(first: str, second: str, *, tuned: bool = False) -> Callable[[Res
 
 def _yarn(where: str) -> str:
   """A place in YaRN's paper: its sections are those of version 2, the one of ICLR 2024."""
-  return f"arXiv 2309.00071, {where} (version 2)"
+  return f"arXiv 2309.00071, version 2, {where}"
 
 
 PI, LONGROPE, DUAL_CHUNK = "arXiv 2306.15595", "arXiv 2402.13753", "arXiv 2402.17463"
