@@ -203,7 +203,7 @@ EXPECTATIONS = (
   f.Expectation("Does a wider model have a lower loss?",
                 "perplexity of translation 5.75, 4.92 and 4.66 at "
                 "d_model 256, 512 and 1024; here language models",
-                "arXiv 1706.03762, table 3, rows C", _doubled),
+                "arXiv 1706.03762, table 3, base and rows C", _doubled),
   f.Expectation("Can positions be read back from embeddings they were added to?",
                 "the position stays recoverable by a linear map, at every layer", SOURCE, _probe),
   f.Expectation("Do learned positions generalise to longer sequences?",

@@ -169,7 +169,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
     return Music(found, self.eval_multiples, self.eval_chorales)
 
 
-def _at(results: sweeps.Results, encoding: str, multiple: int, length: Any) -> dict[int, float]:
+def _at(results: sweeps.Results, encoding: str, multiple: float, length: Any) -> dict[int, float]:
   return f.by_seed(results, "loss_by_multiple", at=multiple, encoding=encoding, seq_len=length)
 
 
