@@ -123,13 +123,15 @@ _RANKINGS = (
   f.Expectation("Is a model without positions above rotary and sinusoidal on copy?",
                 ".305 against .011 and .028",
                 LOGS, _pairs("copy", "none > rotary, none > sinusoidal")),
-  f.Expectation("Are none and T5's bias above ALiBi on reverse?", ".230 and .242 against .171",
+  f.Expectation("Are a model without positions and one with T5's bias above ALiBi on reverse?",
+                ".230 and .242 against .171",
                 LOGS, _pairs("reverse", "none > alibi, t5 > alibi")),
   f.Expectation("Is ALiBi above rotary and sinusoidal on reverse?", ".171 against .077 and .023",
                 LOGS, _pairs("reverse", "alibi > rotary, alibi > sinusoidal")),
-  f.Expectation("Are none and T5's bias above rotary on reverse?", ".230 and .242 against .077",
+  f.Expectation("Are a model without positions and one with T5's bias above rotary on reverse?",
+                ".230 and .242 against .077",
                 LOGS, _pairs("reverse", "none > rotary, t5 > rotary")),
-  f.Expectation("Are none and T5's bias above rotary on longer sums with a scratchpad?",
+  f.Expectation("Are a model without positions and one with T5's bias above rotary on longer sums?",
                 "None and T5 above rotary: .166, .162, .066", LOGS,
                 _pairs("addition", "none > rotary, t5 > rotary")),
   f.Expectation("Is a model without positions above T5's bias and sinusoidal on parity beyond L?",
@@ -144,11 +146,11 @@ _RANKINGS = (
                                        "sinusoidal")),
 )
 _RANDOM = (
-  *(f.Expectation(f"Do positions drawn at random help {task} beyond L?", "Accuracy beyond the "
-                  "trained length is 12.0 percent higher on average over 15 tasks, of which this "
-                  "is one", RUOSS, _pairs(task, "randomized > sinusoidal"))
+  *(f.Expectation(f"Does {task} gain beyond L from positions drawn at random?",
+                  "Accuracy beyond the trained length is 12.0 percent higher on average over 15 "
+                  "tasks, of which this is one", RUOSS, _pairs(task, "randomized > sinusoidal"))
     for task in DRAWN_TASKS),
-  f.Expectation("Do positions drawn at random help on average over tasks beyond L?",
+  f.Expectation("Do tasks gain beyond L on average from positions drawn at random?",
                 "12.0 percent higher over 15 tasks", RUOSS,
                 _mean_gain),
 )

@@ -7,7 +7,7 @@
   python -m experiments.claims --d_model=16,32,48,64,96,128 --layers=4
 
 Costs are counted by the compiler; what needs a model is measured on small language models of text,
-over eight widths. Writes docs/results/claims.md.
+over eight widths (two in the preset smoke). Writes docs/results/claims.md.
 """
 
 import dataclasses

@@ -106,7 +106,7 @@ _AT_L = (
 )
 _TO_2_L = (
   f.Expectation("Does the loss of sinusoidal positions rise at 2 L?",
-                "No: perplexity 20.05 at L, 43.54 at 2 L, + 0.78 nats", ALIBI,
+                "Yes: perplexity 20.05 at L, 43.54 at 2 L, + 0.78 nats", ALIBI,
                 _rise("sinusoidal", 2, 1, 0.1)),
   f.Expectation("Do sinusoidal positions fall behind ALiBi within 2 L?",
                 "The loss falls for 20 tokens beyond L, stands still to "

@@ -173,7 +173,7 @@ EXPECTATIONS = (
   f.Expectation("Does a masked model without positions fail?", "It does: perplexity 147.18, with "
                 "learned positions 4.06; here failing is to know little more than frequencies",
                 HAVIV, _collapse),
-  *(f.Expectation(f"Does the encoding {e} help a masked model?",
+  *(f.Expectation(f"Is a masked model better with {e} positions than without?",
                   f"Perplexity {p:.2f} against 147.18", HAVIV,
                   _below((e, "none"))) for e, p in PUBLISHED.items()),
   f.Expectation("Is ALiBi better than learned and sinusoidal positions in a masked model?",

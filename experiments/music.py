@@ -8,7 +8,7 @@
 
 Causal models read the four voices of a chorale at every 16th, soprano first, and are evaluated on
 chorales that training never sees, also with windows longer than those of training. Needs the extras
-``experiments`` and ``tasks`` (music21, whose scores are parsed once a run directory, which takes
+``experiments`` and ``tasks`` (music21, whose scores are parsed once per run directory, which takes
 about a minute).
 """
 

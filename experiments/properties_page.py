@@ -118,7 +118,7 @@ def _relative(found: Any) -> Any:
 EXPECTATIONS = (
   Expectation("Is the dot product of two sinusoids smaller for tokens further apart?",
               "nearer positions have larger products", "source texts", _decays),
-  Expectation("Does that product fall with every token of distance?",
+  Expectation("Does the dot product of two sinusoids fall with every token of distance?",
               "the similarity falls with distance",
               "source texts", _monotone),
   Expectation("Is a step of any size a linear map of sinusoids?",
@@ -142,10 +142,12 @@ EXPECTATIONS = (
               "arXiv 2309.00071, section 3", _scaling),
   Expectation("Do attention weights stay when all positions move by 1000?",
               "the scores depend on the distance alone", "arXiv 2104.09864, 2108.12409", _relative),
-  Expectation("Can bfloat16 hold positions?", "8 significant bits: 769 distinct integers below "
-              "4096, angles off by more than 1", "our arithmetic", _bfloat16),
-  Expectation("How far do float32 angles hold?", "24 significant bits: off by less than 1e-3 at "
-              "4095, by more than 1e-2 at a million", "our arithmetic", _float32),
+  Expectation("Is bfloat16 too coarse for positions?",
+              "8 significant bits: 769 distinct integers below 4096, angles off by more than 1",
+              "our arithmetic", _bfloat16),
+  Expectation("Do plain float32 angles lose their digits by a million tokens?",
+              "24 significant bits: off by less than 1e-3 at 4095, by more than 1e-2 at a million",
+              "our arithmetic", _float32),
 )
 
 
