@@ -121,57 +121,71 @@ _RANKINGS = (
                 _pairs("copy", "alibi > rotary, alibi > sinusoidal")),
   f.Expectation("Is T5's bias above rotary on copy?", ".420 against .011", LOGS,
                 _pairs("copy", "t5 > rotary")),
-  f.Expectation("Is no encoding above rotary and sinusoidal on copy?", ".305 against .011 and .028",
+  f.Expectation("Is a model without positions above rotary and sinusoidal on copy?",
+                ".305 against .011 and .028",
                 LOGS, _pairs("copy", "none > rotary, none > sinusoidal")),
-  f.Expectation("Are none and T5's bias above ALiBi on reverse?", ".230 and .242 against .171",
+  f.Expectation("Are a model without positions and one with T5's bias above ALiBi on reverse?",
+                ".230 and .242 against .171",
                 LOGS, _pairs("reverse", "none > alibi, t5 > alibi")),
   f.Expectation("Is ALiBi above rotary and sinusoidal on reverse?", ".171 against .077 and .023",
                 LOGS, _pairs("reverse", "alibi > rotary, alibi > sinusoidal")),
-  f.Expectation("Are none and T5's bias above rotary on reverse?", ".230 and .242 against .077",
+  f.Expectation("Are a model without positions and one with T5's bias above rotary on reverse?",
+                ".230 and .242 against .077",
                 LOGS, _pairs("reverse", "none > rotary, t5 > rotary")),
-  f.Expectation("Which add longer numbers with a scratchpad?",
+  f.Expectation("Are a model without positions and one with T5's bias above rotary on longer sums?",
                 "None and T5 above rotary: .166, .162, .066", LOGS,
                 _pairs("addition", "none > rotary, t5 > rotary")),
-  f.Expectation("Does no encoding count parity beyond L?", "None .661, T5's bias .532, sinusoidal "
+  f.Expectation("Is a model without positions above T5's bias and sinusoidal on parity beyond L?",
+                "None .661, T5's bias .532, sinusoidal "
                 ".509", LOGS, _pairs("parity", "none > t5, none > sinusoidal")),
-  f.Expectation("Which encoding ranks first over tasks?", "None: mean reciprocal rank .69 over ten "
+  f.Expectation("Does a model without positions rank first over tasks?",
+                "None: mean reciprocal rank .69 over ten "
                 "tasks, T5's bias .55, ALiBi .50", RANKS, _ranking("none > t5, none > alibi")),
-  f.Expectation("Which encodings rank last?", "Rotary .33 and sinusoidal .22, ALiBi .50, T5's bias "
+  f.Expectation("Do rotary and sinusoidal rank below ALiBi and T5's bias over tasks?",
+                "Rotary .33 and sinusoidal .22, ALiBi .50, T5's bias "
                 ".55", RANKS, _ranking("t5 > rotary, t5 > sinusoidal, alibi > rotary, alibi > "
                                        "sinusoidal")),
 )
 _RANDOM = (
-  *(f.Expectation(f"Do positions drawn at random help {task} beyond L?", "Accuracy beyond the "
-                  "trained length is 12.0 percent higher on average over 15 tasks, of which this "
-                  "is one", RUOSS, _pairs(task, f"{_READ} > sinusoidal"))
+  *(f.Expectation(f"Does {task} gain beyond L from positions drawn at random?",
+                  "Accuracy beyond the trained length is 12.0 percent higher on average over 15 "
+                  "tasks, of which this is one", RUOSS, _pairs(task, f"{_READ} > sinusoidal"))
     for task in DRAWN_TASKS),
-  f.Expectation("Do they help on average?", "12.0 percent higher over 15 tasks", RUOSS,
+  f.Expectation("Do tasks gain beyond L on average from positions drawn at random?",
+                "12.0 percent higher over 15 tasks", RUOSS,
                 _mean_gain),
 )
 _GATES = (
-  f.Expectation("Does CoPE remember over sparse flip-flops?", "It solves flip-flops, where popular "
+  f.Expectation("Is CoPE above rotary and sinusoidal on sparse flip-flops?",
+                "It solves flip-flops, where popular "
                 "encodings fail", COPE,
                 _pairs("flip-flop", "cope > rotary, cope > sinusoidal", "accuracy_sparse",
                        "when 98 percent are ignored")),
-  f.Expectation("Does a forget gate remember over sparse flip-flops?", "More than rotary, "
+  f.Expectation("Is a forget gate (FoX) above rotary on sparse flip-flops?", "More than rotary, "
                 "not well: error 36.3 percent against 40.3", "arXiv 2505.16381, table 1",
                 _pairs("flip-flop", "fox > rotary", "accuracy_sparse",
                        "when 98 percent are ignored")),
-  f.Expectation("Does CoPE count?", "It solves counting, where popular encodings fail", COPE,
+  f.Expectation("Does CoPE count better than rotary at L?",
+                "It solves counting, where popular encodings fail", COPE,
                 _pairs("counting", "cope > rotary", "accuracy_trained", "at L")),
-  f.Expectation("Do CoPE and FoX count beyond L?", "we know of no numbers", "our question",
+  f.Expectation("Do CoPE and FoX count better than rotary beyond L?",
+                "we know of no numbers", "our question",
                 _pairs("counting", "cope > rotary, fox > rotary")),
-  f.Expectation("Does CoPE copy selectively?",
+  f.Expectation("Does CoPE copy selectively better than rotary at L?",
                 "It solves selective copy, where popular encodings fail", COPE,
                 _pairs("selective-copy", "cope > rotary", "accuracy_trained", "at L")),
-  f.Expectation("Does CoPE copy selectively beyond L?", "we know of no numbers", "our question",
+  f.Expectation("Does CoPE copy selectively better than rotary beyond L?",
+                "we know of no numbers", "our question",
                 _pairs("selective-copy", "cope > rotary")),
-  f.Expectation("Does PoPE index indirectly?", "94.82 against rotary's 11.16 percent",
+  f.Expectation("Is PoPE above rotary on indirect indexing?",
+                "94.82 against rotary's 11.16 percent",
                 f"{POPE}, table 1",
                 _pairs("indirect-indexing", "pope > rotary", "accuracy_trained", "at L")),
-  f.Expectation("Does PoPE solve it in more seeds?", "It solves the task almost perfectly, rotary "
+  f.Expectation("Does PoPE solve indirect indexing in more seeds than rotary?",
+                "It solves the task almost perfectly, rotary "
                 "struggles to learn it", f"{POPE}, section 4", _solved),
-  f.Expectation("Does PoPE lift off earlier?", "we know of no numbers", "our question", _lift_off),
+  f.Expectation("Does PoPE begin to learn indirect indexing earlier than rotary?",
+                "we know of no numbers", "our question", _lift_off),
 )
 EXPECTATIONS = (*_RANKINGS, *_RANDOM, *_GATES)
 

@@ -4,9 +4,10 @@
 
 from typing import Any, NoReturn
 
+import jax
 import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.base import MODEL_HOOKS, Encoding, Tile, check_encoding_argument
 from posenc_jax.plots import _limits
 
@@ -19,10 +20,16 @@ class ReadsContent(Exception):
 
 
 def checked(e: Any) -> Encoding:
-  """The encoding; a TypeError for anything else, None included."""
+  """The encoding; a TypeError for anything else, None and what has no values included."""
   if e is None:
     raise _errors.type_error("e", "None", "an encoding", "Encoding() is no position encoding")
-  return check_encoding_argument(e, "e")
+  e = check_encoding_argument(e, "e")
+  for leaf in jax.tree.leaves(e):
+    if _numerics.known(leaf) is None:
+      raise _errors.type_error("e", f"{type(e).__name__} with {_errors.describe(leaf)} whose "
+                               "numbers are not known", "an encoding of known numbers",
+                               "Draw outside of jax.jit and jax.vmap, and no jax.eval_shape of it")
+  return e
 
 
 def hooks(e: Encoding) -> tuple[str, ...]:

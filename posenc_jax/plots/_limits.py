@@ -18,6 +18,7 @@ MOST_MAP_DISTANCE = 128    # of a map over two distances, which has (2n + 1)^2 p
 MOST_MAPS = 16             # maps of heads
 MOST_LINES = 256           # heads, rows of frequencies
 MOST_PANELS = 64           # layers x heads of attention weights
+GREY = "0.6"               # where an image has no number: white is zero on many scales
 MOST_NUMBERS = 2**26       # of queries, keys or weights behind a picture: 256 MiB in float32
 
 

@@ -91,6 +91,7 @@ def _maps(e: Encoding, most: int) -> "Figure":
                         extent=(-edge, edge, edge, -edge))
            for panel, values in zip(grid.flat, found, strict=False)]
   for head in range(len(found)):
+    grid.flat[head].set_facecolor(_limits.GREY)
     _canvas.finish_image(grid.flat[head], f"head {head}")
   _canvas.label_edges(grid, "distance, axis 1", "distance, axis 0")
   if note:

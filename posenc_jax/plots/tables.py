@@ -81,6 +81,7 @@ def _drawn(values: np.ndarray, told: str, title: str) -> "Figure":
   values, note = _limits.note_not_finite("e", values)
   figure = _canvas.new_figure(5.6, 3.6)
   axes = figure.subplots()
+  axes.set_facecolor(_limits.GREY)
   edge = float(np.abs(np.ma.filled(values, 0.0)).max()) or 1.0
   image = axes.imshow(values, cmap="RdBu_r", vmin=-edge, vmax=edge, aspect="auto",
                       interpolation="nearest", origin="lower")

@@ -60,12 +60,16 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
     if mark > columns:
       raise _errors.value_error("mark", mark, f"at most the {_errors.counted(columns, 'key')}",
                                 "Leave it out where the picture ends before")
-  figure = _canvas.new_figure(1.4 + 1.75 * heads, 0.8 + 1.8 * len(layers))
+  figure = _canvas.new_figure(1.4 + 1.75 * heads, (1.2 if note else 0.8) + 1.8 * len(layers))
   grid = figure.subplots(len(layers), heads, squeeze=False, sharex=True, sharey=True)
   for (layer, head), panel in np.ndenumerate(grid):
     shade = np.ma.masked_equal(np.sqrt(layers[layer][head]), 0.0)
     image = panel.imshow(shade, vmin=0, vmax=1, cmap="magma_r", interpolation="nearest",
                          aspect="equal" if rows == columns else "auto")
+    if note:
+      unknown = np.ma.getmaskarray(layers[layer][head])
+      panel.imshow(np.ma.masked_equal(unknown * 0.6, 0.0), vmin=0, vmax=1, cmap="gray",
+                   aspect="equal" if rows == columns else "auto")
     where = f"layer {layer}, " if len(layers) > 1 else ""
     _canvas.finish_image(panel, f"{where}head {head}")
     if mark is not None:
@@ -85,12 +89,18 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
 
 def _checked_weights(weights: Any) -> tuple[list[np.ndarray], str]:
   """``[N, T, S]`` a layer, masked where they are no numbers, and a line that says so."""
+  if hasattr(weights, "shape") and np.ndim(weights) > 3:
+    raise _errors.value_error("weights", f"shape {tuple(np.shape(weights))}", "[N, T, S], or a "
+                              "list of such, one a layer", "Choose one example of a batch, weights[0]; "
+                              "list(weights) if the first axis is of layers")
   try:
-    layers = [np.asarray(x, np.float64) for x in (
-      [weights] if np.ndim(weights) == 3 and hasattr(weights, "shape") else weights)]
+    given = [weights] if np.ndim(weights) == 3 and hasattr(weights, "shape") else list(weights)
+    if any(np.iscomplexobj(x) for x in given):
+      raise TypeError("complex numbers")
+    layers = [np.asarray(x, np.float64) for x in given]
   except (TypeError, ValueError) as error:
-    raise _errors.type_error("weights", _errors.describe(weights), "[N, T, S] of floats, or a "
-                             "sequence of such, one a layer",
+    raise _errors.type_error("weights", f"{_errors.describe(weights)} ({error})".split("\n")[0],
+                             "[N, T, S] of floats, or a sequence of such, one a layer",
                              "Pass what px.attention_weights or nn.attention_maps gives"
                              ) from error
   shapes = sorted({x.shape for x in layers})

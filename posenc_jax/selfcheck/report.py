@@ -76,8 +76,8 @@ class Report:
     if self.ok:
       done = _errors.counted(len(self.values) + len(self.speed), "check")
       left = _errors.counted(len(self.left_out), "check")
-      return (f"no fault in {done}; {left} left out, as {self.seconds:.0f} s were over: "
-              f"seconds={_more(self.seconds):.0f} gives more time")
+      return (f"no fault in {done}; {left} left out for lack of time ({self.seconds:.0f} s): "
+              f"seconds={_more(self.seconds):.0f} gives more")
     off = [name for name in self.failed if name not in ("angles", "reference")]
     text = f"FAILED: {', '.join(self.failed)}"
     if off:

@@ -138,6 +138,9 @@ def test_assume_takes_conventions_and_no_sizes():
     px.from_hf(config)
   assert repr(px.from_hf(config, assume="llama")) == "Rotary(dim=16, base=100.0)"
   assert px.from_hf(config, assume="cohere").pairing == "interleaved"
+  with pytest.raises(ValueError, match=r"config: got the settings \[\] without 'model_type', "
+                     "wanted 'model_type', such as 'llama', or one of 'rope_theta', .* Pass"):
+    px.from_hf({})
   with pytest.raises(ValueError, match="config: got no 'hidden_size'"):
     px.from_hf({"model_type": "mine"}, assume="llama")
   with pytest.raises(ValueError, match="assume: got 'lama'.*Did you mean 'llama'"):

@@ -72,9 +72,15 @@ def results(*values, failed=()):
   (lambda: plots.attention(np.full((1, 2, 2), -0.5)), ValueError,
    "weights: got numbers from -0.5 to -0.5, wanted weights from 0 to 1. Pass weights, not scores"),
   (lambda: plots.attention(np.full((1, 2, 2), 2)), ValueError, "weights: got numbers from 2 to 2"),
+  (lambda: plots.attention(np.zeros((1, 1, 2, 2))), ValueError,
+   "weights: got shape (1, 1, 2, 2), wanted [N, T, S], or a list of such, one a layer. Choose one"),
+  (lambda: plots.attention(W * 1j), TypeError, "weights: got complex128[1, 2, 2]"),
+  (lambda: jax.jit(lambda e: plots.bias(e, 2))(A), TypeError,
+   "e: got Alibi with float32[2] whose numbers are not known, wanted an encoding of known number"),
+  (lambda: plots.fitting(jax.eval_shape(lambda: px.Alibi(2))), TypeError, "e: got Alibi with"),
   (lambda: plots.attention(np.zeros((1, 0, 2))), ValueError, "weights: got shapes [[1, 0, 2]]"),
-  (lambda: plots.attention("abc"), TypeError, "weights: got 'abc', wanted [N, T, S] of floats"),
-  (lambda: plots.attention(3), TypeError, "weights: got 3, wanted [N, T, S] of floats"),
+  (lambda: plots.attention("abc"), TypeError, "weights: got 'abc' (could not convert"),
+  (lambda: plots.attention(3), TypeError, "weights: got 3 ('int' object is not iterable), wa"),
   (lambda: plots.attention(np.broadcast_to(0.5, (64, 1025, 1024))), ValueError,
    "weights: got 1 x 64 x 1025 x 1024 weights, wanted at most 67108864 of them."),
   (lambda: plots.attention(W, mark="a"), TypeError, "mark: got 'a', wanted the index of one of 2"),
@@ -130,6 +136,14 @@ def test_the_scale_is_of_what_is_finite():
     image = plots.table(e, 2, length=2).axes[0].images[0]
   assert image.get_clim() == (-3.0, 3.0)
   assert image.get_array().mask.tolist() == [[True, False], [False, False]]
+  assert image.axes.get_facecolor()[:3] == (0.6, 0.6, 0.6)  # not white, which is zero
+
+
+def test_weights_that_are_no_numbers_are_grey_and_not_white():
+  with pytest.warns(UserWarning):
+    shades, unknown = plots.attention(np.array([[[NAN, 0.0], [0.5, 0.5]]])).axes[0].images
+  assert shades.get_array().mask.tolist() == [[True, True], [False, False]]
+  assert unknown.get_array().mask.tolist() == [[False, True], [True, True]]
 
 
 def test_a_key_draws_positions():
