@@ -91,8 +91,8 @@ def _checked_weights(weights: Any) -> tuple[list[np.ndarray], str]:
   """``[N, T, S]`` a layer, masked where they are no numbers, and a line that says so."""
   if hasattr(weights, "shape") and np.ndim(weights) > 3:
     raise _errors.value_error("weights", f"shape {tuple(np.shape(weights))}", "[N, T, S], or a "
-                              "list of such, one a layer", "Choose one example of a batch, weights[0]; "
-                              "list(weights) if the first axis is of layers")
+                              "list of such, one a layer", "Choose one example of a batch, "
+                              "weights[0]; list(weights) if the first axis is of layers")
   try:
     given = [weights] if np.ndim(weights) == 3 and hasattr(weights, "shape") else list(weights)
     if any(np.iscomplexobj(x) for x in given):
