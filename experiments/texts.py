@@ -115,7 +115,7 @@ def _what_it_is(first: bytes) -> str:
           "a wrong guess, such as latin-1, may work and give wrong characters")
 
 
-def _what_has_nuls(content: bytes) -> str:
+def _what_has_nuls(content: bytes | bytearray) -> str:
   """What to do with a file that holds NUL bytes: of Latin letters they are half of UTF-16."""
   share = content.count(0) / len(content)
   if share < 0.25:
