@@ -7,10 +7,11 @@ import types
 
 import pytest
 
-from experiments import claims, encodings, extrapolation, findings, masked_lm
+from experiments import algorithmic, claims, encodings, extrapolation, findings, masked_lm
 from experiments.findings import pictures
 from posenc_jax import sweeps
 
+SERIES_OF_PROBLEMS = ("accuracy_by_multiple", "tokens_by_multiple", "accuracy")
 ENCODINGS = ("none", "sinusoidal", "alibi", "learned")
 
 
@@ -156,3 +157,17 @@ def test_claims_need_the_encodings_that_the_texts_speak_of():
   faults = claims.Config(encodings=("sinusoidal",)).faults()
   assert faults == ["--encodings: got sinusoidal, wanted sinusoidal and learned among them, of "
                     "which the texts speak. Add learned."]
+
+
+def test_problems_know_their_encodings_whatever_the_spelling():
+  config = algorithmic.Config(tasks=("copy",), encodings=("t5( )", "alibi()", "fire"))
+  assert not config.faults() and config.encodings_of("copy") == ("t5( )", "alibi()")
+
+
+@pytest.mark.parametrize("lost", [("none",), ENCODINGS])
+def test_problems_show_what_ended_well(lost):
+  config = algorithmic.Config(tasks=("copy",), encodings=ENCODINGS, every=True)
+  given = [{**r, "series": {name: r["series"]["loss_by_multiple"] for name in SERIES_OF_PROBLEMS
+                            if r["status"] == "ok"}} for r in results(lost, "failed")]
+  page = algorithmic.page(config, {"copy": sweeps.Results(tuple(given))})
+  assert [("0 of 5" in row) for row in page.tables[0].rows] == [e in lost for e in ENCODINGS]
