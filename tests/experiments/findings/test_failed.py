@@ -71,6 +71,11 @@ def test_losses_by_position_are_taken_from_those_of_an_encoding_that_ended_well(
   assert "less that of none at" in shown["position"].caption
   names = [t.get_text() for t in shown["position"].figure.legends[0].get_texts()]
   assert names == ["none", "sinusoidal", "learned"]
+  records = list(results().records)
+  records[10] = record("alibi", 0, "diverged")  # differences from it would lack a seed
+  assert extrapolation.base_of(extrapolation.Config(encodings=ENCODINGS),
+                               sweeps.Results(tuple(records))) == "none"
+  assert extrapolation.base_of(extrapolation.Config(encodings=ENCODINGS), results()) == "alibi"
 
 
 @pytest.mark.parametrize("lost", [("learned",), ENCODINGS])
