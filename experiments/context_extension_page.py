@@ -136,8 +136,8 @@ def _setup(config: Any) -> str:
       f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, heads of "
       f"{config.head_dim[0]}, rotary, trained for {config.steps[0]} steps of "
       f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {config.text}, "
-      f"measured on {config.eval_characters} characters that were held out. "
-      f"{len(config.seeds)} seeds. ")
+      f"measured on {config.eval_characters} characters that were held out. {len(config.seeds)} "
+      "seeds. ")
     models += "" if not config.retrieval else (
       "Keys are five different digits after a marker within text, asked for by the marker at its "
       f"end; models for them are trained for {config.passkey_steps} steps, asked "
