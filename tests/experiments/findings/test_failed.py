@@ -130,7 +130,8 @@ def test_encodings_are_found_whatever_the_spelling_of_their_numbers(module):
 
 
 def test_pages_name_the_text_that_was_used():
-  for data, told in (("web", "World English Bible"), ("kjv", "King James Version")):
+  for data, told in (("web", "World English Bible"), ("kjv", "King James Version"),
+                     ("bbe", "Bible in Basic English")):
     page = masked_lm.page(masked_lm.Config(data=data, encodings=ENCODINGS, seq_len=(32,)),
                           results())
     assert f"windows of the {told}" in page.setup
