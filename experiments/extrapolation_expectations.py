@@ -153,9 +153,9 @@ _FAR = (
   f.Expectation("Is Sandwich's loss flat to 16 L?",
                 "It extrapolates, and uses text beyond the trained length",
                 "arXiv 2212.10356, abstract", _rise("sandwich", 16, -1, FLAT)),
-  f.Expectation("Is FIRE's loss flat to 4 L?",
+  f.Expectation("Is FIRE's loss flat to 16 L?",
                 "Its models generalise to contexts longer than trained on",
-                "arXiv 2310.04418, abstract", _rise("fire", 4, -1, FLAT)),
+                "arXiv 2310.04418, abstract", _rise("fire", 16, -1, FLAT)),
   f.Expectation("Is xPos better than rotary at 4 L?",
                 "It extrapolates, with blockwise attention that ours "
                 "lacks; rotary does not", "arXiv 2212.10554, table 1", _below("xpos", "rotary", 4)),
