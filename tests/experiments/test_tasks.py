@@ -21,6 +21,7 @@ from experiments import (
   pairs,
   series,
   spoken,
+  training,
   translate,
 )
 from posenc_jax import nn, sweeps
@@ -114,46 +115,93 @@ def wave(count=120, period=12.0):
   return series.Series("wave", times, np.sin(2 * np.pi * times / period) + 0.01 * times, period)
 
 
-def test_windows_by_loops():
+def parts_of(found, context, ahead, dropped=0.0, seed=0):
+  """What is left, and the real windows of both parts as NumPy."""
+  @jax.jit
+  def both(seed):
+    observed = series.observe(found, dropped, seed)
+    windows = series.parts(found, observed, context, ahead)
+    return observed, windows, series.baselines(*windows)
+
+  observed, windows, known = both(seed)
+  real = lambda w: [np.asarray(x, np.float64)[np.asarray(w.real)] for x in w]
+  return observed, [real(w) for w in windows], {k: float(x) for k, x in known.items()}
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.3])
+def test_windows_by_loops(dropped):
   found, context, ahead = wave(), 6, 2
-  got = series.windows_of(found, context, ahead)
+  observed, got, _ = parts_of(found, context, ahead, dropped, seed=3)
+  times = np.asarray(observed.times, np.float64)
+  values = {t: y for t, y in zip(found.times, found.values, strict=True)}  # times are exact
+  assert len(times) == len(found.times) - round(dropped * len(found.times))
   border = found.times[0] + 0.7 * (found.times[-1] - found.times[0])
   wanted = []
-  for start in range(len(found.times) - context - ahead + 1):
-    last, target = start + context - 1, start + context - 1 + ahead
-    train = found.times[target] <= border
-    if not train and found.times[start] <= border:
+  for start in range(len(times) - context - ahead + 1):
+    at = times[start:start + context]
+    last, target = at[-1], times[start + context - 1 + ahead]
+    train = target <= border
+    if not train and at[0] <= border:
       continue  # sees the border
-    wanted.append((train, found.times[start:start + context] - found.times[start],
-                   found.times[target] - found.times[start],
-                   found.values[start:start + context] - found.values[last],
-                   found.values[target] - found.values[last]))
-  assert got.train.tolist() == [w[0] for w in wanted]
-  scale = np.std([w[4] for w in wanted if w[0]])
-  np.testing.assert_allclose(got.times[:, :-1], [w[1] for w in wanted])
-  np.testing.assert_allclose(got.times[:, -1], [w[2] for w in wanted])
-  np.testing.assert_allclose(got.values * scale, [w[3] for w in wanted], atol=1e-6)
-  np.testing.assert_allclose(got.targets * scale, [w[4] for w in wanted], atol=1e-6)
-  assert got.scale == pytest.approx(scale)
+    before = target - 12 * max(1, np.ceil((target - last) / 12))
+    nearest = min((t for t in times if t <= last), key=lambda t: abs(t - before))
+    changes = [values[t] - values[last] for t in (*at, target, nearest)]
+    wanted.append((train, [*(at - at[0]), target - at[0]], changes))
+  scale = np.std([c[-2] for train, _, c in wanted if train])
+  for train, one in zip((True, False), got, strict=True):
+    mine = [(t, c) for which, t, c in wanted if which == train]
+    np.testing.assert_allclose(one[1], [t for t, _ in mine])
+    told = np.concatenate([one[0], one[2][:, None], one[3][:, None]], axis=1)
+    np.testing.assert_allclose(told * scale, [c for _, c in mine], atol=2e-6)
 
 
 def test_baselines():
-  """A pure season is known from the season before; a straight line by least squares."""
+  """A pure season is known from the season before; a line by the normal equations in float64."""
   times = np.arange(120.0)
-  season = series.Series("s", times, np.sin(2 * np.pi * times / 12), 12.0)
-  errors = series.baselines(series.windows_of(season, 24, 5))
-  assert errors["seasonal-naive"] < 1e-10 < errors["last"]
-  line = series.Series("l", times, 3 * times + np.sin(times), 12.0)
-  errors = series.baselines(series.windows_of(line, 24, 5))
-  assert errors["linear"] < 0.1 * errors["last"]
+  of = lambda values: parts_of(series.Series("s", times, values, 12.0), 24, 5)[1:]
+  _, found = of(np.sin(2 * np.pi * times / 12))
+  assert found["seasonal-naive"] < 1e-10 < found["last"]
+  (train, valid), found = of(3 * times + np.random.default_rng(0).normal(size=120))
+  rows = lambda w: np.c_[w[0], w[1][:, -1] - w[1][:, -2], np.ones(len(w[0]))]
+  x = rows(train)
+  weights = np.linalg.solve(x.T @ x + 1e-3 * len(x) * np.eye(x.shape[1]), x.T @ train[2])
+  wanted = np.mean((rows(valid) @ weights - valid[2]) ** 2)
+  assert found["linear"] == pytest.approx(wanted, rel=1e-3) and wanted < 0.1 * found["last"]
+
+
+def test_a_seed_decides_the_gaps():
+  """Lanes of one program have gaps of their own, the same by both clocks, and learn from them."""
+  tasks = [forecast.Forecast(wave(), clock, 6, 2, 0.5) for clock in forecast.CLOCKS]
+  shape = training.Shape(None, (16,), (6,), 1, 8, 200, 1)
+
+  @jax.jit
+  @jax.vmap
+  def lane(seed):
+    batches = [t.batch(shape, {"seed": seed}, jax.random.key(9))[0] for t in tasks]
+    return tasks[0].parts(seed)[0].values, *batches
+
+  known, *batches = (np.asarray(x).tolist() for x in lane(jnp.arange(3)))
+  assert batches[0] == batches[1]
+  rows = lambda windows: {tuple(row) for row in windows}
+  for seed in range(3):
+    assert rows(batches[0][seed]) <= rows(known[seed])
+    assert len(rows(batches[0][seed]) & rows(known[(seed + 1) % 3])) < 5
+
+
+def test_series_without_windows_are_told_by_their_flag(monkeypatch):
+  monkeypatch.setattr(series, "load", lambda name: wave(period=series.PERIODS[name]))
+  some = dict(series=("co2",), dropped=0.0, seeds=(0,))
+  assert forecast.Config(**some, seq_len=(6,), ahead=25).load()
+  for wrong, message in ((dict(seq_len=(6,), ahead=26), "--ahead: got 26, wanted at most 25, for"),
+                         (dict(seq_len=(31,)), "--seq_len: got 31, wanted at most 30, for co2")):
+    with pytest.raises(ValueError, match=message):
+      forecast.run(forecast.Config(**some, **wrong, dry_run=True))
 
 
 def test_clocks():
   times = np.array([[0, 2.5, 7]], np.float32)
   assert series.positions_of("time", times) is times
   np.testing.assert_array_equal(series.positions_of("index", times), [[0, 1, 2]])
-  with pytest.raises(ValueError, match="seq_len: got 120, wanted at most"):
-    series.windows_of(wave(), 120, 2)
 
 
 def test_faults():
