@@ -85,6 +85,7 @@ class Config(study.Paged, compare.Config):
   trained_length: int | None = option(None, "with --hf: L, if it is not max_position_embeddings",
                                       low=16)
   out: str | None = option("runs/context_extension", "run directory")
+  given: frozenset[str] = dataclasses.field(default=frozenset(), repr=False, compare=False)
   released: Released | None = dataclasses.field(default=None, repr=False, compare=False)
 
   def check(self, bad: Collection[str] = ()) -> Check:
@@ -126,7 +127,8 @@ class Config(study.Paged, compare.Config):
       found.add("data_file", "none beside --hf", "a text", "Give a UTF-8 file")
     presets = [type(self)(**preset) for preset in self.PRESETS.values()]
     for name in OWN:
-      if found.sound(name) and getattr(self, name) not in [getattr(p, name) for p in presets]:
+      if found.sound(name) and (name in self.given or getattr(self, name) not in [
+          getattr(p, name) for p in presets]):
         found.add(name, repr(getattr(self, name)), "none beside --hf, as nothing would read it",
                   "The released model is trained already")
 

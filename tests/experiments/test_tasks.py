@@ -3,6 +3,7 @@
 """Data of classify and forecast against what can be looked up, their pages, missing packages."""
 
 import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +16,12 @@ import posenc_jax as px
 from experiments import (
   chorales,
   classify,
+  encodings,
   forecast,
   labelled,
   masked_lm,
   pairs,
+  script,
   series,
   spoken,
   training,
@@ -205,8 +208,10 @@ def test_clocks():
 
 
 def test_faults():
-  found = classify.Config(batch_size=(64,), eval_rows=32, data=("digit",)).faults()
+  found = classify.Config(eval_rows=0, data=("digit",)).faults()
   assert [x.split(":")[0] for x in found] == ["--data", "--eval_rows"]
+  found = translate.Config(eval_rows=8, written_rows=9).faults()
+  assert found == ["--written_rows: got 9, wanted at most --eval_rows=8. Lower it."]
   found = forecast.Config(seq_len=(8, 16), d_model=(32, 64)).faults()
   assert [x.split(":")[0] for x in found] == ["--d_model", "--seq_len"]
 
@@ -236,6 +241,54 @@ def test_translation_counts_each_target_character_once(text_file):
   characters = [len(line.split("\t")[1]) + 1 for line in lines.split("\n")[36:]]
   assert counts.tolist() == characters
   np.testing.assert_allclose(each, np.log(len(found.vocabulary)) * np.array(characters), rtol=1e-5)
+
+
+def test_a_length_that_digits_do_not_have_is_refused():
+  """Also if it is that of a preset: the command line says which flags were given."""
+  only = ["x", "--data=digits,permuted-digits"]
+  for length in (96, 128, 256):
+    with pytest.raises(script.Faults, match=rf"--seq_len: got \({length},\), wanted 64, the pix"):
+      script.from_flags(classify.Config, [*only, f"--seq_len={length}"])
+  for words in ([*only, "--seq_len=64"], only, [*only, "--preset=large"],
+                ["x", "--data=digits,book", "--seq_len=128"]):
+    config = script.from_flags(classify.Config, words)
+    assert config.part("digits").faults() == [] and config.part("digits").seq_len == (64,)
+
+
+CROSS = {"t5": "all later tokens look alike", "learned": "which answers inputs",
+         "fox": "which answers layer", "shape": "which answers positions",
+         "rotary()": "which is there already", "rotari": "Did you mean"}
+
+
+def test_what_cannot_stand_across_is_refused_before_anything_runs():
+  found = translate.Config(seeds=(0,), cross=("rotary", "alibi", "none", *CROSS)).faults()
+  assert len(found) == len(CROSS), found
+  for text, (name, told) in zip(found, CROSS.items(), strict=True):
+    assert text.startswith("--cross: got ") and name in text and told in text and "\n" not in text
+
+
+class Zeros:
+  """A classifier that is always of the first class."""
+
+  encoder = types.SimpleNamespace(stack=types.SimpleNamespace(encodings=types.SimpleNamespace(
+    encodings=lambda: [])))
+
+  def __call__(self, ids, *rest, **how):
+    return jnp.stack([jnp.ones(len(ids)), jnp.zeros(len(ids))], axis=1)
+
+
+def test_all_rows_that_were_asked_for_are_evaluated():
+  """The last batch is not whole: its rows count, what fills it up does not."""
+  labels = np.array([0, 1, 1, 1, 0, 1, 1], np.int32)
+  part = np.ones((7, 5), np.int32), labels
+  found = labelled.Labelled("seven", part, part, 3, 2, (), "")
+  shape = training.Shape(encodings.parse("none"), (16,), (5,), 1, 8, 4, 1)
+  lane = {"seed": jnp.int32(0), "seq_len": jnp.int32(5)}
+  for asked, wanted in ((7, 2 / 7), (9, 2 / 7)):
+    task = classify.Classify(found, asked)
+    got = task.evaluate(shape, Zeros(), lane)
+    assert float(got["accuracy"]) == pytest.approx(wanted) and task.settings["eval_rows"] == 7
+    assert float(got["commonest"]) == pytest.approx(5 / 7)
 
 
 @pytest.mark.slow
