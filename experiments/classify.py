@@ -200,7 +200,7 @@ def _setup(config: Config, tasks: dict[str, Classify], rows: list[tuple[str, ...
     for data, task in tasks.items())
   learned = {data for data, _, _, above in rows if above == "yes"}
   failed = [data for data in tasks if data not in learned]
-  told = (f" No encoding's interval lies above the commonest answer on {', '.join(failed)}: that was "
+  told = (f" No interval lies above the commonest answer on {', '.join(failed)}: that was "
           "not learned, and encodings cannot be compared there." if failed else "")
   return (
     f"Encoders, layers {some(config.layers)}, d_model {some(config.d_model)}, heads of "
