@@ -132,11 +132,10 @@ def _setup(config: Any) -> str:
             f"measured on: {config.search_population} candidates, {config.search_rounds} rounds, "
             f"{config.search_tokens} tokens each. " if "longrope" in config.methods else "")
   if config.hf is None:
-    text = _TEXTS[config.data] if config.data_file is None else "a text file"
     models = (
       f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, heads of "
       f"{config.head_dim[0]}, rotary, trained for {config.steps[0]} steps of "
-      f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {text}, measured "
+      f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {config.text}, measured "
       f"on {config.eval_characters} characters that were held out. {len(config.seeds)} seeds. ")
     models += "" if not config.retrieval else (
       "Keys are five different digits after a marker within text, asked for by the marker at its "
@@ -151,7 +150,3 @@ def _setup(config: Any) -> str:
       f"{language.STRETCHES} parts: intervals are over parts of the text, not over "
       "seeds of a model. ")
   return f"{models}{tuning}{search}Methods, s the multiple of L. {told}."
-
-
-_TEXTS = {"web": "the World English Bible", "kjv": "the King James Version",
-          "bbe": "the Bible in Basic English"}

@@ -120,6 +120,7 @@ class Music:
 class Config(study.Paged, config_lib.TrainingConfig):
   """What to train; ``found`` are the chorales, if they have been read already."""
 
+  several: ClassVar[tuple[str, ...]] = ("seq_len",)
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "music",
     smoke=dict(encodings=("rotary", "pope"), pieces=20, d_model=(16,), head_dim=8, seq_len=(64,),

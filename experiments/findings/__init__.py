@@ -26,8 +26,10 @@ from experiments.findings.page import Table as Table
 from experiments.findings.page import index as index
 from experiments.findings.page import write as write
 from experiments.findings.select import by_seed as by_seed
+from experiments.findings.select import ended as ended
 from experiments.findings.select import part_of as part_of
 from experiments.findings.select import places as places
+from experiments.findings.select import shown as shown
 from experiments.findings.statistics import Interval as Interval
 from experiments.findings.statistics import interval_of as interval_of
 from experiments.findings.verdict import Expectation as Expectation

@@ -16,7 +16,7 @@ import dataclasses
 import datetime
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from experiments.fields import option
 from experiments.findings import page as page_lib
@@ -32,6 +32,8 @@ SEEDS, SMOKE_SEEDS = (0, 1, 2, 3, 4), (0, 1, 2)
 @dataclasses.dataclass(frozen=True)
 class Paged:
   """The field of a study's Config beside those of its runs."""
+
+  several: ClassVar[tuple[str, ...]] = ()  # see TrainingConfig
 
   pages: str = option(PAGES, "directory of the page, its pictures and the index")
 

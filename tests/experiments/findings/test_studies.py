@@ -35,6 +35,31 @@ def test_presets_and_docstring(name):
   assert callable(module.run)
 
 
+SEVERAL = {"extrapolation": "seq_len", "masked_lm": "seq_len", "music": "seq_len",
+           "claims": "d_model"}
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "properties"])
+def test_axes_that_a_page_has_no_mean_over_are_refused(name):
+  """Two values of anything but encodings and seeds, unless the page tells them apart."""
+  module = importlib.import_module(f"experiments.{name}")
+  preset = module.Config.PRESETS["smoke"] | {"dry_run": True}
+  two = {"d_model": (16, 32), "seq_len": (64, 32), "layers": (1, 2), "learning_rate": (0.1, 0.2),
+         "dropout": (0, 0.1), "steps": (5, 6), "clip": (1.0, 2.0), "batch_size": (8, 16)}
+  told = [fault for fault in module.Config(**preset | two).faults() if "wanted one number" in fault]
+  told = {fault.split(":")[0].removeprefix("--") for fault in told}
+  assert told == set(two) - {SEVERAL.get(name)}
+
+
+def test_two_settings_of_an_encoding_are_refused_on_a_page():
+  make = lambda values: extrapolation.Config(encodings=("alibi", "fire"),
+                                             vary=(f"fire.threshold={values}",)).faults()
+  assert make("8") == []
+  assert make("8,16") == [
+    "--vary: got 2 values of fire_threshold, wanted one of each setting, as the page of this "
+    "script compares encodings. Choose one, or use experiments.compare."]
+
+
 def test_every_causal_encoding_is_in_the_large_preset():
   names = extrapolation.causal_names()
   assert set(names) <= set(encodings.ENCODINGS) and len(set(names)) == len(names)
@@ -46,12 +71,12 @@ def test_every_causal_encoding_is_in_the_large_preset():
 def test_statements_name_encodings_that_there_are():
   """Each expectation's claims are made if every encoding of its task has results."""
   for names in algorithmic.RELEVANT.values():
-    assert set(names) <= set(encodings.ENCODINGS)
+    assert all(set(name.split("+")) <= set(encodings.ENCODINGS) for name in names)
   assert set(algorithmic.RELEVANT) == set(algorithmic.PROBLEMS)
   results = {}
   for task, names in algorithmic.RELEVANT.items():
     records = [{"id": f"{e}{s}", "cell": {"encoding": e, "seed": s}, "status": "ok",
-                "metrics": {"accuracy_trained": 0.5, "accuracy_longest": 0.5,
+                "metrics": {"accuracy_trained": 0.5, "accuracy_beyond": 0.5, "tokens_beyond": 0.5,
                             "accuracy_sparse": 0.5, "accuracy_dense": 0.5},
                 "series": {"accuracy": [0.1, 0.6]}, "axes": {"accuracy": {"values": [0, 9]}}}
                for e in names for s in range(3)]
