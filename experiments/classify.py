@@ -21,7 +21,7 @@ from experiments import encodings, grids, labelled, script
 from experiments import findings as f
 from experiments.classify_task import Classify
 from experiments.fields import Check, Faults, option
-from experiments.findings import statistics, study
+from experiments.findings import study
 from experiments.findings.claims import difference
 from posenc_jax import sweeps
 
@@ -181,14 +181,11 @@ def _rows(data: str, results: sweeps.Results, commonest: float) -> list[tuple[st
   """Of each encoding: percent right, and whether its interval lies above a constant answer."""
   rows = []
   for label in map(str, results.values("encoding")):
-    try:
-      values = [100 * v for v in f.by_seed(results, "accuracy", encoding=label).values()]
-    except f.Missing:
-      rows.append((data, short(label), "-", "-"))
-      continue
-    found = statistics.interval_of(values)
-    learned = "-" if found.low is None else "yes" if found.low > 100 * commonest else "no"
-    rows.append((data, short(label), str(found), learned))
+    told, learned = f.shown(results, "accuracy", scale=100, encoding=label), "-"
+    if label in f.ended(results):
+      low = f.interval_of(list(f.by_seed(results, "accuracy", encoding=label).values())).low
+      learned = "-" if low is None else "yes" if low > commonest else "no"
+    rows.append((data, short(label), told, learned))
   return rows
 
 

@@ -92,9 +92,6 @@ class Config(study.Paged, compare.Config):
     """Everything that is wrong; the page compares methods, so models have one setting."""
     found = super().check(bad if self.hf is None else {*bad, "seq_len"})  # L is the model's own
     found.bad -= {"seq_len"} - set(bad)
-    for name in (*config_lib.NUMBERS, "d_model", "seq_len", "base"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
     if found.sound("encodings") and tuple(self.encodings) != ("rotary",):
       found.add("encodings", ", ".join(self.encodings), "rotary",
                 "Leave it out; its base is --base")

@@ -54,14 +54,6 @@ class Config(study.Paged, config_lib.TrainingConfig):
   out: str | None = option("runs/forecast", "run directory, one below it a series and clock")
   clock: str = dataclasses.field(default="index", repr=False)
 
-  def check(self, bad: Any = ()) -> Any:
-    """Everything that is wrong; windows have one length, models one width."""
-    found = super().check(bad)
-    for name in ("d_model", "seq_len"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
-    return found
-
   def load(self) -> "Config":
     """Itself, once its series have windows; raises ValueError naming the flag if one has none."""
     if self.faults():
@@ -177,14 +169,6 @@ def _about(config: Config, name: str) -> tuple[tuple[str, ...], str]:
                    for k in ("seasonal-naive", "linear", "last"))), f"{name} has {told}")
 
 
-def _cell(results: dict[str, sweeps.Results], where: str, encoding: str, metric: str) -> str:
-  """A mean with its interval, "-" if no lane ended well."""
-  try:
-    return str(statistics.interval_of(list(_metric(results, where, encoding, metric).values())))
-  except f.Missing:
-    return "-"
-
-
 def _setup(config: Config, windows: Sequence[str]) -> str:
   some = lambda values: ", ".join(map(str, values))
   return (
@@ -201,7 +185,7 @@ def _setup(config: Config, windows: Sequence[str]) -> str:
 
 def page(config: Config, results: dict[str, Any]) -> f.Page:
   """The page of what ``run`` found."""
-  rows = [(where, str(encoding), *(_cell(results, where, str(encoding), m)
+  rows = [(where, str(encoding), *(f.shown(found, m, encoding=encoding)
                                    for m in ("loss", "skill_seasonal", "skill_linear")))
           for where, found in results.items() for encoding in found.values("encoding")]
   base, windows = zip(*(_about(config, name) for name in config.series), strict=True)

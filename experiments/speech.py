@@ -178,11 +178,8 @@ class Config(study.Paged, config_lib.TrainingConfig):
   found: spoken.Spoken | None = dataclasses.field(default=None, repr=False, compare=False)
 
   def check(self, bad: Collection[str] = ()) -> Check:
-    """Everything that is wrong; models have one width, utterances one length."""
+    """Everything that is wrong; some number of digits is that of training."""
     found = super().check(bad)
-    for name in ("d_model", "seq_len"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
     if found.sound("digits", "eval_digits"):
       if min(self.eval_digits) > self.digits:
         found.add("eval_digits", self.eval_digits, f"a number that training has, up to "

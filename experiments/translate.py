@@ -21,7 +21,7 @@ from experiments import config as config_lib
 from experiments import encodings, pairs, script
 from experiments import findings as f
 from experiments.fields import Faults, option
-from experiments.findings import statistics, study
+from experiments.findings import study
 from experiments.translate_task import BINS, Translate, chrf, cross_fault
 from experiments.translate_task import greedy as greedy
 from posenc_jax import sweeps
@@ -54,8 +54,6 @@ class Config(study.Paged, config_lib.TrainingConfig):
   def check(self, bad: Any = ()) -> Any:
     """Everything that is wrong."""
     found = super().check(bad)
-    if found.sound("seq_len") and len(self.seq_len) > 1:
-      found.add("seq_len", self.seq_len, "one number", "Choose one")
     if found.sound("eval_rows", "written_rows") and self.written_rows > self.eval_rows:
       found.add("written_rows", self.written_rows, f"at most --eval_rows={self.eval_rows}",
                 "Lower it")
@@ -154,12 +152,14 @@ def written(task: Translate, results: sweeps.Results, encoding: str) -> tuple[li
 
 
 def _by_length(found: sweeps.Results, encoding: str, middle: float) -> str:
-  """The mean over seeds in a bin; "-" if no source has such a length."""
+  """The mean over seeds in a bin; "-" if no source has such a length, "failed" without lanes."""
+  if encoding not in f.ended(found):
+    return "failed"
   try:
     values = f.by_seed(found, "loss_by_length", at=middle, encoding=encoding)
   except f.Missing:
     return "-"
-  return f"{statistics.interval_of(list(values.values())).mean:.3f}"
+  return f"{f.interval_of(list(values.values())).mean:.3f}"
 
 
 def _setup(config: Config, rows: int) -> str:
@@ -185,8 +185,8 @@ def page(config: Config, results: dict[str, Any]) -> f.Page:
       values, sample = written(task, found, encoding)
       by = [_by_length(found, encoding, x) for x in task.axes["loss_by_length"][1]]
       rows.append((encoding, cross, *by,
-                   str(statistics.interval_of(values)) if values else "-"))
-      samples.append((f"{encoding}, {cross} across", sample or "-"))
+                   str(f.interval_of(values)) if values else "failed"))
+      samples.append((f"{encoding}, {cross} across", sample if values else "failed"))
   edges = [config.seq_len[0] * (i + 1) // BINS for i in range(BINS)]
   return f.Page(
     "translate", "King James English into today's",
