@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pictures of ``experiments.properties``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
 WHOLE = 32  # distances up to here are drawn one by one
-BINS = 12  # a doubling of the distance
+BINS = 4  # a doubling of the distance
 # Lines that lie on others are dashed and narrow, on top of wide ones.
 STYLES = {"rotary": dict(linewidth=4.5, alpha=0.35), "rotary-ntk": dict(linewidth=4.5, alpha=0.35),
           "rotary-longrope": dict(linestyle=(0, (4, 3))), "rotary-resonance": dict(linestyle=":")}
@@ -43,14 +43,14 @@ def envelope(curve: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _drawn(lines: Iterable[Line], x: str, y: str, *, logx: bool = False, logy: bool = False,
-           bands: Iterable[Line] = ()) -> "Figure":
+           bands: Iterable[Line] = (), styles: Mapping[str, Any] | None = None) -> "Figure":
   """Lines, and bands between pairs of lines in their colours."""
   from matplotlib.figure import Figure
 
   figure = Figure(figsize=(6.4, 3.8), layout="constrained")
   axes = figure.subplots()
   for label, xs, ys in lines:
-    axes.plot(xs, ys, label=label, **{"linewidth": 1.3, **STYLES.get(label, {})})
+    axes.plot(xs, ys, label=label, **{"linewidth": 1.3, **(styles or {}).get(label, {})})
   for line, (_, xs, ends) in zip(axes.get_lines(), bands, strict=False):
     axes.fill_between(xs, *ends, color=line.get_color(), alpha=0.18, linewidth=0)
   axes.set(xlabel=x, ylabel=y, xscale="log" if logx else "linear",
@@ -74,8 +74,8 @@ def pictures(found: Any) -> tuple[Picture, ...]:
   """Those of ``properties.Properties``."""
   length = found.similarity.shape[1]
   widths, bases = found.config.d_model, found.config.bases
-  binned = (f"From distance {WHOLE - 1} on a line is the mean over a {BINS}th of a doubling, "
-            "a band from the lowest to the highest of each.")
+  binned = (f"From distance {WHOLE - 1} on a line is the mean over a quarter of a doubling, a "
+            "band from the lowest to the highest of each.")
   plain = found.wavelengths["rotary"]
   return (
     Picture("similarity", f"Similarity of two positions by distance, for each width. {binned}",
@@ -92,7 +92,7 @@ def pictures(found: Any) -> tuple[Picture, ...]:
     Picture("wavelengths", "Wavelength over that of plain rotary, context extended 8 times. "
             "rotary-longrope lies on rotary-ntk; rotary and rotary-resonance are both near 1.",
             _drawn([(n, np.arange(len(w)), w / plain) for n, w in found.wavelengths.items()],
-                   "pair of dims", "stretched by", logy=True)),
-    Picture("precision", "Worst error of an angle by position; a full turn is 6.28 radians.",
+                   "pair of dims", "stretched by", logy=True, styles=STYLES)),
+    Picture("precision", "Worst error of an angle by position; a full turn is 2 pi.",
             _drawn([(n, found.positions, np.maximum(e, 1e-9)) for n, e in found.angles.items()],
                    "position", "radians", logx=True, logy=True)))
