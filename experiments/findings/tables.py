@@ -21,9 +21,9 @@ ROLL = (
 RULES = (
   "Each row is an inequality. Its value is a mean over seeds, differences taken seed by seed, with "
   "the 95 percent interval by Student's t. p is that of the two-sided t test that the mean is the "
-  "limit, adjusted by Holm's steps for all rows of this page that have one. A row agrees if its "
-  "interval lies on the wanted side and p is below 0.05; it disagrees if both hold for the other "
-  "side; all else is no claim.")
+  "limit (of the sign test where all seeds have the same value), adjusted by Holm's steps for all "
+  "rows of this page that have one. A row agrees if its interval lies on the wanted side and p is "
+  "below 0.05; it disagrees if both hold for the other side; all else is no claim.")
 
 
 def tally(verdicts: Sequence[Verdict]) -> str:
