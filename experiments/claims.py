@@ -249,10 +249,10 @@ def page(config: Config, results: dict[str, Any]) -> f.Page:
     f"Costs are those of compiled programs at {', '.join(map(str, LENGTHS))} tokens, powers those "
     "between the last two. Language "
     f"models: {config.layers[0]} layers, {len(config.d_model)} widths, {config.steps[0]} steps, "
-    f"trained at {config.seq_len[0]} characters of {config.text}. The probe is a ridge regression on the "
-    "states of 32 windows, tested on 32 others. BERT's published weights hold a learned table of "
-    "absolute positions, which posenc_jax.from_hf says too; whether such a table is relative is "
-    "measured on one drawn with BERT's scale.",
+    f"trained at {config.seq_len[0]} characters of {config.text}. The probe is a ridge regression "
+    "on the states of 32 windows, tested on 32 others. BERT's published weights hold a learned "
+    "table of absolute positions, which posenc_jax.from_hf says too; whether such a table is "
+    "relative is measured on one drawn with BERT's scale.",
     tuple(f.judge(EXPECTATIONS, found)),
     (f.Table("Nats per character by width", head, tuple(rows)),
      f.Table("Operations / bytes", ("what", *(str(n) for n in LENGTHS)), tuple(counts))),

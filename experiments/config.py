@@ -132,7 +132,7 @@ class TrainingConfig:
     for name in (*NUMBERS, "d_model", "seq_len", "base"):
       values = getattr(self, name)
       if name not in self.several and found.sound(name) and len(values) > 1:
-        found.add(name, ", ".join(map(str, values)), "one number, as the page of this script "
+        found.add(name, values, "one number, as the page of this script "
                   "compares encodings", "Choose one, or give each --out and --pages of its own")
     if found.sound("encodings", "vary"):
       for axis in self.varied():

@@ -133,7 +133,8 @@ class Config(study.Paged, TrainingConfig):
                                   high=2**31 - 1)
   steps: tuple[int, ...] = option((1200,), "training steps", low=1)
   windows: int = option(256, "evaluation windows", low=1)
-  data: str = option("web", "text: World English or King James Bible", choices=("web", "kjv"))
+  data: str = option("web", "text: World English, King James or Basic English Bible",
+                     choices=tuple(texts.BIBLES))
   out: str | None = option("runs/masked_lm", "run directory")
 
   def task(self) -> MaskedLanguage:

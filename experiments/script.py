@@ -296,7 +296,7 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
     sys.exit(0)
   if any(f.name == "options" for f in dataclasses.fields(cls)):
     _one_device_a_core(sys.argv)
-  with _quiet():
+  with _quiet(), sweeps.exits():  # Ctrl-C while data is read is one line, too
     try:
       config = from_flags(cls, sys.argv)
     except Faults as error:

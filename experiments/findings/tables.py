@@ -26,6 +26,11 @@ RULES = (
   "below 0.05; it disagrees if both hold for the other side; all else is no claim.")
 
 
+UNWELL = (
+  "Means, intervals and verdicts are of the other lanes. A statement about a setting that has none "
+  "is not tested.")
+
+
 def tally(verdicts: Sequence[Verdict]) -> str:
   """How many of each verdict, of all and of those from papers: two sentences.
 
@@ -53,7 +58,14 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
 
 
 def ours(v: Verdict) -> str:
-  return v.why or "<br>".join(dict.fromkeys(f"{c.text}: {c.shown}" for c in v.claims))
+  """The numbers of a statement, each with the limit that it should be above or below, if not 0."""
+  wanted: dict[str, list[str]] = {}
+  for c in v.claims:
+    limits = wanted.setdefault(f"{c.text}: {c.shown}", [])
+    limits += [] if float(c.wanted[1:]) == 0 else [c.wanted]
+  return v.why or "<br>".join(
+    number + (f", wanted {' and '.join(dict.fromkeys(limits))}" if limits else "")
+    for number, limits in wanted.items())
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> str:

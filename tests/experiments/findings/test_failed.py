@@ -7,10 +7,11 @@ import types
 
 import pytest
 
-from experiments import claims, encodings, extrapolation, findings, masked_lm
+from experiments import algorithmic, claims, encodings, extrapolation, findings, masked_lm
 from experiments.findings import pictures
 from posenc_jax import sweeps
 
+SERIES_OF_PROBLEMS = ("accuracy_by_multiple", "tokens_by_multiple", "accuracy")
 ENCODINGS = ("none", "sinusoidal", "alibi", "learned")
 
 
@@ -70,6 +71,11 @@ def test_losses_by_position_are_taken_from_those_of_an_encoding_that_ended_well(
   assert "less that of none at" in shown["position"].caption
   names = [t.get_text() for t in shown["position"].figure.legends[0].get_texts()]
   assert names == ["none", "sinusoidal", "learned"]
+  records = list(results().records)
+  records[10] = record("alibi", 0, "diverged")  # differences from it would lack a seed
+  assert extrapolation.base_of(extrapolation.Config(encodings=ENCODINGS),
+                               sweeps.Results(tuple(records))) == "none"
+  assert extrapolation.base_of(extrapolation.Config(encodings=ENCODINGS), results()) == "alibi"
 
 
 @pytest.mark.parametrize("lost", [("learned",), ENCODINGS])
@@ -124,7 +130,8 @@ def test_encodings_are_found_whatever_the_spelling_of_their_numbers(module):
 
 
 def test_pages_name_the_text_that_was_used():
-  for data, told in (("web", "World English Bible"), ("kjv", "King James Version")):
+  for data, told in (("web", "World English Bible"), ("kjv", "King James Version"),
+                     ("bbe", "Bible in Basic English")):
     page = masked_lm.page(masked_lm.Config(data=data, encodings=ENCODINGS, seq_len=(32,)),
                           results())
     assert f"windows of the {told}" in page.setup
@@ -156,3 +163,17 @@ def test_claims_need_the_encodings_that_the_texts_speak_of():
   faults = claims.Config(encodings=("sinusoidal",)).faults()
   assert faults == ["--encodings: got sinusoidal, wanted sinusoidal and learned among them, of "
                     "which the texts speak. Add learned."]
+
+
+def test_problems_know_their_encodings_whatever_the_spelling():
+  config = algorithmic.Config(tasks=("copy",), encodings=("t5( )", "alibi()", "fire"))
+  assert not config.faults() and config.encodings_of("copy") == ("t5( )", "alibi()")
+
+
+@pytest.mark.parametrize("lost", [("none",), ENCODINGS])
+def test_problems_show_what_ended_well(lost):
+  config = algorithmic.Config(tasks=("copy",), encodings=ENCODINGS, every=True)
+  given = [{**r, "series": {name: r["series"]["loss_by_multiple"] for name in SERIES_OF_PROBLEMS
+                            if r["status"] == "ok"}} for r in results(lost, "failed")]
+  page = algorithmic.page(config, {"copy": sweeps.Results(tuple(given))})
+  assert [("0 of 5" in row) for row in page.tables[0].rows] == [e in lost for e in ENCODINGS]
