@@ -58,9 +58,11 @@ def _panels(every: dict[str, sweeps.Results], part: str, metric: str, scale: flo
           for steps in sorted(every[part].values("tuned"))]
 
 
-def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float]:
-  """A range that one method far above all others does not fill."""
+def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float] | None:
+  """A range that one method far above all others does not fill; None without values."""
   values = sorted(x for _, one in panels for r in one for x in r["series"][BY] if x is not None)
+  if not values:
+    return None
   low, middle = values[0], values[len(values) // 2]
   return low - 0.05 * (middle - low + 0.1), min(values[-1], low + 5 * (middle - low) + 0.2) + 0.05
 
@@ -117,9 +119,8 @@ def _short(results: sweeps.Results) -> f.Table:
   at, rows = chosen(results), []
   whole = pictures.part(results, factor=at, tuned=0)
   for name in whole.values("encoding"):
-    cells = [str(f.interval_of(list(f.by_seed(whole, metric, encoding=name).values())))
-             for metric in ("first", "last")]
-    rows.append((str(name), *cells))
+    rows.append((str(name), *(f.shown(whole, metric, encoding=name)
+                              for metric in ("first", "last"))))
   return f.Table(f"Nats of the first and of the last L tokens of {at} L, without further training",
                  ("method", "first", "last"), tuple(rows))
 

@@ -161,7 +161,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
     """With its chorales; raises ImportError without music21."""
     cache = None if self.out is None else pathlib.Path(self.out)
     return self if self.found else dataclasses.replace(
-      self, found=chorales.load(self.pieces, self.resolution, cache))
+      self, found=chorales.load(self.pieces, self.resolution, cache, write=not self.dry_run))
 
   def task(self) -> Music:
     """Chorales as tokens."""

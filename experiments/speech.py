@@ -138,12 +138,13 @@ class Speech:
       logits = model(frames, mask=labels != spoken.PADDING, rngs=training.position_streams(key))
       return spoken.scores(logits, labels, which, most)
 
-    rows = -(-self.rows // AT_ONCE) * AT_ONCE
+    rows = -(-self.rows // AT_ONCE) * AT_ONCE  # the last ones fill up and do not count
+    real = jnp.arange(rows) < self.rows
     counts = jnp.repeat(jnp.asarray(self.eval_digits), rows)
     keys = jax.random.split(jax.random.key(0), counts.shape[0])  # the same for every lane
-    right, digits, nats, frames = (x.reshape(len(self.eval_digits), rows).sum(axis=1) for x in
-                                   jax.lax.map(piece, (counts.reshape(-1, AT_ONCE),
-                                                       keys.reshape(-1, AT_ONCE))))
+    found = jax.lax.map(piece, (counts.reshape(-1, AT_ONCE), keys.reshape(-1, AT_ONCE)))
+    right, digits, nats, frames = (
+      jnp.sum(x.reshape(len(self.eval_digits), rows), axis=1, where=real[None]) for x in found)
     trained = jnp.asarray([n <= self.digits for n in self.eval_digits], nats.dtype)
     accuracy = 100 * right / digits
     return {"loss": jnp.sum(nats * trained) / jnp.sum(frames * trained),
@@ -163,8 +164,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
 
   digits: int = option(2, "the most digits in a row of training", low=1)
   eval_digits: tuple[int, ...] = option((1, 2, 4, 8), "digits in a row of evaluation", low=1)
-  eval_rows: int = option(96, "utterances that are evaluated of each number of digits, rounded up "
-                              f"to a multiple of {AT_ONCE}", low=1)
+  eval_rows: int = option(96, "utterances that are evaluated of each number of digits", low=1)
   noise: float = option(1.0, "deviation of the noise, in deviations of the energies", low=0)
   encodings: tuple[str, ...] = option(
     ("none", "sinusoidal", "rotary", "alibi", "t5(bidirectional=True)"), "encodings")
@@ -178,11 +178,8 @@ class Config(study.Paged, config_lib.TrainingConfig):
   found: spoken.Spoken | None = dataclasses.field(default=None, repr=False, compare=False)
 
   def check(self, bad: Collection[str] = ()) -> Check:
-    """Everything that is wrong; models have one width, utterances one length."""
+    """Everything that is wrong; some number of digits is that of training."""
     found = super().check(bad)
-    for name in ("d_model", "seq_len"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
     if found.sound("digits", "eval_digits"):
       if min(self.eval_digits) > self.digits:
         found.add("eval_digits", self.eval_digits, f"a number that training has, up to "
