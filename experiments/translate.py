@@ -15,7 +15,6 @@ decoder to the source ("across"). Needs the extras ``experiments`` and ``tasks``
 import dataclasses
 from typing import Any, ClassVar
 
-import jax
 import numpy as np
 
 from experiments import config as config_lib
@@ -75,11 +74,8 @@ class Config(study.Paged, config_lib.TrainingConfig):
                   "Drop the repeats")
       seen.append(spec)
       if found.sound("d_model", "head_dim", "seq_len"):
-        faults = [cross_fault(spec, width, head_dim, self.seq_len[0])
-                  for head_dim in self.head_dim for width in self.d_model]
-        if not any(faults):
-          faults = [encodings.reader_fault(
-            "--cross", spec.label, spec.build(self._some(), jax.random.key(0)))]
+        faults = (cross_fault(spec, width, head_dim, self.seq_len[0])
+                  for head_dim in self.head_dim for width in self.d_model)
         found.faults += [fault for fault in [next(filter(None, faults), None)] if fault]
 
   def part(self, cross: str) -> "Config":
