@@ -23,6 +23,7 @@ from experiments.classify_task import Classify
 from experiments.fields import Check, Faults, option
 from experiments.findings import study
 from experiments.findings.claims import difference
+from experiments.findings.study import listed
 from posenc_jax import sweeps
 
 DIGITS = ("digits", "permuted-digits")
@@ -190,7 +191,6 @@ def _rows(data: str, results: sweeps.Results, commonest: float) -> list[tuple[st
 
 
 def _setup(config: Config, tasks: dict[str, Classify], rows: list[tuple[str, ...]]) -> str:
-  some = lambda values: ", ".join(map(str, values))
   sets = "; ".join(
     f"{data} {len(task.valid[1])} sequences, {100 / task.found.classes:.1f} percent by chance, "
     f"{100 * task.commonest:.1f} by always giving the commonest class"
@@ -200,10 +200,10 @@ def _setup(config: Config, tasks: dict[str, Classify], rows: list[tuple[str, ...
   told = (f" No interval lies above the commonest answer on {', '.join(failed)}: that was "
           "not learned, and encodings cannot be compared there." if failed else "")
   return (
-    f"Encoders, layers {some(config.layers)}, d_model {some(config.d_model)}, heads of "
-    f"{some(config.head_dim)}, mean of the states, {some(config.steps)} steps of "
-    f"{some(config.batch_size)} sequences, {len(config.seeds)} seeds; verses cut at "
-    f"{some(config.seq_len)} characters. experiments/labelled.py says how sets are made and split. "
+    f"Encoders, {study.sizes(config, 'd_model')}, mean of the states, "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} sequences, "
+    f"{len(config.seeds)} seeds; verses cut at {listed(config.seq_len)} characters. "
+    "experiments/labelled.py says how sets are made and split. "
     f"Evaluated: {sets}.{told}")
 
 

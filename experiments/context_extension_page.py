@@ -9,7 +9,7 @@ from experiments import findings as f
 from experiments import language
 from experiments.context_extension_expectations import EXPECTATIONS, LEFT_OUT, chosen, home
 from experiments.extension import METHODS
-from experiments.findings import pictures
+from experiments.findings import pictures, study
 from posenc_jax import sweeps
 
 BY = "by_length"
@@ -134,8 +134,7 @@ def _setup(config: Any) -> str:
             f"{config.search_tokens} tokens each. " if "longrope" in config.methods else "")
   if config.hf is None:
     models = (
-      f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, heads of "
-      f"{config.head_dim[0]}, rotary, trained for {config.steps[0]} steps of "
+      f"Decoder-only models, {study.sizes(config)}, rotary, trained for {config.steps[0]} steps of "
       f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {config.text}, "
       f"measured on {config.eval_characters} characters that were held out. {len(config.seeds)} "
       "seeds. ")

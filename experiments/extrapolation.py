@@ -12,7 +12,7 @@ length, on the same characters at every length.
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from experiments import compare, script
@@ -22,6 +22,7 @@ from experiments.config import run as run
 from experiments.extrapolation_expectations import EXPECTATIONS, LEFT_OUT
 from experiments.fields import option
 from experiments.findings import pictures, study
+from experiments.findings.study import listed
 from posenc_jax import methods, sweeps
 
 CHOSEN = ("none", "sinusoidal", "learned", "rotary", "xpos", "pope", "t5", "alibi",
@@ -96,7 +97,7 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
   panels = [(f"trained at L {n}", pictures.part(results, seq_len=n)) for n in config.seq_len]
   drawn = chosen(config.labels)
   left = [e for e in config.labels if e not in drawn]
-  rest = f" The table has the others: {_list(left)}." if left else ""
+  rest = f" The table has the others: {listed(left)}." if left else ""
   base = base_of(config, results)
   shown = [
     f.Picture("length", "Loss at multiples of the training length, means over seeds with 95 "
@@ -109,10 +110,10 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
                 panels, "loss_by_position", "position / training length",
                 f"nats per character, less those of {base}", encodings=drawn, against=base))]
   setup = (
-    f"Decoder-only models, layers {_list(config.layers)}, width {_list(config.d_model)}, "
-    f"heads of {_list(config.head_dim)}, trained for {_list(config.steps)} steps of "
-    f"{_list(config.batch_size)} windows from {config.text}, one character a token, and "
-    f"evaluated on {config.eval_characters} characters of books that were held out. "
+    f"Decoder-only models, {study.sizes(config)}, trained for "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} windows from "
+    f"{config.text}, one character a token, and evaluated "
+    f"on {config.eval_characters} characters of books that were held out. "
     f"{len(config.seeds)} seeds.")
   return f.Page(
     "extrapolation", "Train short, test long",
@@ -121,10 +122,6 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
     tuple(pictures.table(f"Nats per character, trained at L {n}, ± half of the 95 percent interval",
                          one, "loss_by_multiple", " L")
           for n, (_, one) in zip(config.seq_len, panels, strict=True)), tuple(shown), LEFT_OUT)
-
-
-def _list(values: Iterable[Any]) -> str:
-  return ", ".join(map(str, values))
 
 
 def main(config: Config) -> int:

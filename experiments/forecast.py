@@ -25,6 +25,7 @@ from experiments import findings as f
 from experiments import script, series
 from experiments.fields import Faults, option
 from experiments.findings import statistics, study
+from experiments.findings.study import listed
 from experiments.forecast_task import CLOCKS, Forecast
 from posenc_jax import sweeps
 from posenc_jax._errors import explain_fault
@@ -170,10 +171,9 @@ def _about(config: Config, name: str) -> tuple[tuple[str, ...], str]:
 
 
 def _setup(config: Config, windows: Sequence[str]) -> str:
-  some = lambda values: ", ".join(map(str, values))
   return (
-    f"Encoders, layers {some(config.layers)}, d_model {some(config.d_model)}, heads of "
-    f"{some(config.head_dim)}, {some(config.steps)} steps of {some(config.batch_size)} windows, "
+    f"Encoders, {study.sizes(config, 'd_model')}, "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} windows, "
     f"{len(config.seeds)} seeds. A seed decides parameters, batches and which {config.dropped:.0%} "
     "of the observations are dropped: as many patterns of gaps as seeds, the same ones for all "
     "encodings, both clocks and the baselines. Intervals are over seeds, so over gaps too, but of "

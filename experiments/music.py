@@ -28,6 +28,7 @@ from experiments import findings as f
 from experiments.config import run as run
 from experiments.fields import Check, option
 from experiments.findings import pictures, study
+from experiments.findings.study import listed
 from experiments.training import Shape
 from posenc_jax import nn, sweeps
 
@@ -205,19 +206,18 @@ EXPECTATIONS = (
 
 
 def _setup(config: Config, results: sweeps.Results) -> str:
-  some = lambda values: ", ".join(map(str, values))
   about = config.task().settings
   return (
     f"{about['train_chorales']} four-part chorales from the scores of music21 {about['music21']}, "
     f"{about['resolution']} steps a quarter note, {about['train_tokens']} tokens; one of "
     f"{chorales.EVALUATED}, by a fixed shuffle of the scores, is for evaluation, of which "
     f"{about['eval_chorales']} are used ({about['eval_tokens']} tokens, all predicted at every "
-    f"length). Decoder-only models, layers {some(config.layers)}, width {some(config.d_model)}, "
-    f"heads of {some(config.head_dim)}, windows of {some(config.seq_len)} tokens, "
-    f"{some(config.steps)} steps of {some(config.batch_size)} windows, dropout "
-    f"{some(config.dropout)}. {len(config.seeds)} seeds. A model that knows only how frequent each "
-    f"pitch is has {about['unigram']:.3f} nats a token; {about['held']:.0%} of the tokens are the "
-    "pitch that their voice had a step before.")
+    f"length). Decoder-only models, {study.sizes(config)}, windows of "
+    f"{listed(config.seq_len)} tokens, {listed(config.steps)} steps of "
+    f"{listed(config.batch_size)} windows, dropout {listed(config.dropout)}. {len(config.seeds)} "
+    "seeds. A model that knows only how frequent each pitch is has "
+    f"{about['unigram']:.3f} nats a token; {about['held']:.0%} of the "
+    "tokens are the pitch that their voice had a step before.")
 
 
 def page(config: Config, results: sweeps.Results) -> f.Page:

@@ -27,6 +27,7 @@ from experiments import script, spoken, training
 from experiments.config import run as run
 from experiments.fields import Check, option
 from experiments.findings import pictures, study
+from experiments.findings.study import listed
 from experiments.training import Shape
 from posenc_jax import nn, sweeps
 
@@ -250,15 +251,14 @@ EXPECTATIONS = (
 
 def page(config: Config, results: sweeps.Results) -> f.Page:
   """The verdicts, and how many digits are right by their number in a row."""
-  some = lambda values: ", ".join(map(str, values))
   voices = {name: len(spoken.ACCENTS) * len(found) for name, found in spoken.SPEAKERS.items()}
   setup = (
     f"eSpeak NG says the digits in {voices['train']} voices for training and {voices['valid']} "
     f"others for evaluation, at {len(spoken.SPEEDS)} speeds. "
-    f"Encoders, layers {some(config.layers)}, width {some(config.d_model)}, heads of "
-    f"{some(config.head_dim)}, read {spoken.BANDS} log-mel energies every 20 ms, with noise of "
-    f"{config.noise:g} of their deviations, and say of each frame which digit is spoken in it. "
-    f"Trained for {some(config.steps)} steps of {some(config.batch_size)} utterances of 1 to "
+    f"Encoders, {study.sizes(config)}, read {spoken.BANDS} log-mel energies every 20 ms, "
+    f"with noise of {config.noise:g} of their deviations, and say of each frame "
+    "which digit is spoken in it. "
+    f"Trained for {listed(config.steps)} steps of {listed(config.batch_size)} utterances of 1 to "
     f"{config.digits} digits. A digit counts as right if the sum of the log probabilities over its "
     f"frames is highest for it; {config.eval_rows} utterances of each number of digits. "
     f"{len(config.seeds)} seeds.")

@@ -21,7 +21,8 @@ from experiments import config as config_lib
 from experiments import encodings, pairs, script
 from experiments import findings as f
 from experiments.fields import Faults, option
-from experiments.findings import study
+from experiments.findings import select, study
+from experiments.findings.study import listed
 from experiments.translate_task import BINS, Translate, chrf, cross_fault
 from experiments.translate_task import greedy as greedy
 from posenc_jax import sweeps
@@ -154,7 +155,7 @@ def written(task: Translate, results: sweeps.Results, encoding: str) -> tuple[li
 def _by_length(found: sweeps.Results, encoding: str, middle: float) -> str:
   """The mean over seeds in a bin; "-" if no source has such a length, "failed" without lanes."""
   if encoding not in f.ended(found):
-    return "failed"
+    return select.FAILED
   try:
     values = f.by_seed(found, "loss_by_length", at=middle, encoding=encoding)
   except f.Missing:
@@ -163,10 +164,9 @@ def _by_length(found: sweeps.Results, encoding: str, middle: float) -> str:
 
 
 def _setup(config: Config, rows: int) -> str:
-  some = lambda values: ", ".join(map(str, values))
   return (
-    f"Encoder-decoders, layers {some(config.layers)}, d_model {some(config.d_model)}, heads of "
-    f"{some(config.head_dim)}, {some(config.steps)} steps of {some(config.batch_size)} verse pairs "
+    f"Encoder-decoders, {study.sizes(config, 'd_model')}, "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} verse pairs "
     f"of at most {config.seq_len[0]} characters, {len(config.seeds)} seeds. Losses are of {rows} "
     "pairs from books that training never saw; chrF is sacrebleu's, "
     f"of {min(config.written_rows, rows)} of them, greedily written.")
@@ -185,8 +185,8 @@ def page(config: Config, results: dict[str, Any]) -> f.Page:
       values, sample = written(task, found, encoding)
       by = [_by_length(found, encoding, x) for x in task.axes["loss_by_length"][1]]
       rows.append((encoding, cross, *by,
-                   str(f.interval_of(values)) if values else "failed"))
-      samples.append((f"{encoding}, {cross} across", sample if values else "failed"))
+                   str(f.interval_of(values)) if values else select.FAILED))
+      samples.append((f"{encoding}, {cross} across", sample if values else select.FAILED))
   edges = [config.seq_len[0] * (i + 1) // BINS for i in range(BINS)]
   return f.Page(
     "translate", "King James English into today's",

@@ -9,6 +9,7 @@ import pathlib
 from experiments.findings import page as page_lib
 from experiments.findings import tables
 from posenc_jax._errors import explain_fault, value_error
+from posenc_jax.sweeps import files
 
 TITLE = "# Published results, reproduced in the small"  # a README.md without it is not ours
 
@@ -76,12 +77,12 @@ def fault(directory: str) -> str | None:
   try:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
       os.lstat(folder)  # what no path can be, such as too long a name, raises
-    there = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
+    there = files.nearest(folder)
     if not there.is_dir():
       what = "a link to nothing" if there.is_symlink() and not there.exists() else "no directory"
       return explain_fault("--pages", f"{directory!r}, where {str(there)!r} is {what}",
                            "a directory, there or to be made", "Name another")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not files.writable(there):
       return explain_fault("--pages", f"{directory!r}, where {str(there)!r} is not writable",
                            "a directory that is", "Name another, or correct its permissions")
     readme = folder / "README.md"

@@ -17,7 +17,7 @@ import datetime
 import pathlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from experiments.fields import option
@@ -93,6 +93,22 @@ def main(config: Any, run: Callable[[Any], Any], page: Callable[[Any, Any], page
       print(f"did not end well: {line}")
     print(f"\n{tables.tally(found.verdicts)}\nwritten to {path}")
     return max((one.exit_code for one in sweeps_run), default=0)
+
+
+def listed(values: Iterable[Any]) -> str:
+  """Values as a sentence lists them: "1, 2"."""
+  return ", ".join(map(str, values))
+
+
+def sizes(config: Any, wide: str = "width") -> str:
+  """The sizes of a study's models as its page tells them.
+
+  Args:
+    config: with ``layers``, ``d_model`` and ``head_dim``.
+    wide: what the page calls ``d_model``.
+  """
+  return (f"layers {listed(config.layers)}, {wide} {listed(config.d_model)}, heads of "
+          f"{listed(config.head_dim)}")
 
 
 def _write(page: page_lib.Page, directory: str, made: page_lib.Made) -> pathlib.Path:

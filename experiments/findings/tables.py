@@ -51,6 +51,7 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:
+  """A row a statement, in Markdown."""
   rows = [(v.question, f"{v.published} ({v.source})", ours(v), largest(v), f"**{v.verdict}**",
            str(v.seeds or "-")) for v in verdicts]
   return markdown_table(("question", "published", "ours, 95 percent interval", "largest p",
@@ -69,6 +70,7 @@ def ours(v: Verdict) -> str:
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> str:
+  """A row an inequality, in Markdown."""
   rows = [(c.text, c.shown, c.wanted, "exact" if c.exact else _p(c.p),
            "-" if c.exact else str(c.interval.count), c.verdict)
           for v in verdicts for c in v.claims]

@@ -56,7 +56,7 @@ def test_directories_that_cannot_be_written_are_refused_before_the_run(tmp_path,
 
 
 def test_directories_without_permission_are_refused(tmp_path, monkeypatch):
-  monkeypatch.setattr(os, "access", lambda path, mode: False)
+  monkeypatch.setattr(os, "access", lambda path, mode, **_: False)
   assert "is not writable, wanted a directory that is" in catalogue.fault(str(tmp_path / "new"))
 
 
