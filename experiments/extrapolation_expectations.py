@@ -173,6 +173,8 @@ EXPECTATIONS = (*_AT_L, *_TO_2_L, *_FAR)
 LEFT_OUT = (
   ("perplexities", "ours are of characters and of models some thousand times smaller; only the "
    "shapes of the curves and the orderings are compared"),
+  ("models trained to the end", "these see few steps: what is learned slowly, as a table of "
+   "positions is, is judged before it has settled"),
   ("lengths beyond 16 L", "the published curves go to 30 L; attention at that length would take "
    "most of the time"),
   ("equal text at all training lengths", "lanes have the same number of steps, so that a model of "

@@ -11,8 +11,8 @@ WORDS = (
   "L is the length that a model was trained at, 2 L twice that. A nat is the unit of a loss by "
   "natural logarithms: perplexity is the exponential of a loss in nats, so that 0.1 nats more are "
   "10.5 percent more perplexity. A published statement stands with the paper that makes it; "
-  "*source texts* are tutorials on positional encoding, *our* questions, controls and baselines "
-  "come from no paper.")
+  "*source texts* are tutorials on positional encoding, a *definition* follows from what an "
+  "encoding is, *our* questions, controls and baselines come from no paper.")
 
 ROLL = (
   "A statement is one inequality or several. It agrees if all of them do and disagrees if one "
