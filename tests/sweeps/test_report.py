@@ -326,6 +326,17 @@ def test_heat_maps_are_width_by_length_for_each_encoding():
   np.testing.assert_allclose([[s.mean for s in row] for row in maps.heats[1].fields], wanted)
 
 
+def test_a_drawn_heat_map_says_what_its_numbers_are():
+  pytest.importorskip("matplotlib")
+  maps = heats.size_maps(made_up(failed=False), "loss")
+  assert figures.maps_figure(maps, "min").get_suptitle() == "loss by d_model and seq_len"
+  alone = heats.size_maps(made_up(failed=False, encodings=("rope",)), "loss")
+  drawn = figures.maps_figure(alone, "min")
+  assert [a.get_title() for a in drawn.axes] == ["loss"] and drawn.get_suptitle() == ""
+  lost = heats.size_maps(made_up(encodings=("rope",)), "loss")
+  assert "*: some seeds" in figures.maps_figure(lost, "min").get_suptitle()
+
+
 def test_heat_maps_take_lengths_from_a_series_if_no_setting_has_them():
   records = tuple(r for r in made_up(failed=False) if r["cell"]["seq_len"] == 32)
   maps = heats.size_maps(sweeps.Results(records), "loss")
