@@ -44,6 +44,9 @@ from posenc_jax.sweeps import errors
 
 Table = dict[str, tuple[Kind, Option, Any]]
 MOST_CPU_DEVICES = 32
+_ABSL = {"flagfile": "Write the flags of the file out, so that the manifest has them",
+         "undefok": "Leave it out, and each flag that it names: a flag that is not read would be "
+         "ignored"}
 _HELP = ("--help", "-h", "-help", "--helpfull", "--helpshort")
 
 
@@ -88,8 +91,27 @@ class _Flag(flags.Flag):
   def parse(self, argument: Any) -> None:
     new = self._parse(argument)
     many = isinstance(new, tuple) and self.present
+    if self.present and not many:
+      raise _twice(self.name, self._told(self.value), self._told(new))
     self.value = self.value + new if many else new
     self.present += 1
+
+  def _told(self, value: Any) -> str:
+    return f"--{self.name}={value}"
+
+
+class _Truth(_Flag, flags.BooleanFlag):
+  """``--name`` and ``--noname``."""
+
+  def _told(self, value: Any) -> str:
+    return f"--{'' if value else 'no'}{self.name}"
+
+
+def _twice(name: str, first: str, second: str) -> flags.Error:
+  error = flags.IllegalFlagValueError(explain_fault(
+    f"--{name}", f"{first} and {second}", "it once", "Drop all but one, as only one can hold"))
+  error.flagname = name  # type: ignore[attr-defined]
+  return error
 
 
 def define(table: Table) -> flags.FlagValues:
@@ -97,7 +119,7 @@ def define(table: Table) -> flags.FlagValues:
   values = flags.FlagValues()
   for name, (kind, about, default) in table.items():
     if kind.of is bool:
-      flags.DEFINE_bool(name, default, about.text, flag_values=values)
+      flags.DEFINE_flag(_Truth(name, default, about.text), flag_values=values)
     else:
       flag = _Flag(_Parser(kind), _Serializer(), name, default, about.text)
       flags.DEFINE_flag(flag, flag_values=values)
@@ -119,14 +141,14 @@ def table_of(cls: Any) -> Table:
 
 def parse(argv: Sequence[str], values: flags.FlagValues) -> tuple[list[str], set[str]]:
   """Parses as many arguments as make sense; (what is wrong with the others, which flags)."""
-  faults, bad, argv = [], set(), list(argv)
+  bad, (faults, argv) = set(), _without_absl(list(argv))
   while True:
     try:
       rest = values(argv)
       stray = [explain_fault("arguments", repr(word), "flags only", "Write --name=value")
                for word in rest[1:]]
       return faults + stray, bad
-    except flags.Error as error:
+    except (flags.Error, ValueError) as error:  # ValueError: --noloud=3
       found = re.match(r"(flag --.*: )\('Non-boolean argument .*', (.*)\)$", str(error), re.DOTALL)
       faults.append(f"{found[1]}got {found[2]}, wanted true or false. Choose." if found
                     else str(error))
@@ -137,6 +159,17 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> tuple[list[str], set
         return faults, bad
       argv = kept
       values.unparse_flags()
+
+
+def _without_absl(argv: list[str]) -> tuple[list[str], list[str]]:
+  """(faults, the other words): flags that absl itself reads and a manifest would not tell."""
+  faults, end = [], argv.index("--") if "--" in argv else len(argv)
+  for name, mend in _ABSL.items():
+    words = [word for word in argv[1:end] if re.match(rf"--?{name}(=|$)", word)]
+    if words:
+      faults.append(explain_fault(f"--{name}", repr(words[0]), "flags of this script", mend))
+      argv = _without(argv, name)
+  return faults, argv
 
 
 def _first(pattern: str, text: str) -> str:

@@ -199,6 +199,27 @@ def test_a_flag_that_is_no_truth_value_is_told_in_our_words():
   assert faults("--loud=maybe") == ["flag --loud=maybe: got 'maybe', wanted true or false. Choose."]
 
 
+@pytest.mark.parametrize("words, told", [
+  (("--file=a", "--file", "b"), "--file: got --file=a and --file=b, wanted it once. Drop"),
+  (("--kind=one", "--kind=one"), "--kind: got --kind=one and --kind=one, wanted it once"),
+  (("--preset=small", "--preset=default"), "--preset: got --preset=small and --preset=default"),
+  (("--noloud", "--loud"), "--loud: got --noloud and --loud, wanted it once"),
+  (("--max_lanes=2", "--max_lanes=3"), "--max_lanes: got --max_lanes=2 and --max_lanes=3"),
+  (("--noprogress=3",), "--noprogress=3 does not take an argument"),
+  (("--undefok=widht", "--widht=3"), "Leave it out, and each flag that it names"),
+  (("-undefok", "loud", "--loud"), "--undefok: got '-undefok', wanted flags of this script"),
+  (("--flagfile=more", "--width=3"), "--flagfile: got '--flagfile=more', wanted flags of this"),
+  (("--flagfile", "more"), "Write the flags of the file out, so that the manifest has them"),
+])
+def test_no_flag_is_dropped_and_none_read_from_elsewhere(words, told, monkeypatch, tmp_path):
+  """The last of two held, and absl's own flags hid flags from the manifest, without a word."""
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "more").write_text("--width=4\n")
+  found = faults(*words)
+  assert sum(told in fault for fault in found) == 1, found
+  assert len(found) == 1 + ("--widht=3" in words), found
+
+
 DEVICES = """
 import builtins, os, sys
 import jax
