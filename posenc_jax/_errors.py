@@ -3,6 +3,7 @@
 """One way to say what is wrong: the argument, what came, what was wanted, how to mend it."""
 
 import difflib
+import importlib.util
 import operator
 import pathlib
 import sys
@@ -41,6 +42,22 @@ def warn(argument: str, came: object, wanted: str, mend: str) -> None:
   while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
     frame, level = frame.f_back, level + 1
   warnings.warn(explain_fault(argument, came, wanted, mend), UserWarning, stacklevel=level)
+
+
+def check_installed(what: str, packages: Iterable[str], command: str) -> None:
+  """Raises a ModuleNotFoundError that says what to run unless all of these packages are there."""
+  missing = [name for name in packages if _is_missing(name)]
+  if missing:
+    raise ModuleNotFoundError(explain_fault(
+      what, f"an environment without {', '.join(missing)}", "one that has it" if len(
+        missing) == 1 else "one that has them", f"Run: {command}"), name=missing[0])
+
+
+def _is_missing(package: str) -> bool:
+  try:
+    return importlib.util.find_spec(package) is None
+  except ModuleNotFoundError:
+    return True
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:

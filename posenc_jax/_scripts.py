@@ -15,7 +15,12 @@ def compare() -> None:
   Exits with status 2 and says how to get the scripts where they are not installed.
   """
   name = "experiments.compare"
-  if importlib.util.find_spec("experiments") is None or importlib.util.find_spec(name) is None:
+  try:
+    found = importlib.util.find_spec("experiments") and importlib.util.find_spec(name)
+  except ModuleNotFoundError as error:  # of the package experiments, which says what to install
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+  if found is None:
     sys.exit(_missing(name))
   runpy.run_module(name, run_name="__main__", alter_sys=True)
 

@@ -24,6 +24,11 @@ Many seeds at once; a ``Param`` or ``Hyper`` of the model is swept in the same w
   (4, 3, 11)
 """
 
+# ruff: noqa: E402 - a missing flax is told before a module asks for it
+from posenc_jax import _errors
+
+_errors.check_installed("posenc_jax.nn", ["flax"], "pip install 'posenc_jax[flax]'")
+
 from posenc_jax.nn import serialize as serialize
 from posenc_jax.nn.absolute import AbsolutePositionalEncoding as AbsolutePositionalEncoding
 from posenc_jax.nn.attention import MultiHeadAttention as MultiHeadAttention

@@ -4,6 +4,8 @@
 
 import ast
 import importlib.util
+import os
+import subprocess
 import sys
 
 import pytest
@@ -31,6 +33,40 @@ def test_where_the_scripts_are_missing_it_says_how_to_get_them(missing, monkeypa
   told = capsys.readouterr().err
   assert stop.value.code == 2 and "posenc-compare: got an installation without experiments" in told
   assert "git clone" in told and "pip install -e '.[experiments]'" in told
+
+
+WITHOUT = """
+import sys
+
+class Missing:
+  def find_spec(self, name, path=None, target=None):
+    if name.partition(".")[0] in {names!r}:
+      raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.mark.parametrize("names, words, wanted, status", [
+  (["optax"], ["-m", "experiments.compare"], "error: experiments: got an environment without optax,"
+   " wanted one that has it. Run: pip install -e '.[experiments]'.", 2),
+  (["optax", "flax"], ["-c", "from posenc_jax import _scripts; _scripts.compare()"], "error: "
+   "experiments: got an environment without flax, optax, wanted one that has them. Run: pip", 2),
+  (["optax"], ["-c", "import experiments.fields"], "ModuleNotFoundError: experiments: got an "
+   "environment without optax", 1),
+  (["flax"], ["-c", "from posenc_jax import nn"], "ModuleNotFoundError: posenc_jax.nn: got an "
+   "environment without flax, wanted one that has it. Run: pip install 'posenc_jax[flax]'.", 1),
+  (["flax", "optax"], ["-c", "import posenc_jax.methods, posenc_jax.sweeps"], "", 0),
+])
+def test_a_missing_package_is_told_with_the_extra_that_has_it(names, words, wanted, status,
+                                                              tmp_path):
+  """A bare "No module named 'optax'" under a traceback did not say what to install."""
+  (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(names=names))
+  done = subprocess.run(
+    [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300,
+    env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])})
+  assert done.returncode == status and wanted in done.stderr, done.stderr
+  assert ("Traceback" in done.stderr) == (status == 1)
 
 
 def test_scripts_are_in_editable_installs_only(monkeypatch):
