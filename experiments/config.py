@@ -279,6 +279,8 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
     elif config.out is not None:
       shown = "report.html, table.csv, results.jsonl, figures/"
       print(f"\nwritten to {config.out}: {shown if config.options.report else 'results.jsonl'}")
+    if options.report and (attaches or not options.progress):  # else the progress has told
+      print("".join(f"note: {note}\n" for note in results.notes), end="")
     return results.exit_code
 
 

@@ -254,3 +254,15 @@ def test_only_what_was_written_is_said_to_be(tmp_path, capsys):
   assert config_lib.show(config, str) == 0
   assert capsys.readouterr().out.endswith(f"written to {config.out}: results.jsonl\n")
   assert not (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_a_narrower_call_says_that_its_report_is_of_some_cells(tmp_path, capsys):
+  """--noprogress, and kept weights, whose report is written last, must not hide it."""
+  config = change(encodings=("none", "alibi"), d_model=(8,), steps=2, out=str(tmp_path / "run"),
+                  options=dataclasses.replace(QUIET, report=True))
+  assert config_lib.show(config, str) == 0
+  assert "note:" not in capsys.readouterr().out
+  assert config_lib.show(dataclasses.replace(config, encodings=("alibi",)), str) == 0
+  assert capsys.readouterr().out.endswith(
+    f"note: report of 1 of 2 cells; python -m posenc_jax.sweeps {config.out} shows all\n")

@@ -3,6 +3,7 @@
 """What a report writes, and that it replaces nothing but what a report wrote."""
 
 import base64
+import html
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ import pytest
 from posenc_jax import sweeps
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.show import attached, written
-from tests.support import sweep_results
+from tests.support import sweep_results, sweep_toy
 
 
 def names_in(directory):
@@ -55,6 +56,22 @@ def test_files_of_ones_own_stay(results, tmp_path):
   assert len(texts) == 2 and "report.html: got a file that no report wrote" in texts[0]
   assert "table.csv: got a file" in texts[1] and "It stays as it is" in texts[1]
   assert (tmp_path / "report_static.html").exists()
+
+
+def test_a_report_of_some_cells_says_that_there_are_more(tmp_path, capsys):
+  """A narrower call replaced the report of the whole directory without a word."""
+  directory, cells = tmp_path / "a run", sweep_toy.cells(4)
+  assert sweeps.run(sweep_toy.Line(2), cells, directory, progress=False).notes == ()
+  page = (directory / "report_static.html").read_text()
+  narrow = sweeps.run(sweep_toy.Line(2), cells[:1], directory)
+  told = f"report of 1 of 4 cells; python -m posenc_jax.sweeps '{directory}' shows all"
+  assert narrow.notes == (told,) and capsys.readouterr().err.count(told) == 1
+  now = (directory / "report_static.html").read_text()
+  assert html.escape(told) in now and "shows all" not in page
+  assert sweeps.run(sweep_toy.Line(2), cells, directory).notes == ()
+  assert "shows all" not in capsys.readouterr().err
+  quiet = sweeps.run(sweep_toy.Line(2), cells[:1], directory, report=False)
+  assert quiet.notes == (told,) and told not in capsys.readouterr().err  # as no report was written
 
 
 def test_what_one_changed_since_is_ones_own(results, tmp_path):

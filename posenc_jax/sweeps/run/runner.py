@@ -8,6 +8,7 @@ becomes of a group that fails is in ``failing``.
 """
 
 import contextlib
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterable, Mapping
@@ -299,6 +300,11 @@ class _Run:
       exit_code=EXIT_DAMAGED if self.store.damaged else EXIT_FAILED if failed else 0,
       goal=goal_of(self.experiment), restorer=lambda record, experiment: kept.restore(
         self.store.state(record), record["cell"], experiment or self.experiment))
+    if self.store.directory is not None:
+      notes = report.narrower(len(results), len(self.store.records), self.store.directory)
+      results = dataclasses.replace(results, notes=notes)
+      for note in notes if self.options.report else ():
+        self.progress.note(note)
     first = self.share is None or (self.options.distributed and self.share[0] == 0)
     if self.options.report and self.store.directory is not None and first:
       report.write_report(results, self.store.directory)

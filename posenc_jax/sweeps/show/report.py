@@ -11,7 +11,9 @@ Pictures in the folder attached/ beside them are shown and linked.
 """
 
 import pathlib
+import shlex
 
+from posenc_jax._errors import counted
 from posenc_jax.sweeps.errors import warn
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import attached, written
@@ -24,6 +26,17 @@ from posenc_jax.sweeps.show.table import to_csv
 def main_metric(results: Results) -> str | None:
   """The metric the report turns on: the first with a goal, else "loss", else the first."""
   return results.main
+
+
+def narrower(shown: int, have: int, directory: pathlib.Path) -> tuple[str, ...]:
+  """Notes of results that are some of those in a directory, as a report of them replaces the whole.
+
+  Example:
+    >>> narrower(1, 10, pathlib.Path("runs/compare"))
+    ('report of 1 of 10 cells; python -m posenc_jax.sweeps runs/compare shows all',)
+  """
+  whole = f"python -m posenc_jax.sweeps {shlex.quote(str(directory))}"
+  return (f"report of {shown} of {counted(have, 'cell')}; {whole} shows all",) * (shown < have)
 
 
 def _without(what: str, error: ImportError) -> None:
