@@ -25,6 +25,7 @@ from experiments.task import Shape as Shape
 from experiments.task import Task as Task
 from experiments.task import Varied as Varied
 from posenc_jax import nn, sweeps
+from posenc_jax._errors import value_error
 from posenc_jax.nn import width as width_lib
 
 
@@ -35,25 +36,27 @@ class Trained:
 
   Args:
     task: what is trained.
-    settings: of cells that do not say.
+    settings: of cells that do not say; None if every cell has a value of each, so that the manifest
+      names none that decides nothing.
     varied: settings of encodings that cells have.
   """
 
   # Nothing here is of one grid, or of what was asked before: a fingerprint of the code sees all.
   def __init__(self, task: Task, settings: Settings | None = None, *,
                varied: Sequence[Varied] = ()):
-    self.task, self._settings = task, settings or Settings()
+    self.task, self._settings = task, settings
     self.name, self.data = task.name, task.data
     self._varied = tuple((v.name, v.member, v.field, v.traced) for v in varied)
 
   @property
   def settings(self) -> dict[str, Any]:
     """What all cells share, for the manifest."""
-    return {**dataclasses.asdict(self._settings), **self.task.settings}
+    own = {} if self._settings is None else dataclasses.asdict(self._settings)
+    return {**own, **self.task.settings}
 
   def split(self, cell: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
     """Sizes, encodings and steps shape the program; the lane's own sizes are traced too."""
-    value = lambda name: cell.get(name, getattr(self._settings, name))
+    value = lambda name: cell[name] if name in cell else self._common(name)
     spec, length = encodings.parse(str(cell["encoding"])), int(cell["seq_len"])
     traced = {name: cell.get(name, 0) for name in ("seed", "d_model", "seq_len")}
     traced |= {name: float(value(name)) for name in TRACED}
@@ -71,6 +74,12 @@ class Trained:
     sizes: Any = {name: int(value(name)) for name in STATIC}
     return Shape(spec, (int(cell["d_model"]),), (length,), dropout="dropout" in traced,
                  fixed=tuple(fixed), varied=tuple(varied), **sizes), traced
+
+  def _common(self, name: str) -> Any:
+    if self._settings is None:
+      raise value_error(f"cell: {name}", "none", "a value of each of Settings",
+                        "Give the cell one, or training.Trained settings of all cells")
+    return getattr(self._settings, name)
 
   def merge(self, statics: Sequence[Shape]) -> Shape | None:
     """One program for widths and lengths of one encoding, if no lane differs from one alone.

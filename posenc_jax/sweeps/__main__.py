@@ -46,9 +46,8 @@ def compare(directories: Sequence[pathlib.Path]) -> sweeps.Results:
     notes += found.notes
     about = found.manifest or {}
     first = first or about
-    for field in manifest.MUST_MATCH:
-      notes += [f"run {name}: {line} (run {names[0]} was first)"
-                for line in manifest.differences(first.get(field), about.get(field), field)]
+    notes += [f"run {name}: {line} (run {names[0]} was first)"
+              for line in manifest.mismatches(first, about)]
     code = max(code, found.exit_code)
   return sweeps.Results(tuple(records), tuple(missing), notes=tuple(notes), exit_code=code,
                         goal=first.get("goal") or {})

@@ -3,7 +3,9 @@
 """A task of one's own, and what can be swept: any number of the optimizer, model and encoding."""
 
 import dataclasses
+import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -12,9 +14,10 @@ import numpy as np
 import pytest
 
 from experiments import config as config_lib
-from experiments import encodings, own_files
+from experiments import encodings, own_files, training
 from experiments.fields import Faults
 from posenc_jax import sweeps
+from posenc_jax.sweeps.store import manifest
 from tests.experiments.test_lanes import make_experiment, packs_of, train
 from tests.support import copying
 
@@ -266,3 +269,21 @@ def test_a_narrower_call_says_that_its_report_is_of_some_cells(tmp_path, capsys)
   assert config_lib.show(dataclasses.replace(config, encodings=("alibi",)), str) == 0
   assert capsys.readouterr().out.endswith(
     f"note: report of 1 of 2 cells; python -m posenc_jax.sweeps {config.out} shows all\n")
+
+
+def test_a_manifest_names_no_setting_that_its_cells_have(tmp_path):
+  """It said 240 steps of models that had trained two; and an old one is to be read as before."""
+  config = change(encodings=("none",), steps=2, out=str(tmp_path / "run"))
+  assert not set(config_lib.NUMBERS) & set(config.experiment().settings)
+  first, = copying.run(config)
+  shutil.copytree(tmp_path / "run", tmp_path / "fresh")
+  path = tmp_path / "run" / "manifest.json"
+  about = json.loads(path.read_text())
+  assert about["settings"] == {} and [c["steps"] for c in about["cells"].values()] == [2]
+  about["settings"] = dataclasses.asdict(training.Settings())  # as they once were written
+  about["crc32"] = manifest.checksum(about)
+  path.write_text(json.dumps(about))
+  assert list(copying.run(config)) == [first]
+  assert len(sweeps.load(config.out, tmp_path / "fresh")) == 1
+  with pytest.raises(ValueError, match="cell: learning_rate: got none, wanted a value of each of"):
+    config.experiment().split({"encoding": "none", "d_model": 8, "seq_len": 8, "seed": 0})

@@ -343,6 +343,16 @@ def test_each_field_that_decides_results_is_compared(tmp_path, field, value):
       pass
 
 
+def test_a_setting_of_no_cell_is_compared():
+  """One that some cell has not decides its numbers."""
+  old = {"settings": {"steps": 5}, "cells": {"a": {"steps": 9}, "b": {}}}
+  assert manifest.mismatches(old, {"settings": {}}) == ["settings.steps: was 5, now absent"]
+  assert manifest.mismatches({"settings": {}}, old) == ["settings.steps: was absent, now 5"]
+  whole = {**old, "cells": {"a": {"steps": 9}}}
+  assert manifest.mismatches(whole, {"settings": {}}) == []
+  assert manifest.mismatches(whole, {"settings": {"steps": 6}}) == ["settings.steps: was 5, now 6"]
+
+
 def test_another_version_is_warned_of(tmp_path, monkeypatch):
   with open_store(tmp_path):
     pass

@@ -177,6 +177,32 @@ def differences(old: Any, new: Any, where: str) -> list[str]:
   return [] if old == new else [f"{where}: was {old!r}, now {new!r}"]
 
 
+def mismatches(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+  """Field by field, what decides the numbers of two manifests and is not the same in both.
+
+  A setting that one of them lacks has decided nothing if every cell of the other has its own.
+
+  Example:
+    >>> old = {"settings": {"steps": 5, "size": 2}, "cells": {"a": {"steps": 9}}}
+    >>> mismatches(old, {"settings": {}})
+    ['settings.size: was 2, now absent']
+  """
+  found = []
+  for field in MUST_MATCH:
+    mine, others = old.get(field), new.get(field)
+    if field == "settings" and isinstance(mine, Mapping) and isinstance(others, Mapping):
+      mine, others = _deciding(mine, others, old), _deciding(others, mine, new)
+    found += differences(mine, others, field)
+  return found
+
+
+def _deciding(settings: Mapping[str, Any], others: Mapping[str, Any], manifest: Mapping[str, Any]
+              ) -> dict[str, Any]:
+  cells = (manifest.get("cells") or {}).values()
+  return {name: value for name, value in settings.items()
+          if name in others or not cells or not all(name in cell for cell in cells)}
+
+
 def checksum(manifest: Mapping[str, Any]) -> str:
   """CRC-32 of a manifest, all but the checksum itself, as 8 hex digits."""
   rest = {k: v for k, v in manifest.items() if k != "crc32"}

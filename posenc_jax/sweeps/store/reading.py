@@ -124,8 +124,7 @@ def recorded(directory: pathlib.Path) -> Recorded:
 
 def check_settings(directory: pathlib.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
   """Raises SettingsChanged unless a run of the manifest ``new`` may go on with that of ``old``."""
-  found = [line for field in manifest.MUST_MATCH
-           for line in manifest.differences(old.get(field), new.get(field), field)]
+  found = manifest.mismatches(old, new)
   if found:
     raise SettingsChanged(explain_fault(
       f"{directory}", "other settings than the sweep in it:\n  " + "\n  ".join(found) + "\n",
@@ -144,8 +143,7 @@ def check_no_orphans(directory: pathlib.Path) -> None:
 
 def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, two: str) -> None:
   """Raises SettingsChanged unless two manifests are of one sweep, by what a resume compares."""
-  found = [line for field in manifest.MUST_MATCH
-           for line in manifest.differences(first.get(field), other.get(field), field)]
+  found = manifest.mismatches(first, other)
   if found:
     raise SettingsChanged(explain_fault(
       two, f"another sweep than that of {one}:\n  " + "\n  ".join(found) + "\n",
