@@ -11,10 +11,12 @@ from flax import nnx
 
 from posenc_jax import _errors
 from posenc_jax.encodings.inputs.sinusoidal import sinusoidal
+from posenc_jax.nn import keywords
 from posenc_jax.nn.held import Hyper
 from posenc_jax.nn.settings import check_size
 
 
+@keywords.checked()
 class AbsolutePositionalEncoding(nnx.Module):
   """Adds the first T rows of a sinusoidal table that was made once.
 

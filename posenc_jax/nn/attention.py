@@ -18,8 +18,8 @@ from posenc_jax.base import MODEL_HOOKS, PREPARED, Encoding, check_encoding_argu
 from posenc_jax.chain import chain
 from posenc_jax.encodings.softmax.sink import Sink
 from posenc_jax.nn import cache as cache_lib
+from posenc_jax.nn import keywords, scoring
 from posenc_jax.nn import rollback as rollback_lib
-from posenc_jax.nn import scoring
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.cache import Cache
@@ -32,6 +32,7 @@ from posenc_jax.nn.tokens import both_segments, default_positions, of_keys, toke
 ONCE_A_MODEL = ("positions", "inputs")
 
 
+@keywords.checked()
 class MultiHeadAttention(nnx.Module):
   """out_h = softmax(scale (x W_q)(m W_k)^T + bias)(m W_v), joined by W_o; m is x or a memory.
 

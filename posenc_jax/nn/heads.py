@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _errors
+from posenc_jax.nn import keywords
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn import width as width_lib
@@ -16,7 +17,7 @@ from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.held import EncodingLike
 from posenc_jax.nn.lm import TransformerEncoder
 from posenc_jax.nn.norms import make_norm
-from posenc_jax.nn.settings import ACTIVATIONS, Active, Settings, check_size, make_settings
+from posenc_jax.nn.settings import ACTIVATIONS, NAMES, Active, Settings, check_size, make_settings
 
 POOLS = ("mean", "first", "last")
 
@@ -46,6 +47,7 @@ class Linear(nnx.Module):
     return layers_lib.add_row(y, self.bias[...].astype(self.dtype))
 
 
+@keywords.checked(*NAMES)
 class MaskedLM(nnx.Module):
   """p(token | the tokens around it): an encoder, a layer on its states, logits of the same table.
 
@@ -64,7 +66,7 @@ class MaskedLM(nnx.Module):
                *, encoding: EncodingLike = None, token_types: int | None = None, active_width=None,
                rngs: nnx.Rngs, **settings):
     vocabulary = check_size("vocabulary", vocabulary)
-    s = make_settings("MaskedLM", d_model, num_layers, num_heads, settings)
+    s = make_settings(d_model, num_layers, num_heads, settings)
     active = s.active(active_width)
     self.encoder = TransformerEncoder(vocabulary, d_model, num_layers, num_heads,
                                       encoding=encoding, token_types=token_types,
@@ -83,6 +85,7 @@ class MaskedLM(nnx.Module):
     return layers_lib.add_row(logits, self.bias[...].astype(logits.dtype))
 
 
+@keywords.checked(*NAMES)
 class Classifier(nnx.Module):
   """Numbers for a whole sequence: logits of classes, or outputs=1 for regression.
 
@@ -108,7 +111,7 @@ class Classifier(nnx.Module):
                rngs: nnx.Rngs, **settings):
     _errors.check_choice("pool", pool, POOLS)
     outputs = check_size("outputs", outputs)
-    s = make_settings("Classifier", d_model, num_layers, num_heads, settings)
+    s = make_settings(d_model, num_layers, num_heads, settings)
     self.pool = pool
     self.encoder = TransformerEncoder(vocabulary, d_model, num_layers, num_heads, causal=causal,
                                       encoding=encoding, token_types=token_types,

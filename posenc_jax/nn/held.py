@@ -20,6 +20,7 @@ from posenc_jax import _errors
 from posenc_jax._kinds import freeze, is_parameter, never_train
 from posenc_jax._kinds import learn as learn_fields
 from posenc_jax.base import Encoding
+from posenc_jax.nn import keywords
 from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.tokens import token_positions
 
@@ -31,6 +32,7 @@ class Hyper(nnx.Variable):
 never_train(Hyper)
 
 
+@keywords.checked()
 class HeldEncoding(nnx.Module):
   """An encoding whose leaves are variables of a module.
 

@@ -13,14 +13,16 @@ import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _errors
+from posenc_jax.nn import keywords
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn.block import Stack, position_key
 from posenc_jax.nn.cache import Cache, check_caches
 from posenc_jax.nn.held import EncodingLike
-from posenc_jax.nn.settings import check_size, make_settings
+from posenc_jax.nn.settings import NAMES, check_size, make_settings
 
 
+@keywords.checked(*NAMES)
 class TransformerLM(nnx.Module):
   """p(next token | tokens so far): embeddings, causal layers, logits.
 
@@ -61,7 +63,7 @@ class TransformerLM(nnx.Module):
                rngs: nnx.Rngs,
                **settings):
     vocabulary = check_size("vocabulary", vocabulary)
-    s = make_settings("TransformerLM", d_model, num_layers, num_heads, settings)
+    s = make_settings(d_model, num_layers, num_heads, settings)
     active = s.active(active_width)
     self.embedding = layers_lib.Embedding(vocabulary, s, active, rngs=rngs)
     self.stack = Stack(s, causal=True, encoding=encoding, active_width=active_width, rngs=rngs)
@@ -131,6 +133,7 @@ class TransformerLM(nnx.Module):
     return self.stack.init_cache(batch, length, dtype, positions=positions, rollback=rollback)
 
 
+@keywords.checked(*NAMES)
 class TransformerEncoder(nnx.Module):
   """Every token sees every token, unless ``causal``: embeddings and layers, no logits.
 
@@ -154,7 +157,7 @@ class TransformerEncoder(nnx.Module):
                causal: bool = False, token_types: int | None = None, active_width=None,
                rngs: nnx.Rngs, **settings):
     causal = _errors.check_bool("causal", causal, "It shapes the program: pass a Python bool")
-    s = make_settings("TransformerEncoder", d_model, num_layers, num_heads, settings)
+    s = make_settings(d_model, num_layers, num_heads, settings)
     if vocabulary is not None:
       vocabulary = check_size("vocabulary", vocabulary)
     self.embedding = None if vocabulary is None else layers_lib.Embedding(

@@ -12,12 +12,13 @@ import jax
 from flax import nnx
 
 from posenc_jax import _errors
+from posenc_jax.nn import keywords
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn.block import Stack, position_key
 from posenc_jax.nn.cache import Cache, check_caches
 from posenc_jax.nn.held import EncodingLike
-from posenc_jax.nn.settings import check_size, make_settings
+from posenc_jax.nn.settings import NAMES, check_size, make_settings
 
 
 @jax.tree_util.register_dataclass
@@ -62,6 +63,7 @@ class DecoderCache:
                                memories=tuple(c.repeat(n) for c in self.memories))
 
 
+@keywords.checked(*NAMES)
 class Seq2SeqTransformer(nnx.Module):
   """p(next target token | source, target so far).
 
@@ -101,7 +103,7 @@ class Seq2SeqTransformer(nnx.Module):
                decoder_encoding: EncodingLike = None, cross_encoding: EncodingLike = None,
                decoder_layers: int | None = None, tied: bool = True, active_width=None,
                rngs: nnx.Rngs, **settings):
-    s = make_settings("Seq2SeqTransformer", d_model, num_layers, num_heads, settings)
+    s = make_settings(d_model, num_layers, num_heads, settings)
     below = s if decoder_layers is None else dataclasses.replace(
         s, num_layers=check_size("decoder_layers", decoder_layers))
     active = s.active(active_width)

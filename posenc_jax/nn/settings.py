@@ -5,6 +5,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ import numpy as np
 from posenc_jax import _errors, _numerics
 from posenc_jax.attention import IMPLEMENTATIONS
 from posenc_jax.attention.hiding import check_window as check_window
+from posenc_jax.nn import keywords
 
 ACTIVATIONS = {"gelu": jax.nn.gelu, "gelu_exact": functools.partial(jax.nn.gelu, approximate=False),
                "relu": jax.nn.relu, "relu2": lambda x: jnp.square(jax.nn.relu(x)),
@@ -36,6 +38,7 @@ class Active(NamedTuple):
   d_ff: Any
 
 
+@keywords.checked()
 @dataclasses.dataclass(frozen=True)
 class Settings:
   """Sizes and choices shared by the layers of a model.
@@ -186,6 +189,7 @@ class Settings:
     return active_counts(active_width, self.d_model, self.num_heads, self.kv_heads, self.d_ff)
 
 
+NAMES = tuple(f.name for f in dataclasses.fields(Settings))
 _CHOICES = {"norm": NORMS, "norm_kind": NORM_KINDS, "activation": tuple(ACTIVATIONS),
             "attention_bias": BIASES, "qk_norm": QK_NORMS, "qk_norm_place": PLACES,
             "branches": BRANCHES, "implementation": IMPLEMENTATIONS}
@@ -233,15 +237,8 @@ def check_experts(experts, chosen) -> tuple[int | None, int | None]:
   return experts, chosen
 
 
-def make_settings(model: str, d_model, num_layers, num_heads, options: dict) -> Settings:
-  """The ``Settings`` of a model's keyword arguments.
-
-  Raises:
-    TypeError: a keyword that is no setting; the nearest one, or its new name, is offered.
-    ValueError: as ``Settings``.
-  """
-  names = [f.name for f in dataclasses.fields(Settings)][2:]  # without d_model, num_layers
-  _errors.refuse_unknown(model, options, names, {"width": "active_width"})
+def make_settings(d_model, num_layers, num_heads, options: Mapping[str, Any]) -> Settings:
+  """The ``Settings`` of a model's keyword arguments."""
   return Settings(d_model, num_layers, num_heads, **options)
 
 

@@ -55,6 +55,38 @@ def test_wrong_settings(sizes, error, message):
     nn.TransformerLM(V, D, 1, rngs=nnx.Rngs(0), **sizes)
 
 
+@pytest.mark.parametrize("make, message", [
+  (lambda: nn.TransformerLM(V, D, 1, 2, encodng=None, rngs=nnx.Rngs(0)),
+   "TransformerLM: got an argument 'encodng', .* Did you mean 'encoding'?"),
+  (lambda: nn.TransformerLM(V, D, num_layer=3, num_heads=2, rngs=nnx.Rngs(0)),
+   "TransformerLM: got an argument 'num_layer', .* Did you mean 'num_layers'?"),
+  (lambda: nn.TransformerEncoder(V, D, 1, 2, casual=True, rngs=nnx.Rngs(0)), "mean 'causal'"),
+  (lambda: nn.MaskedLM(V, D, 1, 2, token_type=2, rngs=nnx.Rngs(0)), "mean 'token_types'"),
+  (lambda: nn.Classifier(3, V, D, 1, 2, pol="mean", rngs=nnx.Rngs(0)), "mean 'pool'"),
+  (lambda: nn.Seq2SeqTransformer(V, D, 1, 2, decoder_layer=2, rngs=nnx.Rngs(0)),
+   "mean 'decoder_layers'"),
+  (lambda: nn.MultiHeadAttention(D, 2, encodng=None, rngs=nnx.Rngs(0)),
+   "MultiHeadAttention: got an argument 'encodng', .* Did you mean 'encoding'?"),
+  (lambda: nn.MultiHeadAttention(D, 2, width=8, rngs=nnx.Rngs(0)), "wanted active_width"),
+  (lambda: nn.AbsolutePositionalEncoding(D, max_length=8), "got an argument 'max_length'"),
+  (lambda: nn.HeldEncoding(px.Alibi(2), lern=True), "Did you mean 'learn'?"),
+  (lambda: nn.Settings(D, num_layer=1), "Settings: got an argument 'num_layer', .*'num_layers'"),
+])
+def test_a_misspelled_argument_is_told_with_the_one_that_was_meant(make, message):
+  """Those that a class names itself were not among the names that its message offered."""
+  with pytest.raises(TypeError, match=message):
+    make()
+
+
+def test_every_module_of_nn_says_which_argument_was_meant():
+  classes = [c for c in vars(nn).values() if isinstance(c, type)
+             and (issubclass(c, nnx.Module) or c is nn.Settings)]
+  assert nn.Settings in classes and nn.TransformerLM in classes
+  for cls in classes:
+    with pytest.raises(TypeError, match=f"^{cls.__name__}: got an argument 'zzz', wanted one of "):
+      cls(zzz=1)
+
+
 def test_heads_and_head_dim_need_not_fill_the_width():
   settings = nn.Settings(D, 1, num_heads=3, head_dim=8)
   assert (settings.num_heads, settings.head_dim, settings.kv_heads, settings.d_ff) == (3, 8, 3, 64)
