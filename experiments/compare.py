@@ -27,7 +27,7 @@ from experiments import language, maps, script, texts
 from experiments.config import run as run
 from experiments.fields import Check, option
 from posenc_jax import sweeps
-from posenc_jax._errors import describe
+from posenc_jax._errors import clean, describe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ def table(results: sweeps.Results) -> str:
   for vector in vectors:
     entries, lane = dict(zip(vector.at, vector.entries, strict=True)), lanes[vector.settings]
     cells = [vector.settings.get(name, "-") for name in names]
-    cells = [f"{v:g}" if isinstance(v, float) else str(v) for v in cells]
+    cells = [f"{v:g}" if isinstance(v, float) else clean(str(v)) for v in cells]
     cells += [_number(entries.get(m, lane)) for m in multiples]
     total = lane.count + lane.failed
     rows.append([*cells, f"{lane.count} of {total}: {lane.told}" if lane.failed else str(total)])

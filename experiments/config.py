@@ -12,7 +12,7 @@ from experiments import encodings, fields, training, vary
 from experiments.encodings import Sizes, Spec
 from experiments.fields import Check, Faults, option
 from posenc_jax import sweeps
-from posenc_jax._errors import counted, describe, explain_fault
+from posenc_jax._errors import clean, counted, describe, explain_fault
 
 # Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
 NUMBERS = tuple(f.name for f in dataclasses.fields(training.Settings))
@@ -267,7 +267,7 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
     if isinstance(results, sweeps.Plan):
       print(results.describe())
       return 0
-    print(table(results))
+    print(clean(table(results), keep="\n"))
     if attaches and config.out is not None and jax.process_index() == 0:
       try:
         config.attach(results)

@@ -14,12 +14,15 @@ import math
 import operator
 import types
 import typing
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from posenc_jax._errors import describe, explain_fault, near
+
+_CONTROL = ("Cc", "Zl", "Zp")  # of Unicode: control characters, ends of lines and paragraphs
 
 
 class Faults(ValueError):
@@ -41,6 +44,7 @@ class Option:
     empty: whether a list may have no values.
     below: whether ``high`` itself is too much.
     repeats: whether a list may have a value twice.
+    lines: whether a text may have several lines, and other control characters.
   """
 
   text: str
@@ -50,13 +54,14 @@ class Option:
   empty: bool = False
   below: bool = False
   repeats: bool = False
+  lines: bool = False
 
 
 def option(default: Any, text: str, *, low: float | None = None, high: float | None = None,
            choices: Iterable[str] = (), empty: bool = False, below: bool = False,
-           repeats: bool = False) -> Any:
+           repeats: bool = False, lines: bool = False) -> Any:
   """A dataclass field that becomes a flag; see ``Option``."""
-  about = Option(text, low, high, tuple(choices), empty, below, repeats)
+  about = Option(text, low, high, tuple(choices), empty, below, repeats, lines)
   return dataclasses.field(default=default, metadata={"option": about})
 
 
@@ -204,6 +209,9 @@ def _text_fault(argument: str, value: Any, about: Option) -> str | None:
   if not value:
     return explain_fault(argument, "an empty text", "a text",
                          "Write it after the =, or leave the flag out")
+  if not about.lines and any(unicodedata.category(c) in _CONTROL for c in value):
+    return explain_fault(argument, repr(value), "a text of one line without control characters",
+                         "Leave them out: names of files and cells are printed")
   if about.choices and value not in about.choices:
     close = near(value, about.choices)
     return explain_fault(argument, repr(value), "one of " + ", ".join(about.choices),

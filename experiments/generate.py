@@ -66,7 +66,7 @@ temperature.']
                                  empty=True)
   data: str = option("web", "the run's text", choices=("web", "kjv", "bbe"))
   data_file: str | None = option(None, "the run's text, if it was a file")
-  prompt: str | None = option(None, "the text to write on from")
+  prompt: str | None = option(None, "the text to write on from", lines=True)
   tokens: tuple[int, ...] = option((), "the prompt as ids instead; ids are written, too", low=0,
                                    empty=True, repeats=True)
   bytes: bool = option(False, "ids are the bytes of the text, whatever tokenizer.json says")

@@ -32,6 +32,9 @@ def load(text: str) -> tuple[str, Any, str]:
     return (*_seen[text], text.rsplit("@", 1)[1])
   where, name = text.rsplit(":", 1)
   path = pathlib.Path(where)
+  if _errors.clean(where) != where:
+    raise _errors.value_error("--encodings", repr(text), "a file whose name can be printed",
+                              "Rename it: the name is what cells are called")
   try:
     content = path.read_bytes()
   except OSError as error:

@@ -39,7 +39,7 @@ from experiments.encodings import split_outside
 from experiments.fields import Faults as Faults
 from experiments.fields import Kind, Option
 from posenc_jax import sweeps
-from posenc_jax._errors import explain_fault
+from posenc_jax._errors import clean, explain_fault
 from posenc_jax.sweeps import errors
 
 Table = dict[str, tuple[Kind, Option, Any]]
@@ -335,7 +335,7 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
     except Faults as error:
       known = table_of(cls)
       told = [_as_flag(sweep_flags.spelled(fault), known) for fault in error.faults]
-      print("\n".join(f"error: {fault}" for fault in told), file=sys.stderr)
+      print(clean("\n".join(f"error: {fault}" for fault in told), keep="\n"), file=sys.stderr)
       print(f"Nothing was run. See {_program()} --help.", file=sys.stderr)
       sys.exit(2)
     sys.exit(main(config))

@@ -65,6 +65,16 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
   return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
+def clean(text: str, keep: str = "") -> str:
+  """Text without control characters, which could command a terminal; ``keep`` names exceptions.
+
+  Example:
+    >>> clean("a\\x1b[31mb\\n"), clean("two\\nlines\\a", keep="\\n")
+    ('a?[31mb?', 'two\\nlines?')
+  """
+  return "".join(c if c.isprintable() or c in keep else "?" for c in text)
+
+
 def describe(x: Any) -> str:
   """What came, in a few words: ``float32[2, 3]``, ``list``, ``'text'``, ``3``."""
   if hasattr(x, "shape") and hasattr(x, "dtype"):

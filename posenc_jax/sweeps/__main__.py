@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from posenc_jax import sweeps
-from posenc_jax._errors import value_error
+from posenc_jax._errors import clean, value_error
 from posenc_jax.sweeps.store import manifest
 
 
@@ -83,8 +83,8 @@ def report(
   metric = metric or sweeps.main_metric(results)
   print(results.table(metric) if metric else "no results yet")
   for note in results.notes:
-    print(f"note: {note}", file=sys.stderr)
-  print(f"written to {out / 'report.html'}")
+    print(f"note: {clean(note)}", file=sys.stderr)
+  print(f"written to {clean(str(out / 'report.html'))}")
   return results
 
 
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with sweeps.exits():
       return report(args.directories, args.out, merge=args.merge, metric=args.metric).exit_code
   except ValueError as error:
-    print(f"error: {error}", file=sys.stderr)
+    print(clean(f"error: {error}", keep="\n"), file=sys.stderr)
     return 2
 
 

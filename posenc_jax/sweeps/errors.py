@@ -13,6 +13,8 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 
+from posenc_jax._errors import clean
+
 
 class SweepWarning(UserWarning):
   """Something a reader of the results should know, though the sweep goes on."""
@@ -53,7 +55,7 @@ def warn(text: str) -> None:
   while frame.f_back is not None and frame.f_code.co_filename.startswith(
       (package, contextlib.__file__)):
     frame, level = frame.f_back, level + 1
-  warnings.warn(_spelling.get()(text), SweepWarning, stacklevel=level)
+  warnings.warn(clean(_spelling.get()(text), keep="\n"), SweepWarning, stacklevel=level)
 
 
 class SweepError(Exception):
@@ -144,5 +146,6 @@ def exits() -> Iterator[None]:
   try:
     yield
   except (SweepError, KeyboardInterrupt) as error:
-    print(_spelling.get()(f"{type(error).__name__}: {error}"), file=sys.stderr)
+    told = _spelling.get()(f"{type(error).__name__}: {error}")
+    print(clean(told, keep="\n"), file=sys.stderr)
     sys.exit(exit_code(error))

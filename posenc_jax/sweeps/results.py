@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from posenc_jax._errors import (
   check_choice,
+  clean,
   counted,
   describe,
   explain_fault,
@@ -67,7 +68,7 @@ class Results:
     told += [f"settings {', '.join(self.settings)}"] if self.settings else []
     told += [f"metrics {', '.join(self.metrics)}"] if self.metrics else []
     told += [f"series {', '.join(self.series)}"] if self.series else []
-    return f"Results({'; '.join(told)})"
+    return clean(f"Results({'; '.join(told)})")
 
   def __str__(self) -> str:
     """The same, and the means of the main metric."""
@@ -339,7 +340,7 @@ class Results:
       failed = f" ({s.told})" if s.failed else ""
       rows.append([*(str(s.settings.get(n, "")) for n in names), number(s.mean), number(s.error),
                    f"{s.count}{failed}"])
-    return rows
+    return [list(map(clean, row)) for row in rows]
 
   def _repr_html_(self) -> str:
     """What a notebook shows: the summary, the means of the main metric by what varies."""

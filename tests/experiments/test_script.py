@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from experiments import compare, data, fields, script, sweep_flags
+from experiments import compare, data, fields, generate, script, sweep_flags
 from experiments.fields import option
 from posenc_jax import sweeps
 
@@ -218,6 +218,19 @@ def test_no_flag_is_dropped_and_none_read_from_elsewhere(words, told, monkeypatc
   found = faults(*words)
   assert sum(told in fault for fault in found) == 1, found
   assert len(found) == 1 + ("--widht=3" in words), found
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x1b[31mb", "a\x9bb", "a\u2028b"])
+def test_control_characters_are_refused(value):
+  """They went into names of directories and cells, and from there to the terminal."""
+  wanted = "wanted a text of one line without control characters"
+  for flag in ("file", "names", "compile_cache"):
+    found = faults(f"--{flag}={value}")
+    assert len(found) == 1 and f"--{flag}: got " in found[0] and wanted in found[0]
+    assert repr(value) in found[0]
+  assert read("--file=ein Stra\xdfe\xa0\u202f").file == "ein Stra\xdfe\xa0\u202f".strip()
+  assert generate.Config(prompt=value, hf="x").faults() == generate.Config(
+    prompt="a", hf="x").faults()  # a text to write on from may have lines
 
 
 DEVICES = """

@@ -244,6 +244,14 @@ def test_a_file_that_does_not_run_is_a_fault(own):
   assert len(found) == 1 and "nothing_of_that_name" in found[0]
 
 
+def test_a_file_whose_name_commands_a_terminal_is_refused(own):
+  evil = own.with_name("a\x1b[31mb.py")
+  evil.write_text(OWN)
+  with pytest.raises(ValueError, match="a file whose name can be printed. Rename it") as told:
+    encodings.parse(f"{evil}:Kerple")
+  assert "\x1b" not in str(told.value)
+
+
 def test_base_shares_a_program():
   config = change(encodings=("rotary",), base=(1e3, 1e4))
   assert len(shapes(config)) == 1 and len(config.cells()) == 2

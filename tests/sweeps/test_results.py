@@ -12,7 +12,8 @@ import scipy.stats
 
 from experiments import compare, figures
 from posenc_jax import sweeps
-from posenc_jax.sweeps import summaries, tidy
+from posenc_jax.sweeps import __main__ as report_module
+from posenc_jax.sweeps import errors, summaries, tidy
 from posenc_jax.sweeps.show import heats, table, tables, views
 from tests.support import sweep_results
 
@@ -341,3 +342,45 @@ def test_a_record_is_asked_for_by_its_cell():
   assert results[{"x": 1.0}]["metrics"] == {"loss": 1.0}
   with pytest.raises(TypeError, match=r"results\[\.\.\]: got 0, wanted a cell.*results\.records\["):
     results[0]
+
+
+EVIL = "\x1b[31mred\x9b\nforged line"
+
+
+def test_nothing_of_a_cell_commands_a_terminal(tmp_path, capsys):
+  """Escape sequences of labels reached the terminal in plans, tables and reports."""
+  class Bare:  # a static whose repr is the label itself, as that of experiments
+    def split(self, cell):
+      return Label(cell["encoding"]), {"seed": cell["seed"]}
+
+    def make_train(self, static):
+      return lambda traced, key: {f"loss {EVIL}": traced["seed"].astype("float32")}
+
+  cells = sweeps.grid(encoding=[EVIL, "plain"], seed=[0, 1])
+  plan = sweeps.plan(Bare(), cells)
+  assert_printable(plan.describe(), lines=len(plan.describe().splitlines()))
+  assert "?[31mred??forged line" in plan.describe() and "\nforged" not in plan.describe()
+  results = sweeps.run(Bare(), cells, tmp_path)
+  for text, lines in ((results.table(), 3), (repr(results), 1), (str(results), 4)):
+    assert_printable(text, lines)
+  capsys.readouterr()
+  report_module.main([str(tmp_path)])
+  told = capsys.readouterr()
+  assert_printable(told.out, 4)
+  assert_printable(told.err, len(told.err.splitlines()))
+  with pytest.raises(SystemExit), sweeps.exits():
+    raise sweeps.CorruptStore(EVIL)
+  assert capsys.readouterr().err == "CorruptStore: ?[31mred?\nforged line\n"
+  with pytest.warns(sweeps.SweepWarning, match=r"^\?\[31mred\?"):
+    errors.warn(EVIL)
+
+
+class Label(str):
+  """A text whose repr is itself."""
+
+  __repr__ = str.__str__
+
+
+def assert_printable(text, lines):
+  assert not [c for c in text if not c.isprintable() and c != "\n"], repr(text)
+  assert len(text.splitlines()) == lines, text

@@ -17,7 +17,7 @@ import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from posenc_jax._errors import counted, explain_fault, type_error
+from posenc_jax._errors import clean, counted, explain_fault, type_error
 from posenc_jax.sweeps import devices, html
 from posenc_jax.sweeps.cells import Cell, as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
@@ -107,7 +107,7 @@ class Plan:
         + (", packed as before" if p.recorded else "") + f", static {p.static!r}")
       if p.group.why:
         lines.append(f"    {p.group.why}")
-    return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+    return "\n".join(map(clean, [*lines, *(f"  note: {note}" for note in self.notes)]))
 
 
 def _duration(seconds: float) -> str:

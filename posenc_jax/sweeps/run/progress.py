@@ -18,20 +18,10 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from posenc_jax._errors import counted
+from posenc_jax._errors import clean, counted
 from posenc_jax.sweeps.command import in_notebook
 
 SEPARATOR = " | "
-
-
-def clean(text: str) -> str:
-  """Text without control characters, which could command a terminal.
-
-  Example:
-    >>> clean("a\\x1b[31mb\\n")
-    'a?[31mb?'
-  """
-  return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def columns(stream: TextIO) -> int:

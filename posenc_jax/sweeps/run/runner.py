@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from posenc_jax._errors import counted, value_error
+from posenc_jax._errors import clean, counted, value_error
 from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.command import how_to_repeat
@@ -238,7 +238,7 @@ class _Run:
 
   def _say(self, text: str) -> None:
     if self.options.progress:
-      print(f"posenc_jax.sweeps: {text}", file=sys.stderr, flush=True)
+      print(f"posenc_jax.sweeps: {clean(text)}", file=sys.stderr, flush=True)
 
   def _is_done(self, cell_id: str) -> bool:
     record = self.store.records.get(cell_id)
