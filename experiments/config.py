@@ -3,6 +3,7 @@
 """The Config of scripts that train a task with encodings: fields, faults, the grid, the run."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, ClassVar, Self
 
@@ -162,7 +163,7 @@ class TrainingConfig:
     return self.check(bad).faults
 
   def _parsed(self, found: Check) -> Iterator[Spec]:
-    seen: list[Spec] = []
+    seen: dict[str, Spec] = {}
     for text in self.encodings:
       try:
         spec = encodings.parse(text)
@@ -170,11 +171,22 @@ class TrainingConfig:
         found.bad.add("encodings")
         found.faults.append(str(error))
         continue
-      if spec in seen:  # Two spellings of one number are one encoding.
+      if spec in seen.values():  # Two spellings of one number are one encoding.
         found.add("encodings", f"{text!r}, which is there already", "each encoding once",
                   "Drop the repeats")
-      seen.append(spec)
+      elif twin := next((t for t, s in seen.items() if spec.same(s, self._every(found))), None):
+        found.add("encodings", f"{twin!r} and {text!r}, which are one model, as the settings in "
+                  "which they differ have their defaults", "each encoding once", "Drop one")
+      seen[text] = spec
       yield spec
+
+  def _every(self, found: Check) -> list[Sizes]:
+    """The sizes that encodings are built for, without what only the task knows."""
+    if not found.sound("d_model", "head_dim", "seq_len", "base"):
+      return []
+    return [Sizes(width, width // head_dim, head_dim, math.nan, length, base)  # type: ignore
+            for width in self.d_model for head_dim in self.head_dim for length in self.seq_len
+            for base in self.base or (Sizes.base,)]
 
   def _some(self) -> Sizes:
     head_dim, width = self.head_dim[0], self.d_model[0]

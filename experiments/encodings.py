@@ -17,7 +17,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -67,6 +67,18 @@ class Member:
     return getattr(self.make, "settings", None) or tuple(
         inspect.signature(self.make).parameters)[2:]
 
+  def bound(self, sizes: Sizes) -> tuple[tuple[str, Any], ...]:
+    """The settings without those that are what they would be anyway."""
+    return tuple((name, value) for name, value in self.settings
+                 if not _same(value, self._default(name, sizes)))
+
+  def _default(self, name: str, sizes: Sizes) -> Any:
+    follows = getattr(self.make, "defaults", {})
+    if name in follows:
+      return follows[name](sizes)
+    takes = inspect.signature(getattr(self.make, "make", self.make)).parameters
+    return takes[name].default if name in takes else inspect.Parameter.empty
+
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
@@ -85,6 +97,13 @@ class Spec:
   def has(self, name: str) -> bool:
     """Whether --vary knows a member by this name."""
     return any(member.short == name for member in self.members)
+
+  def same(self, other: "Spec", sizes: Sequence[Sizes]) -> bool:
+    """Whether both are one encoding at all of these sizes, as rotary and rotary(base=10000) are."""
+    alike = [(m.name, m.version) for m in self.members] == [
+      (m.name, m.version) for m in other.members]
+    return alike and bool(sizes) and all(a.bound(s) == b.bound(s) for s in sizes
+                         for a, b in zip(self.members, other.members, strict=True))
 
   def build(self, sizes: Sizes, key: jax.Array, vary: Iterable[tuple[str, str, Any]] = ()
             ) -> px.Encoding:
@@ -108,6 +127,12 @@ class Spec:
       e = member.make(sizes, jax.random.fold_in(key, i), **settings)
       built.append(_with_leaves(e, {k: v for k, v in mine.items() if k not in member.known}))
     return px.chain(*built)
+
+
+def _same(value: Any, default: Any) -> bool:
+  if isinstance(value, bool) != isinstance(default, bool):
+    return False
+  return isinstance(default, bool | int | float | str | tuple | None) and value == default
 
 
 def _with_leaves(e: px.Encoding, values: dict[str, Any]) -> px.Encoding:

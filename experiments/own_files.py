@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encodings from a user's file: ``my_file.py:Kerple``, told apart by the file's contents."""
 
+import dataclasses
 import functools
 import hashlib
 import importlib.util
+import inspect
 import pathlib
 import sys
 from typing import Any
 
 from posenc_jax import _errors
+from posenc_jax.methods import Sizes
 
 DIGITS = 8
-_seen: dict[str, tuple[str, Any]] = {}  # what a label names, once its file has been read
+_SIZES = tuple(field.name for field in dataclasses.fields(Sizes))
+_ARE_SIZES = (*_SIZES, "num_heads", "dim", "key")  # as one might name what is one of them
 
 
 def load(text: str) -> tuple[str, Any, str]:
@@ -26,10 +30,11 @@ def load(text: str) -> tuple[str, Any, str]:
     digits go into what cells are called, so that results of an edited file are never mixed.
 
   Raises:
-    ValueError: there is no such file or name in it, or the file does not run.
+    ValueError: there is no such file or name in it, the file does not run, or the name is a
+      function that cannot be called as ``f(sizes, key, **settings)``.
   """
-  if text in _seen:
-    return (*_seen[text], text.rsplit("@", 1)[1])
+  if found := _of_label(text):
+    return found
   where, name = text.rsplit(":", 1)
   path = pathlib.Path(where)
   if _errors.clean(where) != where:
@@ -52,18 +57,49 @@ def load(text: str) -> tuple[str, Any, str]:
     raise _errors.value_error(
       "--encodings", repr(text), f"a class or function of {path.name}: {', '.join(names)}",
       f"Did you mean {near!r}?" if near else "Correct the name")
-  _seen[f"{path.name}:{name}@{version}"] = f"{path.name}:{name}", made
+  if not inspect.isclass(made):
+    _check_arguments(text, made)
   return f"{path.name}:{name}", made, version
+
+
+def _check_arguments(text: str, make: Any) -> None:
+  """Raises unless a function takes sizes and a key, by their place."""
+  try:
+    signature = inspect.signature(make)
+  except (ValueError, TypeError):  # of C: nothing is known of it
+    return
+  takes = list(signature.parameters.values())[:2]
+  if any(p.kind is p.VAR_POSITIONAL for p in takes):
+    return
+  first = [p for p in takes if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+  if len(first) < 2 or first[0].name in _ARE_SIZES or first[1].name in _SIZES:
+    raise _errors.value_error(
+      "--encodings", f"{text!r}, a function of {signature}", "one that is called as "
+      f"f(sizes, key, **settings), where sizes has {', '.join(_SIZES)}",
+      "Take sizes and key first, and for instance sizes.head_dim from them")
+
+
+def _of_label(text: str) -> tuple[str, Any, str] | None:
+  """What a label like ``my_file.py:Kerple@01234567`` names, if this process has read its file."""
+  where, _, version = text.rpartition("@")
+  file, _, name = where.rpartition(":")
+  module = sys.modules.get(_module_name(pathlib.Path(file), version))
+  made = getattr(module, name, None)
+  return None if made is None or pathlib.Path(file).name != file else (where, made, version)
+
+
+def _module_name(path: pathlib.Path, version: str) -> str:
+  return f"{path.stem}_{version}"
 
 
 @functools.lru_cache(maxsize=64)
 def _run(path: pathlib.Path, version: str) -> Any:
   """The module of a file; another version of it is another module."""
-  spec = importlib.util.spec_from_file_location(f"{path.stem}_{version}", path)
+  spec = importlib.util.spec_from_file_location(_module_name(path, version), path)
   if spec is None or spec.loader is None:
     raise _errors.value_error("--encodings", str(path), "a file of Python", "Name a .py file")
   module = importlib.util.module_from_spec(spec)
-  sys.modules[spec.name] = module  # where dataclasses look for the names in annotations
+  sys.modules[spec.name] = module  # where ``_of_label`` and dataclasses look for names
   try:
     spec.loader.exec_module(module)
   except Exception as error:

@@ -38,7 +38,7 @@ from experiments import fields, sweep_flags, timing
 from experiments.encodings import split_outside
 from experiments.fields import Faults as Faults
 from experiments.fields import Kind, Option
-from posenc_jax import sweeps
+from posenc_jax import _scripts, sweeps
 from posenc_jax._errors import clean, explain_fault
 from posenc_jax.sweeps import errors
 
@@ -325,7 +325,8 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
     doc: the script's docstring, for --help.
   """
   if any(word in _HELP for word in sys.argv[1:]):
-    print(help_text(cls, doc))
+    with _scripts.piped():
+      print(help_text(cls, doc))
     sys.exit(0)
   if any(f.name == "options" for f in dataclasses.fields(cls)):
     _one_device_a_core(sys.argv)
@@ -338,4 +339,6 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
       print(clean("\n".join(f"error: {fault}" for fault in told), keep="\n"), file=sys.stderr)
       print(f"Nothing was run. See {_program()} --help.", file=sys.stderr)
       sys.exit(2)
-    sys.exit(main(config))
+    with _scripts.piped():
+      status = main(config)
+    sys.exit(status)

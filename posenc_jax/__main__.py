@@ -15,7 +15,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _scripts
 from posenc_jax.methods import living
 
 _NONE = "-"
@@ -76,4 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  with _scripts.piped():
+    status = main()
+  sys.exit(status)

@@ -1,10 +1,13 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The console commands of scripts that only a clone has."""
+"""The console commands of scripts that only a clone has, and how a command ends."""
 
+import contextlib
 import importlib.util
+import os
 import runpy
 import sys
+from collections.abc import Iterator
 
 from posenc_jax import _errors
 
@@ -23,6 +26,34 @@ def compare() -> None:
   if found is None:
     sys.exit(_missing(name))
   runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+@contextlib.contextmanager
+def piped() -> Iterator[None]:
+  """Ends a command without a word if its reader has closed the pipe, as ``| head -5`` does.
+
+  Raises:
+    SystemExit: with 141, the status of a process that such a pipe has stopped.
+  """
+  try:
+    yield
+    sys.stdout.flush()
+  except BrokenPipeError:
+    if not _is_broken():
+      raise
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+    sys.exit(141)
+
+
+def _is_broken() -> bool:
+  """Whether it is standard output that nobody reads, and no other pipe."""
+  try:
+    os.write(sys.stdout.fileno(), b"\n")
+  except BrokenPipeError:
+    return True
+  except (OSError, ValueError):  # It has no file, as in a notebook.
+    return False
+  return False
 
 
 def _missing(name: str) -> int:

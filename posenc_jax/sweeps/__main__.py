@@ -16,7 +16,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from posenc_jax import sweeps
+from posenc_jax import _scripts, sweeps
 from posenc_jax._errors import clean, value_error
 from posenc_jax.sweeps.store import manifest
 
@@ -106,4 +106,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  with _scripts.piped():
+    status = main()
+  sys.exit(status)

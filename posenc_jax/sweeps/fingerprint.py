@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import inspect
 import sys
 import types
 from collections.abc import Mapping, Sequence
@@ -155,6 +156,8 @@ class Fingerprints:
 
   def _add(self, node: _Node, name: str, value: Any, depth: int = 0) -> None:
     """Adds a value to a node: as a part of it, or as a node that it reaches."""
+    if not getattr(type(value), "_is_code", True):
+      return  # A registry of what the process has defined, such as a notebook's classes.
     if isinstance(value, _SCALARS):
       node.parts.append((name, _scalar_text(value)))
     elif isinstance(value, (np.ndarray, np.generic, jax.Array)):
@@ -268,6 +271,8 @@ class Fingerprints:
         if hasattr(thing, slot):
           fields[slot] = getattr(thing, slot)
     for name, value in fields.items():
+      if isinstance(inspect.getattr_static(kind, name, None), functools.cached_property):
+        continue  # What it holds depends on who has asked; its code is the class's.
       self._add(node, f"{_name(kind).replace('|', '.')}.{name}", value)
 
 

@@ -81,3 +81,23 @@ def test_scripts_are_in_editable_installs_only(monkeypatch):
     assert "posenc_jax.sweeps.show" in found and "experiments" not in found
     assert not [name for name in found if not name.startswith("posenc_jax")]
   assert "experiments" in scope["packages"](["setup.py", "editable_wheel"])
+
+
+@pytest.mark.parametrize("words", [
+  pytest.param(["posenc_jax", "T5"], marks=pytest.mark.slow), ["experiments.compare", "--help"],
+  pytest.param(["experiments.compare", "--dry_run", "--preset=quick"], marks=pytest.mark.slow)])
+def test_a_reader_that_has_enough_ends_a_command_quietly(words):
+  """It ended in the traceback of a BrokenPipeError, or in an "Exception ignored"."""
+  reader, writer = os.pipe()
+  os.close(reader)
+  try:
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, stdout=writer, text=True,
+                          stderr=subprocess.PIPE, timeout=300)
+  finally:
+    os.close(writer)
+  assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_broken_pipe_of_something_else_is_told():
+  with pytest.raises(BrokenPipeError), _scripts.piped():
+    raise BrokenPipeError

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from experiments import config as config_lib
-from experiments import encodings, own_files, training
+from experiments import encodings, training
 from experiments.fields import Faults
 from posenc_jax import sweeps
+from posenc_jax.sweeps.fingerprint import Fingerprints
 from posenc_jax.sweeps.store import manifest
 from tests.experiments.test_lanes import make_experiment, packs_of, train
 from tests.support import copying
@@ -148,6 +149,10 @@ def test_a_varied_leaf_is_what_the_constructor_would_have_made():
   ({"encodings": ("t5(",)}, "Close every bracket"),
   ({"encodings": ("none(x=1)",)}, "got a setting 'x', wanted one of none"),
   ({"encodings": ("rotary", "rotary()")}, "each encoding once"),
+  ({"encodings": ("rotary", "rotary(base=10000)")}, "got 'rotary' and 'rotary(base=10000)', which"),
+  ({"encodings": ("t5(num_buckets=32)+log-n", "t5+log-n")}, "which are one model, as the settings"),
+  ({"encodings": ("rotary(base=1e5)", "rotary"), "base": (1e5,)}, "which are one model"),
+  ({"encodings": ("log-n", "log-n(train_length=8)")}, "each encoding once. Drop one."),
   ({"encodings": ("zzz",)}, "got 'zzz', wanted some of none, sinusoidal"),
 ])
 def test_faults_of_encodings(changes, message):
@@ -222,7 +227,7 @@ def test_a_rerun_after_an_edit_trains_the_edited_encoding(own, tmp_path):
 
 def test_a_label_of_an_earlier_file_is_no_name_in_the_file_of_now(own, monkeypatch):
   label = encodings.parse(f"{own}:Kerple").label
-  monkeypatch.setattr(own_files, "_seen", {})  # another process
+  monkeypatch.delitem(sys.modules, f"my_file_{label.rsplit('@')[-1]}")  # as in another process
   monkeypatch.chdir(own.parent)
   with pytest.raises(ValueError, match=f"got '{label}', wanted my_file.py as it is now, @.*Write "
                      "my_file.py:Kerple, if"):
@@ -242,6 +247,53 @@ def test_a_file_that_does_not_run_is_a_fault(own):
   own.write_text("import nothing_of_that_name\n")
   found = change(encodings=(f"{own}:X",)).faults()
   assert len(found) == 1 and "nothing_of_that_name" in found[0]
+
+
+@pytest.mark.parametrize("changes", [
+  {"encodings": ("rotary", "rotary(base=1e5)")},
+  {"encodings": ("rotary", "rotary(base=10000)"), "base": (1e5,)},
+  {"encodings": ("rotary", "rotary(base=10000)"), "base": (1e4, 1e5)},
+  {"encodings": ("log-n", "log-n(train_length=8)"), "seq_len": (8, 16)},
+  {"encodings": ("t5", "t5+log-n", "t5(num_buckets=16)")},
+])
+def test_encodings_that_differ_somewhere_are_not_refused(changes):
+  assert change(**changes).faults() == []
+
+
+def test_no_default_of_an_encoding_stumbles_over_sizes_that_nobody_knows():
+  for size in change(d_model=(16,))._every(change().check()):
+    for name in encodings.ENCODINGS:
+      member = encodings.parse(name).members[0]
+      for setting in member.known:
+        member._default(setting, size)
+
+
+@pytest.mark.parametrize("arguments", [
+  "head_dim, key, fast=4.0", "sizes", "num_heads, key", "sizes, head_dim", "*, sizes, key", "",
+  "key, sizes"])
+def test_a_function_of_other_arguments_is_refused_when_its_file_is_read(own, arguments):
+  """It ended in "unsupported operand type(s) for //: 'Sizes' and 'int'"."""
+  own.write_text(f"def spiral({arguments}):\n  return 0\n")
+  found = change(encodings=(f"{own}:spiral",)).faults()
+  assert len(found) == 1 and f"a function of ({arguments}), wanted one that is called" in found[0]
+  assert ("f(sizes, key, **settings), where sizes has d_model, heads, head_dim, length, "
+          "train_length, base. Take sizes and key first") in found[0]
+
+
+@pytest.mark.parametrize("arguments", ["sizes, key", "s, rng, fast=4.0", "*all", "a, b, /, *, c=1"])
+def test_a_function_may_name_its_arguments_as_it_likes(own, arguments):
+  own.write_text(f"import posenc_jax as px\ndef made({arguments}):\n  return px.Alibi(2)\n")
+  assert change(encodings=(f"{own}:made",)).faults() == []
+
+
+def test_a_file_read_before_is_no_part_of_the_code(own):
+  """A cache of files was: a run without them said that it was gone, and lowered all again."""
+  config = change(encodings=("none",))
+  shape, = shapes(config)
+  of = lambda: Fingerprints().parts(train=config.experiment().make_train(shape))
+  before = of()
+  assert encodings.parse(encodings.parse(f"{own}:Kerple").label).label.startswith("my_file.py:Ker")
+  assert of() == before
 
 
 def test_a_file_whose_name_commands_a_terminal_is_refused(own):

@@ -498,3 +498,25 @@ def test_the_manifest_says_whose_repository_the_experiment_is_of(tmp_path, monke
   run(Line(2), tmp_path / "out", sweeps.grid(width=[2], lr=0.1))
   about = json.loads((tmp_path / "out" / "manifest.json").read_text())["caller"]
   assert about["experiment"]["file"] == "tests/support/sweep_toy.py" and "main" in about
+
+
+class Remembering:
+  """An object that remembers a number once it was asked."""
+
+  @functools.cached_property
+  def rate(self):
+    return 3.0
+
+  def train(self, traced, key):
+    return {"loss": self.rate * traced["x"]}
+
+
+def test_a_cached_property_is_code_but_what_it_holds_is_not():
+  """Whether somebody had asked before was part of the code."""
+  kept, fingerprint = Remembering(), lambda thing: Fingerprints().source(train=thing.train)
+  before = fingerprint(kept)
+  assert kept.rate == 3.0 and fingerprint(kept) == before
+  other = type("Remembering", (Remembering,), {"rate": functools.cached_property(lambda self: 4.0)})
+  other.rate.__set_name__(other, "rate")
+  other.__qualname__, other.__module__ = Remembering.__qualname__, Remembering.__module__
+  assert fingerprint(other()) != before
