@@ -31,7 +31,7 @@ def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, i
 
   Raises:
     TypeError: no array of floats.
-    ValueError: another shape.
+    ValueError: another shape; a list or Python number that is not finite.
   """
   given = x
   if isinstance(x, list | tuple) or type(x) in (int, float):
@@ -55,6 +55,8 @@ def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, i
     raise _errors.value_error(argument, f"shape {shape}", f"{letters}, none of them 0", mend)
   if not _numerics.is_float(x) or np.dtype(kind).kind == "c":
     raise _errors.type_error(argument, _errors.describe(x), f"a float array {letters}", mend)
+  if x is not given and not np.isfinite(x).all():  # Python's own numbers are known and meant.
+    raise _errors.value_error(argument, given, "finite numbers", mend)
   return x
 
 

@@ -79,6 +79,9 @@ REFUSED = {
   "base 0": (lambda: px.rotary_frequencies(8, base=0.0),
              "base: got 0.0, wanted a positive, finite number. The paper's value is 10000.0"),
   "base below 0": (lambda: px.Rotary(8, base=-1.0), "base: got -1.0, wanted a positive, finite"),
+  "slopes NaN": (lambda: px.Alibi(slopes=[float("nan"), 1.0]),
+                 r"slopes: got \[nan, 1.0\], wanted finite numbers. Alibi\(N\) has the paper's"),
+  "slopes inf": (lambda: px.alibi_bias(AT, (1.0, float("inf"))), "slopes: got .*, wanted finite"),
   "base NaN": (lambda: px.Rotary(8, base=float("nan")), "base: got nan, wanted a positive"),
   "base of a table": (lambda: px.sinusoidal(AT, 8, base=0.0), "base: got 0.0, wanted a positive"),
   "theta 0": (lambda: llama(rope_theta=0), "rope_theta: got 0, wanted a finite number above 0"),
@@ -185,6 +188,8 @@ VALID = {
   "negative positions": lambda: np.allclose(px.sinusoidal(-AT, 8)[:, ::2],
                                             -px.sinusoidal(AT, 8)[:, ::2], atol=1e-7),
   "lists": lambda: equal(px.sinusoidal([0, 1, 2], 4), px.sinusoidal(np.arange(3), 4)),
+  "traced NaN": lambda: bool(jnp.isnan(jax.jit(lambda s: px.Alibi(slopes=s).slopes)(
+    jnp.array([float("nan"), 1.0]))[0]),
   "traced row beyond": lambda: bool(jnp.isnan(jax.jit(px.lookup)(TABLE, np.array([4]))).all()),
   "real positions": lambda: np.allclose(px.sinusoidal(AT + np.float32(0.5), 2)[:, 0],
                                         np.sin(AT + 0.5), atol=1e-7),
