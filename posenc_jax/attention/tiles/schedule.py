@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows meet which keys: tiles of query rows in groups of one shape, planned on the host.
 
-A tile of the forward pass holds whole rows, so it needs no online softmax. Where order or segments
-are known on the host, a tile gets only the range of keys that its rows can see: causal, windowed
-and packed work is left out rather than masked. Tiles that see about as many keys form a group,
-which is one loop. The backward pass knows the rows' sums, so it may cut the keys as well: then all
-tiles have one shape, and there is one loop to compile in place of many.
+Where order or segments are known on the host, a tile gets only the range of keys that its rows can
+see: causal, windowed and packed work is left out rather than masked. Tiles of whole rows need no
+online softmax; those that see about as many keys form a group, which is one loop. Where the keys
+are cut as well, all tiles have one shape, and there is one loop to compile in place of many.
 """
 
 import math
@@ -74,14 +73,15 @@ def blocks(groups: tuple[Group, ...], s: int, *, keys: int) -> tuple[Group, ...]
     keys: of a block; blocks begin at its multiples, and the last one may have fewer.
 
   Returns:
-    At most four groups. What was one or two loops already stays as it is.
+    At most four groups, each along diagonals, as tiles of one distance share their part of a
+    strip. What was one or two loops already stays as it is.
 
   Example:
     >>> import numpy as np
     >>> side = Side(np.ones((1, 4, 1, 2)), order=np.arange(4)[None])
     >>> whole = schedule(Rule(causal=True), side, side, rows=1, groups=4)
     >>> [(g.rows, g.keys, g.row_starts, g.key_starts) for g in blocks(whole, 4, keys=2)]
-    [(1, 2, (0, 1, 2, 2, 3, 3), (0, 0, 0, 2, 0, 2))]
+    [(1, 2, (0, 2, 1, 3, 2, 3), (0, 2, 0, 2, 0, 0))]
   """
   if len(groups) < 3:
     return groups
@@ -92,7 +92,9 @@ def blocks(groups: tuple[Group, ...], s: int, *, keys: int) -> tuple[Group, ...]
       for start in range(key // keys * keys, last + 1, keys):
         shape = group.rows, min(keys, s - start)
         found.setdefault(shape, []).append((row, start, last))
-  return tuple(Group(*shape, *zip(*tiles, strict=True)) for shape, tiles in found.items())
+  by_diagonal = lambda tile: (tile[0] - tile[1], tile[0])
+  return tuple(Group(*shape, *zip(*sorted(tiles, key=by_diagonal), strict=True))
+               for shape, tiles in found.items())
 
 
 def _by_size(tiles, groups):
@@ -160,6 +162,11 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   if not isinstance(batch, int):
     return batch, many
   return divisor(batch, budget // (size * many)) if many == heads else 1, many
+
+
+def cuts_keys(platform: str, rows: int) -> bool:
+  """Whether both passes take square tiles: on CPUs, where those are large enough to be as fast."""
+  return platform == "cpu" and rows * rows >= 2**18
 
 
 def budget(platform: str) -> int:
