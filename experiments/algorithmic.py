@@ -55,7 +55,8 @@ class Solving:
   @property
   def axes(self) -> dict[str, tuple[str, Sequence[float]]]:
     """Of accuracies by length."""
-    return {"accuracy_by_multiple": ("multiple of the training length", self.multiples)}
+    axis = "multiple of the training length", self.multiples
+    return {"accuracy_by_multiple": axis, "tokens_by_multiple": axis}
 
   def longest(self, length: int) -> int:
     """The longest evaluation, in tokens."""
@@ -90,26 +91,33 @@ class Solving:
     return jnp.sum(each * weights) / jnp.sum(weights), {"accuracy": right}
 
   def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
-    """Accuracy at each multiple, of the variants at the training length, and the first as loss."""
+    """Exact match and share of right tokens at each multiple, exact match of the variants.
+
+    "Beyond" is the mean over the multiples but the first; the loss is what the first lacks.
+    """
     key = training.evaluation_key(traced)
     draws = key if training.draws_always(self, shape) else None
     asked = self.evaluated(shape.length)
     # One room for all is one copy of the model to compile. Padding changes nothing before it,
     # unless positions are drawn for the whole row: then each length keeps its own.
     rooms = [n if draws is not None else self.longest(shape.length) for _, n, _, _ in asked]
-    found: dict[str, jax.Array] = {}
+    exact: dict[str, jax.Array] = {}
+    tokens: dict[str, jax.Array] = {}
     for room in dict.fromkeys(rooms):
       mine = [(i, one) for i, (one, n) in enumerate(zip(asked, rooms, strict=True)) if n == room]
       drawn = [problems.rows(self.problem, jax.random.fold_in(key, i), self.rows, room + 1, largest,
                              smallest=smallest, variant=name if name in self.problem.variants
                              else None) for i, (name, _, smallest, largest) in mine]
       right = self._right(model, draws, *(jnp.concatenate(x) for x in zip(*drawn, strict=True)))
-      means = jnp.mean(right.reshape(len(mine), self.rows), axis=1)
-      found |= {one[0]: means[i] for i, (_, one) in enumerate(mine)}
-    by_multiple = [found[f"{m:g}"] for m in self.multiples]
-    return {"accuracy_by_multiple": jnp.stack(by_multiple), "accuracy_trained": by_multiple[0],
-            "accuracy_longest": by_multiple[-1], "loss": 1 - by_multiple[0],
-            **{f"accuracy_{name}": found[name] for name in self.problem.variants}}
+      means = jnp.mean(right.reshape(len(mine), self.rows, 2), axis=1)
+      exact |= {one[0]: means[i, 0] for i, (_, one) in enumerate(mine)}
+      tokens |= {one[0]: means[i, 1] for i, (_, one) in enumerate(mine)}
+    whole, each = (jnp.stack([x[f"{m:g}"] for m in self.multiples]) for x in (exact, tokens))
+    return {"accuracy_by_multiple": whole, "tokens_by_multiple": each,
+            "accuracy_trained": whole[0], "loss": 1 - whole[0],
+            **({"accuracy_beyond": jnp.mean(whole[1:]), "tokens_beyond": jnp.mean(each[1:])}
+               if len(self.multiples) > 1 else {}),
+            **{f"accuracy_{name}": exact[name] for name in self.problem.variants}}
 
   def evaluated(self, length: int) -> list[tuple[str, int, int, int]]:
     """(multiple or variant, tokens, smallest and largest size) of each evaluation."""
@@ -124,13 +132,14 @@ class Solving:
     return found + [(name, length, self.problem.least, largest) for name in self.problem.variants]
 
   def _right(self, model: Any, draws: Any, tokens: jax.Array, counted: jax.Array) -> jax.Array:
-    """float32 ``[rows]``: 1 for rows that are solved."""
+    """float32 ``[rows, 2]``: 1 for rows that are solved, and the share of right tokens."""
     def some(part):
-      return solved(model(part[0][:, :-1], rngs=training.position_streams(draws)), *part)
+      logits = model(part[0][:, :-1], rngs=training.position_streams(draws))
+      return jnp.stack([solved(logits, *part).astype(jnp.float32), right_share(logits, *part)], -1)
 
     at_once = max(d for d in range(1, min(self.rows, ROWS_AT_ONCE) + 1) if self.rows % d == 0)
     fold = lambda x: x.reshape(-1, at_once, x.shape[1])
-    return jax.lax.map(some, (fold(tokens), fold(counted))).astype(jnp.float32).reshape(-1)
+    return jax.lax.map(some, (fold(tokens), fold(counted))).reshape(-1, 2)
 
 
 def solved(logits: jax.Array, tokens: jax.Array, counted: jax.Array) -> jax.Array:
@@ -143,8 +152,25 @@ def solved(logits: jax.Array, tokens: jax.Array, counted: jax.Array) -> jax.Arra
   Returns:
     bool ``[B]``.
   """
-  right = jnp.argmax(logits, axis=-1).astype(tokens.dtype) == tokens[:, 1:]
-  return jnp.all(right | ~counted[:, 1:], axis=1)
+  return jnp.all(_hits(logits, tokens) | ~counted[:, 1:], axis=1)
+
+
+def right_share(logits: jax.Array, tokens: jax.Array, counted: jax.Array) -> jax.Array:
+  """The share of tokens of each row's answer that are likeliest after the right ones before them.
+
+  Args:
+    logits, tokens, counted: as those of ``solved``.
+
+  Returns:
+    float32 ``[B]``.
+  """
+  asked = counted[:, 1:]
+  right = jnp.sum(_hits(logits, tokens) & asked, axis=1)
+  return right.astype(jnp.float32) / jnp.sum(asked, axis=1).astype(jnp.float32)
+
+
+def _hits(logits: jax.Array, tokens: jax.Array) -> jax.Array:
+  return jnp.argmax(logits, axis=-1).astype(tokens.dtype) == tokens[:, 1:]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +183,7 @@ class Config(study.Paged, TrainingConfig):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "algorithmic",
-    smoke=dict(tasks=("even-pairs", "flip-flop"), encodings=("sinusoidal", "randomized"),
+    smoke=dict(tasks=("even-pairs", "flip-flop"), encodings=("sinusoidal", "randomized+sinusoidal"),
                d_model=(16,), head_dim=8, layers=1, steps=100, seq_len=(16,), batch_size=8,
                eval_rows=64),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=10_000, batch_size=64, eval_rows=1024,
@@ -167,16 +193,17 @@ class Config(study.Paged, TrainingConfig):
   every: bool = option(False, "every encoding on every task; else each task has those of "
                        "--encodings that statements about it name")
   encodings: tuple[str, ...] = option(
-    ("none", "sinusoidal", "randomized", "rotary", "alibi", "t5", "pope", "cope", "fox"),
+    ("none", "sinusoidal", "randomized+sinusoidal", "rotary", "alibi", "t5", "pope", "cope",
+     "fox"),
     "encodings")
   d_model: tuple[int, ...] = option((32,), "model widths, multiples of --head_dim", low=1)
-  seq_len: tuple[int, ...] = option((32,), "training lengths, in tokens: question and answer",
+  seq_len: tuple[int, ...] = option((24,), "training lengths, in tokens: question and answer",
                                     low=1)
   seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
                                   high=2**31 - 1)
-  steps: tuple[int, ...] = option((1500,), "training steps", low=1)
-  eval_multiples: tuple[float, ...] = option((1, 1.5, 2), "evaluation lengths / training length",
-                                             low=1)
+  steps: tuple[int, ...] = option((2000,), "training steps", low=1)
+  eval_multiples: tuple[float, ...] = option(
+    (1, 1.25, 1.5, 2), "evaluation lengths / training length", low=1)
   eval_rows: int = option(256, "rows evaluated at each length", low=1)
   out: str | None = option("runs/algorithmic", "run directory, with one folder a task")
   task_name: str = "copy"
@@ -235,20 +262,28 @@ def page(config: Config, results: dict[str, sweeps.Results]) -> f.Page:
               "training length, means over seeds with 95 percent bands.", pictures.curves(
                 panels, "accuracy_by_multiple", "tokens / training length", "exact match",
                 encodings=config.encodings, limits=(-0.05, 1.05))),
-    f.Picture("training", "The same share of the training batches, step by step.", pictures.curves(
+    f.Picture("tokens", "Share of right tokens of the answers, each after the right ones before "
+              "it, means over seeds with 95 percent bands.", pictures.curves(
+                panels, "tokens_by_multiple", "tokens / training length", "right tokens",
+                encodings=config.encodings, limits=(-0.05, 1.05))),
+    f.Picture("training", "Exact match of the training batches, step by step.", pictures.curves(
       panels, "accuracy", "step", "exact match", encodings=config.encodings,
       limits=(-0.05, 1.05))))
   setup = (
     f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, trained for "
     f"{config.steps[0]} steps of {config.batch_size[0]} rows of at most {config.seq_len[0]} tokens,"
     f" of every size that fits. {config.eval_rows} rows are evaluated at each length, of sizes "
-    f"that need more tokens than the length before. {len(config.seeds)} seeds.")
+    "that need more tokens than the length before; \"beyond L\" is the mean over the lengths after "
+    "the first. Exact match counts answers whose every token is right, the share of right tokens "
+    f"each token after the right ones before it. {len(config.seeds)} seeds.")
   return f.Page(
     "algorithmic", "Algorithmic tasks by length",
     "Which encodings let a small model solve a problem that is longer than all it was trained on, "
     "and which let it solve the problem at all?", setup, tuple(f.judge(EXPECTATIONS, results)),
-    tuple(pictures.table(f"{name}: exact match", one, "accuracy_by_multiple", " L")
-          for name, one in panels), shown, LEFT_OUT)
+    tuple(pictures.table(f"{name}: {what}", one, series, " L") for name, one in panels
+          for what, series in (("exact match", "accuracy_by_multiple"),
+                               ("share of right tokens", "tokens_by_multiple"))),
+    shown, LEFT_OUT)
 
 
 def main(config: Config) -> int:

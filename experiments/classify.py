@@ -217,21 +217,25 @@ def _control(results: Any) -> Any:
 EXPECTATIONS = (
   f.Expectation("Does a classifier of text need positions?", "positions help to classify text",
                 "source texts", _pair("translation", "sinusoidal", "none")),
-  f.Expectation("Does it need them to name the book?", "positions help to answer questions",
+  f.Expectation("Does a classifier need positions to name a verse's book?",
+                "positions help to answer questions",
                 "source texts", _pair("book", "sinusoidal", "none")),
-  f.Expectation("And to say which verse follows?", "positions help to answer questions",
+  f.Expectation("Does a classifier need positions to tell which verse follows?",
+                "positions help to answer questions",
                 "source texts", _pair("follows", "sinusoidal", "none")),
   f.Expectation("Does a classifier of images need positions?",
                 "accuracy .642 with learned 1-D positions, .614 without; of patches, here pixels",
                 "arXiv 2010.11929, table 8", _pair("digits", "learned", "none")),
-  f.Expectation("Is rotary on two axes better than learned positions?",
+  f.Expectation("Is rotary on two axes better than learned positions on images?",
                 "it improves ViT's accuracy on ImageNet", "arXiv 2403.13298, abstract",
                 _pair("digits", GRID[0], "learned")),
-  f.Expectation("Is rotary better on two axes than on one?", "we know of no numbers",
+  f.Expectation("Is rotary better on two axes than on one on images?", "we know of no numbers",
                 "our question", _pair("digits", GRID[0], "rotary")),
-  f.Expectation("Are sinusoids better on a grid?", "2-D positions are no better than 1-D: accuracy "
+  f.Expectation("Are sinusoids on two axes better than on one on images?",
+                "2-D positions are no better than 1-D: accuracy "
                 ".640 against .642; theirs are learned", "arXiv 2010.11929, table 8", _no_better),
-  f.Expectation("Is it the neighbours that help?", "shuffled pixels have no use for a grid",
+  f.Expectation("Is the gain of two axes gone when pixels are shuffled?",
+                "shuffled pixels have no use for a grid",
                 "our control", _control),
 )
 

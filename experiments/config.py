@@ -12,7 +12,7 @@ from experiments import encodings, fields, training, vary
 from experiments.encodings import Sizes, Spec
 from experiments.fields import Check, Faults, option
 from posenc_jax import sweeps
-from posenc_jax._errors import describe, explain_fault
+from posenc_jax._errors import counted, describe, explain_fault
 
 # Axes of the grid beside encoding, width, length and seed; their names are fields and in cells.
 NUMBERS = tuple(f.name for f in dataclasses.fields(training.Settings))
@@ -112,6 +112,8 @@ class TrainingConfig:
             self._reads_base(spec, varied) for spec in specs):
           found.add("base", self.base, "an encoding whose base is not given otherwise, as in "
                     "--encodings=rotary", "Leave it out, or drop the other base")
+    if found.sound("steps") and max(self.steps) >= 2**31:  # steps are counted in int32
+      found.add("steps", max(self.steps), f"at most {2**31 - 1}", "Lower it")
     self._check_options(found)
     return found
 
@@ -119,6 +121,9 @@ class TrainingConfig:
     if not isinstance(self.options, sweeps.Options):
       found.add("options", describe(self.options), "a sweeps.Options",
                 "Write options=sweeps.Options(batching=\"single\")")
+    elif self.options.evaluate_only and self.dry_run:
+      found.add("evaluate_only", True, "either that or --dry_run",
+                "A plan is of training: drop one of the two")
     elif self.options.devices is not None and not self.options.distributed:
       if self.options.devices > (have := jax.local_device_count()):
         found.add("devices", self.options.devices, f"at most {have}, which this process has",
@@ -245,7 +250,8 @@ def show(config: TrainingConfig, table: Callable[[sweeps.Results], str]) -> int:
       finally:
         sweeps.write_report(results, config.out)
     if results.missing:
-      print(f"\n{len(results.missing)} cells have no result yet: of other shares, or to be run")
+      print(f"\nno result yet of {counted(len(results.missing), 'cell')}: of other shares, or to "
+            "be run")
     elif config.out is not None:
       shown = "report.html, table.csv, results.jsonl, figures/"
       print(f"\nwritten to {config.out}: {shown if config.options.report else 'results.jsonl'}")
@@ -263,6 +269,8 @@ def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: A
       "--encodings", f"{spec.label!r}, which cannot be built for --d_model={width} and "
       f"--head_dim={head_dim}{told} ({str(error).strip()})", "sizes and settings that it takes",
       "Change them")
+  if fault := encodings.reader_fault("--encodings", spec.label, made):
+    return fault
   if both_ways and any(part.one_way for part, _, _ in made.parts()):
     return explain_fault(
       "--encodings", f"{spec.label!r}, to which all later tokens look alike, for a model that sees "

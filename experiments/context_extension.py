@@ -1,15 +1,16 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Longer contexts for a trained rotary model: which way keeps the loss, and finds a key far back?
+"""Longer contexts for a trained rotary model: which keeps the loss and finds passkeys?
 
   python -m experiments.context_extension
   python -m experiments.context_extension --preset=smoke
   python -m experiments.context_extension --methods=none,pi,yarn --eval_multiples=1,2,16
   python -m experiments.context_extension --hf=folder --data_file=my_text.txt
 
-Small language models, and models that find a key in text, are trained at one length. Then their
-weights are measured under each method at multiples of it, at once and after a few more steps at the
-new length. LongRoPE's factors are searched on held-out text that nothing is measured on.
+Small language models, and models that find a passkey (digits in a text) far back, are trained at
+one length. Then their weights are measured under each method at multiples of it, without further
+training and after a few more steps at the new length. LongRoPE's factors are searched on held-out
+text that nothing is measured on.
 
 With --hf the model is a released one, read from config.json and .safetensors, and the text a file;
 it is not trained on unless --tune_steps says so. Tokens are those of tokenizer.json (package

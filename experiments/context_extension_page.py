@@ -53,7 +53,7 @@ def _panels(every: dict[str, sweeps.Results], part: str, metric: str, scale: flo
     at_home = home(every, metric, part)
   except f.Missing:  # no model ended well at L
     at_home = {}
-  return [(f"after {steps} steps" if steps else "at once",
+  return [(f"after {steps} steps" if steps else "without further training",
            by_length(every[part], metric, steps, at_home, scale))
           for steps in sorted(every[part].values("tuned"))]
 
@@ -66,7 +66,7 @@ def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float]:
 
 
 def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
-  """The verdicts; losses and keys by length, at once and after training on."""
+  """The verdicts; losses and passkeys by length, without further training and after it."""
   results = dict(results)
   tables, shown = [], []
   names = [m for m in METHODS if m in config.methods]
@@ -83,20 +83,21 @@ def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
     shown += _training(reading)
   if "retrieved" in results:
     panels = _panels(results, "retrieved", "solved", 100.0)
-    tables += [pictures.table(f"Percent of keys told whole, {title}", one, BY, " L")
+    tables += [pictures.table(f"Percent of passkeys told whole, {title}", one, BY, " L")
                for title, one in panels]
     shown.append(f.Picture(
-      "keys", "Percent of keys told whole, their depths spread over the row, means with 95 percent "
-      "bands.", pictures.curves(panels, BY, "length / trained length", "percent of keys",
-                                encodings=names, logarithmic=True, limits=(-3, 103))))
+      "keys", "Percent of passkeys told whole, their depths spread over the row, means with 95 "
+      "percent bands.",
+      pictures.curves(panels, BY, "length / trained length", "percent of passkeys",
+                      encodings=names, logarithmic=True, limits=(-3, 103))))
   return f.Page(
     "context_extension" if config.hf is None else "context_extension_released",
     "Longer contexts for a trained rotary model",
-    "Which way of extending a rotary model keeps its loss beyond the trained length, at once and "
-    "after a few more steps, and which lets it find a key far back?",
+    "Which way of extending a rotary model keeps its loss beyond the trained length, without "
+    "further training and after a few more steps, and which lets it find a passkey far back?",
     _setup(config), tuple(f.judge(EXPECTATIONS, results)), tuple(tables), tuple(shown),
     LEFT_OUT if config.hf is None else (*LEFT_OUT, (
-      "keys", "models of our own are trained to find them; a released one is not asked")))
+      "passkeys", "models of our own are trained to find them; a released one is not asked")))
 
 
 def _training(results: sweeps.Results) -> list[f.Picture]:
@@ -119,7 +120,7 @@ def _short(results: sweeps.Results) -> f.Table:
     cells = [str(f.interval_of(list(f.by_seed(whole, metric, encoding=name).values())))
              for metric in ("first", "last")]
     rows.append((str(name), *cells))
-  return f.Table(f"Nats of the first and of the last L tokens of {at} L, at once",
+  return f.Table(f"Nats of the first and of the last L tokens of {at} L, without further training",
                  ("method", "first", "last"), tuple(rows))
 
 

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import posenc_jax as px
 from experiments import own_files
 from posenc_jax import _errors, methods
+from posenc_jax.base import HOOKS
 from posenc_jax.methods import Sizes as Sizes
 
 ENCODINGS: dict[str, methods.Build] = methods.builders()
@@ -123,6 +124,22 @@ def build(text: str, sizes: Sizes, key: jax.Array) -> px.Encoding:
     Chain(Rotary(dim=8, base=500000.0), Alibi(slopes=f32[2]))
   """
   return parse(text).build(sizes, key)
+
+
+def reader_fault(argument: str, label: str, e: px.Encoding) -> str | None:
+  """What is wrong with an encoding that changes positions of which no part reads any.
+
+  Example:
+    >>> reader_fault("--encodings", "randomized", px.Randomized(8))[:65]
+    "--encodings: got 'randomized', which changes positions that nothi"
+    >>> reader_fault("--encodings", "none", px.Encoding())  # has no hook at all
+  """
+  hooks = {hook for part, *_ in e.parts() for hook in HOOKS if part.has(hook)}
+  if hooks != {"positions"}:
+    return None
+  return _errors.explain_fault(
+    argument, f"{label!r}, which changes positions that nothing reads, so it would train as none",
+    "an encoding that reads them as well", f"Write {label}+rotary, or another behind the +")
 
 
 def split_outside(text: str, mark: str) -> list[str]:

@@ -27,16 +27,22 @@ CHOSEN = ("none", "sinusoidal", "learned", "rotary", "xpos", "pope", "t5", "alib
           "kerple-log", "sandwich", "fire", "transformer-xl", "fox")
 DRAWN = ("none", "sinusoidal", "rotary", "t5", "alibi", "kerple-log", "sandwich", "fire", "fox")
 
+READ = {"randomized": "randomized+sinusoidal"}
+
 
 def causal_names() -> tuple[str, ...]:
   """Every encoding of the catalogue that is meant for causal attention too.
 
+  What only draws positions stands before the encoding that its authors give them to.
+
   Example:
     >>> len(causal_names()) > 60 and "alibi" in causal_names()
     True
+    >>> "randomized" in causal_names(), "randomized+sinusoidal" in causal_names()
+    (False, True)
   """
-  return ("none", *(name for method in methods.METHODS if method.directions != "bidirectional"
-                    for name in method.builds))
+  return ("none", *(READ.get(name, name) for method in methods.METHODS
+                    if method.directions != "bidirectional" for name in method.builds))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -209,15 +209,20 @@ def _order(results: Any) -> Any:
 
 
 EXPECTATIONS = (
-  f.Expectation("Does rotary gain from real time?", "positions may be real numbers, such as times",
+  f.Expectation("Does rotary gain from real times in place of indices?",
+                "positions may be real numbers, such as times",
                 "source texts; whether it helps is our question", _clock("rotary")),
-  f.Expectation("Do sinusoids?", "the formula takes any real position",
+  f.Expectation("Do sinusoids gain from real times in place of indices?",
+                "the formula takes any real position",
                 "source texts; whether it helps is our question", _clock("sinusoidal")),
-  f.Expectation("Does Time2Vec help?", "models improve where it replaces plain time; here it is "
+  f.Expectation("Does Time2Vec help a forecast?",
+                "models improve where it replaces plain time; here it is "
                 "against no positions", "arXiv 1907.05321, abstract", _order),
-  f.Expectation("Is the model better than the season before?", "a model must beat seasonal-naive",
+  f.Expectation("Is a Transformer better than the season before?",
+                "a model must beat seasonal-naive",
                 "our baseline", _skill("skill_seasonal", "seasonal-naive")),
-  f.Expectation("And than a linear one?", "no: a linear model beats Transformers in most cases",
+  f.Expectation("Is a Transformer better than a linear model?",
+                "no: a linear model beats Transformers in most cases",
                 "arXiv 2205.13504, abstract", lambda results: [
                   dataclasses.replace(c, sign=-1) for c in _skill("skill_linear", "linear")(
                     results)]),

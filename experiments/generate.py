@@ -29,7 +29,7 @@ from experiments import encodings, kept, script, spelling
 from experiments.encodings import Sizes
 from experiments.fields import Check, Faults, option
 from posenc_jax import nn
-from posenc_jax._errors import value_error
+from posenc_jax._errors import counted, value_error
 from posenc_jax.nn.sampling import check_sampling
 
 _LARGEST = 2**20  # bytes of a generation_config.json
@@ -290,7 +290,7 @@ def main(config: Config) -> int:
     print("error: standard output was closed before the end", file=sys.stderr)
     return 1
   why = f"ended by token {written.tokens[-1]}" if written.ended else f"cut at {config.steps}"
-  print(f"{len(written.prompt)} tokens read, {len(written.tokens)} written, {why}",
+  print(f"{counted(len(written.prompt), 'token')} read, {len(written.tokens)} written, {why}",
         file=sys.stderr)
   return 0
 

@@ -173,15 +173,18 @@ EXPECTATIONS = (
   f.Expectation("Does a masked model without positions fail?", "It does: perplexity 147.18, with "
                 "learned positions 4.06; here failing is to know little more than frequencies",
                 HAVIV, _collapse),
-  *(f.Expectation(f"Does the encoding {e} help it?", f"Perplexity {p:.2f} against 147.18", HAVIV,
+  *(f.Expectation(f"Is a masked model better with {e} positions than without?",
+                  f"Perplexity {p:.2f} against 147.18", HAVIV,
                   _below((e, "none"))) for e, p in PUBLISHED.items()),
-  f.Expectation("Is ALiBi best?", "Perplexity 4.00 against learned 4.06 and sinusoidal 4.07", HAVIV,
+  f.Expectation("Is ALiBi better than learned and sinusoidal positions in a masked model?",
+                "Perplexity 4.00 against learned 4.06 and sinusoidal 4.07", HAVIV,
                 _below(("alibi", "learned"), ("alibi", "sinusoidal"))),
-  f.Expectation("Does rotary learn faster than BERT's positions?",
+  f.Expectation("Does a masked model learn faster with rotary than with learned positions?",
                 "The training loss of masked words falls faster; here the loss after as many steps "
                 "as learned positions had", "arXiv 2104.09864, section 4.2 and figure 3",
                 _below(("rotary", "learned"))),
-  f.Expectation("Do the other encodings help?", "we know of no numbers", "our question", _others),
+  f.Expectation("Do the other encodings help a masked model?",
+                "we know of no numbers", "our question", _others),
 )
 
 

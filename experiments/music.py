@@ -8,7 +8,7 @@
 
 Causal models read the four voices of a chorale at every 16th, soprano first, and are evaluated on
 chorales that training never sees, also with windows longer than those of training. Needs the extras
-``experiments`` and ``tasks`` (music21, whose scores are parsed once a run directory, which takes
+``experiments`` and ``tasks`` (music21, whose scores are parsed once per run directory, which takes
 about a minute).
 """
 
@@ -169,7 +169,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
     return Music(found, self.eval_multiples, self.eval_chorales)
 
 
-def _at(results: sweeps.Results, encoding: str, multiple: int, length: Any) -> dict[int, float]:
+def _at(results: sweeps.Results, encoding: str, multiple: float, length: Any) -> dict[int, float]:
   return f.by_seed(results, "loss_by_multiple", at=multiple, encoding=encoding, seq_len=length)
 
 
@@ -184,19 +184,21 @@ def _less(better: str, worse: str, longest: bool = False):
   return test
 
 
-POPE = "arXiv 2509.10534, music"
-HUANG = "arXiv 1809.04281, comparison on chorales"
+POPE = "arXiv 2509.10534, table 2"
+HUANG = "arXiv 1809.04281, section 1"
 EXPECTATIONS = (
   f.Expectation("Is PoPE better than rotary on chorales?",
                 "0.4889 nats a token against 0.5081: -0.0192", POPE, _less("pope", "rotary")),
-  f.Expectation("And in windows longer than those of training?",
+  f.Expectation("Is PoPE better than rotary on chorales longer than trained on?",
                 "PoPE extrapolates without fine-tuning, rotary degrades (on text)",
                 "arXiv 2509.10534, abstract",
                 _less("pope", "rotary", longest=True)),
-  f.Expectation("Is Music Transformer's relative attention better than sinusoids?",
-                "Relative attention has a lower loss on chorales than sinusoids", HUANG,
+  f.Expectation("Is Music Transformer's relative attention better than sinusoids on chorales?",
+                "Relative attention has a lower perplexity on chorales", HUANG,
                 _less("music-transformer", "sinusoidal")),
-  f.Expectation("Is Shaw's?", "It has a lower loss on chorales than sinusoids", HUANG,
+  f.Expectation("Is Shaw's relative attention better than sinusoids on chorales?",
+                "Music Transformer's is a form of it in less memory; of Shaw's own on chorales we "
+                "know no number", "our question",
                 _less("shaw", "sinusoidal")),
 )
 

@@ -12,7 +12,7 @@ import hashlib
 import numpy as np
 
 from experiments import data, texts
-from posenc_jax._errors import value_error
+from posenc_jax._errors import counted, value_error
 
 PADDING, BEGIN, END = "<padding>", "<begin>", "<end>"
 
@@ -106,7 +106,8 @@ def _split_lines(text: str, data_file: str) -> list[tuple[str, str]]:
     sides = line.split("\t")
     if len(sides) != 2 or not all(map(str.strip, sides)):
       raise value_error(
-        "data_file", f"{data_file!r}, {len(sides) - 1} tabs or an empty side in line {number}",
+        "data_file", f"{data_file!r}, {counted(len(sides) - 1, 'tab')} or an empty side in "
+        f"line {number}",
         "a source, one tab and a target in each line", "Mend the line")
     pairs.append((sides[0], sides[1]))
   return pairs

@@ -118,30 +118,36 @@ def _relative(found: Any) -> Any:
 EXPECTATIONS = (
   Expectation("Is the dot product of two sinusoids smaller for tokens further apart?",
               "nearer positions have larger products", "source texts", _decays),
-  Expectation("Does it fall with every token of distance?", "the similarity falls with distance",
+  Expectation("Does the dot product of two sinusoids fall with every token of distance?",
+              "the similarity falls with distance",
               "source texts", _monotone),
-  Expectation("Is a step of any size a linear map?", "the row at p + k is a linear function of the "
+  Expectation("Is a step of any size a linear map of sinusoids?",
+              "the row at p + k is a linear function of the "
               "row at p, for every fixed k", "arXiv 1706.03762, section 3.5", _shift),
   Expectation("Does the bound on rotary scores decay?", "it decays with the distance",
               "arXiv 2104.09864, section 3.4.3 and figure 2", _bound),
-  Expectation("Does a larger base carry further?", "the reach grows with the base",
+  Expectation("Does a larger rotary base carry further?", "the reach grows with the base",
               "arXiv 2309.16039, section 4.1; arXiv 2405.14591, equation 10", _base),
-  Expectation("Which base does a context need?", "at least 4300, 16000, 27000 and 84000 for 1k, "
+  Expectation("Does a longer context need the rotary base that was published?",
+              "at least 4300, 16000, 27000 and 84000 for 1k, "
               "2k, 4k and 8k tokens", "arXiv 2405.14591, table 2", _lowest),
-  Expectation("What does ALiBi see?", "scores fall by the slope a token, so weights of equal "
+  Expectation("Do ALiBi's weights fall by exp(-slope) a token?",
+              "scores fall by the slope a token, so weights of equal "
               "content by exp(-slope)", "arXiv 2108.12409, section 3", _alibi),
-  Expectation("Which distances does T5's bias tell apart?",
+  Expectation("Does T5's bias give distances from 128 on one bucket?",
               "32 buckets; all distances from 128 on share one", "arXiv 1910.10683, section 2.1",
               _buckets),
-  Expectation("What do scaling rules do to the wavelengths?",
+  Expectation("Do scaling rules stretch the wavelengths as published?",
               "interpolation stretches all by the factor, NTK and YaRN keep the fast ones",
               "arXiv 2309.00071, section 3", _scaling),
   Expectation("Do attention weights stay when all positions move by 1000?",
               "the scores depend on the distance alone", "arXiv 2104.09864, 2108.12409", _relative),
-  Expectation("Can bfloat16 hold positions?", "8 significant bits: 769 distinct integers below "
-              "4096, angles off by more than 1", "our arithmetic", _bfloat16),
-  Expectation("How far do float32 angles hold?", "24 significant bits: off by less than 1e-3 at "
-              "4095, by more than 1e-2 at a million", "our arithmetic", _float32),
+  Expectation("Is bfloat16 too coarse for positions?",
+              "8 significant bits: 769 distinct integers below 4096, angles off by more than 1",
+              "our arithmetic", _bfloat16),
+  Expectation("Do plain float32 angles lose their digits by a million tokens?",
+              "24 significant bits: off by less than 1e-3 at 4095, by more than 1e-2 at a million",
+              "our arithmetic", _float32),
 )
 
 

@@ -19,12 +19,14 @@ as by ``%run``, finds nothing of the first run.
 import builtins
 import contextlib
 import dataclasses
+import functools
 import gc
 import os
 import re
 import shlex
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -37,6 +39,7 @@ from experiments.fields import Faults as Faults
 from experiments.fields import Kind, Option
 from posenc_jax import sweeps
 from posenc_jax._errors import explain_fault
+from posenc_jax.sweeps import errors
 
 Table = dict[str, tuple[Kind, Option, Any]]
 MOST_CPU_DEVICES = 32
@@ -226,16 +229,28 @@ def help_text(cls: Any, doc: str | None) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Rare garbage collection and quiet libraries, while the script runs."""
+  """Rare garbage collection, quiet libraries and messages in flags, while the script runs."""
   # Tracing makes millions of objects, few of them garbage; looking for that takes a tenth of it.
   before, level = gc.get_threshold(), logging.get_verbosity()
+  form = warnings.formatwarning
   gc.set_threshold(100_000, 50, 100)
   logging.set_verbosity(logging.WARNING)
+  warnings.formatwarning = functools.partial(_warning, form)
   try:
-    yield
+    with errors.spelled(sweep_flags.spelled):
+      yield
   finally:
     gc.set_threshold(*before)
     logging.set_verbosity(level)
+    warnings.formatwarning = form
+
+
+def _warning(form: Callable[..., str], message: Any, category: Any, *where: Any, **more: Any
+             ) -> str:
+  """A warning to the user without the line of code that it came from, which tells them nothing."""
+  if issubclass(category, UserWarning):
+    return f"warning: {sweep_flags.spelled(str(message))}\n"
+  return form(message, category, *where, **more)
 
 
 def _one_device_a_core(argv: Sequence[str]) -> None:
@@ -260,6 +275,11 @@ def _program() -> str:
   return shlex.join([first, *rest[:2 if rest[:1] == ["-m"] else 1]])
 
 
+def _as_flag(fault: str, table: Collection[str]) -> str:
+  """A fault of an argument, as ``data_file: got ..``, under the name of its flag."""
+  return f"--{fault}" if fault.split(":")[0] in table else fault
+
+
 def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -> None:
   """Parses the command line, builds the config, runs, and exits: a script's last line.
 
@@ -277,7 +297,9 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
     try:
       config = from_flags(cls, sys.argv)
     except Faults as error:
-      print("\n".join(f"error: {fault}" for fault in error.faults), file=sys.stderr)
+      known = table_of(cls)
+      told = [_as_flag(sweep_flags.spelled(fault), known) for fault in error.faults]
+      print("\n".join(f"error: {fault}" for fault in told), file=sys.stderr)
       print(f"Nothing was run. See {_program()} --help.", file=sys.stderr)
       sys.exit(2)
     sys.exit(main(config))

@@ -7,9 +7,9 @@
   python -m experiments.speech --digits=2 --eval_digits=1,2,4,8 --encodings=rotary,sinusoidal,none
 
 An encoder reads frames of log-mel energies and says of each which digit is spoken there. Training
-hears one to ``--digits`` digits in a row, evaluation up to the most of ``--eval_digits``, by voices
-that training never hears. Needs the extras ``experiments`` and ``tasks`` (espeakng-loader, which
-brings a speech synthesiser along; the digits are made anew in a few seconds).
+hears one to ``--digits`` digits in a row; evaluation hears each number of ``--eval_digits``, by
+voices that training never hears. Needs the extras ``experiments`` and ``tasks`` (espeakng-loader,
+which brings a speech synthesiser along; the digits are made anew in a few seconds).
 """
 
 import dataclasses
@@ -77,7 +77,7 @@ class Speech:
                                         "eval_rows": eval_rows, "noise": noise}
 
   def longest(self, length: int) -> int:
-    """Frames of the longest utterance of evaluation: as many a digit as in training."""
+    """Frames of the longest utterance of evaluation: as many for each digit as in training."""
     return -(-length * max(self.digits, *self.eval_digits) // self.digits)
 
   def together(self, lengths: Any) -> bool:
@@ -232,16 +232,21 @@ LI, CAPE = "arXiv 2107.05907, abstract", "arXiv 2106.03143, section 1"
 EXPECTATIONS = (
   f.Expectation("Does a recogniser of digits need positions?", "The order of frames matters",
                 "our control", _more("rotary", "none")),
-  f.Expectation("Is rotary better than sinusoids?", "Rotary lowers the word errors of a Conformer "
-                "by 8.7 and 7.3 percent (against relative sinusoids)", LI,
+  f.Expectation("Is rotary better than sinusoids on spoken digits?",
+                "Rotary lowers the word errors of a Conformer "
+                "by 8.7 and 7.3 percent", LI,
                 _more("rotary", "sinusoidal")),
-  f.Expectation("Is ALiBi?", "Relative positions suit speech better than absolute ones", PHAM,
+  f.Expectation("Is ALiBi better than sinusoids on spoken digits?",
+                "Relative positions suit speech better than absolute ones", PHAM,
                 _more("alibi", "sinusoidal")),
-  f.Expectation("Do sinusoids fail in longer utterances?", "Absolute positions lose on "
+  f.Expectation("Do sinusoids fail in utterances longer than trained on?",
+                "Absolute positions lose on "
                 "lengths that training has not seen", CAPE, _falls("sinusoidal")),
-  f.Expectation("Does rotary outlast them?", "Relative positions hold where absolute ones fail",
+  f.Expectation("Is rotary better than sinusoids in longer utterances?",
+                "Relative positions hold where absolute ones fail",
                 CAPE, _more("rotary", "sinusoidal", longest=True)),
-  f.Expectation("Does ALiBi?", "Relative positions hold where absolute ones fail", CAPE,
+  f.Expectation("Is ALiBi better than sinusoids in longer utterances?",
+                "Relative positions hold where absolute ones fail", CAPE,
                 _more("alibi", "sinusoidal", longest=True)),
 )
 

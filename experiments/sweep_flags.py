@@ -52,6 +52,7 @@ FLAGS = {
   "num_processes": Option("with --distributed: how many", low=1),
   "process_id": Option("with --distributed: which this is", low=0),
 }
+_NAMES = "|".join(sorted(FLAGS, key=len, reverse=True))
 CLUSTER = ("coordinator_address", "num_processes", "process_id")
 WITHOUT = {"argv": "the command line itself", "distributed_args": "a mapping, for notebooks"}
 
@@ -99,5 +100,21 @@ def options(values: Mapping[str, Any], bad: set[str]) -> tuple[sweeps.Options, l
     return sweeps.Options(), [*faults, _as_flag(str(error))]
 
 
+def spelled(text: str) -> str:
+  """A text that names options in Python, with their flags.
+
+  Example:
+    >>> spelled('With retrain="changed", repair=True or options: shard; not --retry=failed')
+    'With --retrain=changed, --repair or --shard; not --retry=failed'
+  """
+  text = re.sub(rf"\boptions: (?=({_NAMES})\b)", "--", text)
+  return re.sub(rf"(?<![-\w.=])({_NAMES})=(\"[^\"]*\"|'[^']*'|[\w./]+)", _flag, text)
+
+
+def _flag(found: re.Match) -> str:
+  name, value = found[1], found[2].strip("\"'")
+  return {"True": f"--{name}", "False": f"--no{name}"}.get(value, f"--{name}={value}")
+
+
 def _as_flag(text: str) -> str:
-  return text.replace("options: ", "--", 1)
+  return spelled(text)

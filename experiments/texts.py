@@ -80,7 +80,7 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
 
   Raises:
     ValueError: the file is missing, not a regular file, unreadable, empty, too long, not
-      UTF-8, or holds nothing but control characters and blanks.
+      UTF-8, holds NUL bytes, as UTF-16 does, or nothing but control characters and blanks.
   """
   if max_bytes < 1:
     raise value_error("max_bytes", max_bytes, "at least 1", "Raise it")
@@ -95,6 +95,9 @@ def read_text_file(path: str, *, max_bytes: int) -> tuple[str, str, int]:
   if not text.strip():
     what = "holds only blanks and control characters" if content else "is empty"
     raise _refusal(path, what, "a file that holds text", "Name another file")
+  if b"\0" in content:
+    raise _refusal(path, f"holds {content.count(0)} NUL bytes, the first at position "
+                   f"{content.index(0)}", "a UTF-8 text file", _what_has_nuls(content))
   return text, sha256, len(content)
 
 
@@ -110,6 +113,17 @@ def _what_it_is(first: bytes) -> str:
       return f"It is packed by {kind}. Unpack it with: {command}"
   return ("In which encoding was it written? Convert it from that one, with iconv -f .. -t UTF-8: "
           "a wrong guess, such as latin-1, may work and give wrong characters")
+
+
+def _what_has_nuls(content: bytes | bytearray) -> str:
+  """What to do with a file that holds NUL bytes: of Latin letters they are half of UTF-16."""
+  share = content.count(0) / len(content)
+  if share < 0.25:
+    return "Is it binary? Name a text"
+  of = 32 if share > 0.6 else 16
+  order = "BE" if content[:1] == b"\0" else "LE"
+  return (f"It looks like UTF-{of} without its mark. Convert it with: iconv -f UTF-{of}{order} -t "
+          "UTF-8")
 
 
 def _refusal(path: str, what: str, wanted: str, mend: str) -> ValueError:

@@ -1,14 +1,15 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Early modern English into today's: an encoder-decoder with encodings on both sides and across.
+"""Early modern English into today's: encodings in encoder, decoder and between.
 
   python -m experiments.translate
   python -m experiments.translate --preset=smoke
   python -m experiments.translate --cross=none,rotary --encodings=rotary,alibi,none --seq_len=128
 
 Verses of the King James Version into the World English Bible, by character: nats per character by
-the source's length, chrF of greedily written verses, and some of them on the page. Needs the extras
-``experiments`` and ``tasks`` (sacrebleu).
+the source's length, chrF of greedily written verses, and some of them on the page. ``--encodings``
+are those of the attention within encoder and decoder, ``--cross`` those of the attention from the
+decoder to the source ("across"). Needs the extras ``experiments`` and ``tasks`` (sacrebleu).
 """
 
 import dataclasses
@@ -191,7 +192,10 @@ class Config(study.Paged, config_lib.TrainingConfig):
     if found.sound("cross"):
       for text in self.cross:
         try:
-          encodings.parse(text)
+          spec = encodings.parse(text)
+          if found.sound("d_model", "head_dim") and (fault := encodings.reader_fault(
+              "--cross", spec.label, spec.build(self._some(), jax.random.key(0)))):
+            found.faults.append(fault)
         except ValueError as error:
           found.faults.append(str(error).replace("--encodings", "--cross", 1))
     return found
@@ -240,15 +244,16 @@ def _pair(better: str, worse: str):
 EXPECTATIONS = (
   f.Expectation("Does translation need positions?", "without them the order of words is lost",
                 "source texts", _pair("sinusoidal", "none")),
-  f.Expectation("Are learned positions as good as sinusoidal ones?",
+  f.Expectation("Do learned and sinusoidal positions translate equally well?",
                 "nearly identical results: perplexity 4.92 of both, BLEU 25.7 against 25.8",
                 "arXiv 1706.03762, table 3, row E", lambda r: f.close(
                   _loss(r, "learned"), _loss(r, "sinusoidal"), 0.05,
                   "nats per character, learned - sinusoidal")),
-  f.Expectation("Is rotary better than sinusoids?",
+  f.Expectation("Does rotary translate better than sinusoids?",
                 "BLEU 27.5 against 27.3, English to German; here the loss", "arXiv 2104.09864, "
                 "table 1", _pair("rotary", "sinusoidal")),
-  f.Expectation("Does an encoding across help?", "no text says so", "our question",
+  f.Expectation("Does rotary between decoder and encoder help translation?",
+                "no text says so", "our question",
                 lambda r: f.less(
                   _loss(r, "rotary", "rotary"), _loss(r, "rotary"),
                   "nats per character, rotary on both sides: rotary across - none across")),
@@ -294,7 +299,8 @@ def page(config: Config, results: dict[str, Any]) -> f.Page:
   edges = [config.seq_len[0] * (i + 1) // BINS for i in range(BINS)]
   return f.Page(
     "translate", "King James English into today's",
-    "Which encodings serve an encoder-decoder: on both sides, and across?",
+    "Which encodings serve an encoder-decoder: within both sides, and across, in the attention "
+    "from the decoder to the source?",
     f"{config.layers[0]} layers, d_model {config.d_model[0]}, {config.steps[0]} steps of "
     f"{config.batch_size[0]} verse pairs of at most {config.seq_len[0]} characters; books that "
     f"training never saw. chrF is sacrebleu's, of {config.written_rows} greedily written verses.",

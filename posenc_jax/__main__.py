@@ -15,6 +15,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+from posenc_jax import _errors
 from posenc_jax.methods import living
 
 _NONE = "-"
@@ -22,7 +23,7 @@ _NONE = "-"
 
 def wanted(rows: Sequence[living.Row], words: Sequence[str]) -> list[living.Row]:
   """The rows in which every word stands, in any letter case."""
-  text = lambda row: json.dumps(dataclasses.asdict(row)).lower()
+  text = lambda row: json.dumps(list(dataclasses.asdict(row).values()), ensure_ascii=False).lower()
   return [row for row in rows if all(word.lower() in text(row) for word in words)]
 
 
@@ -45,20 +46,33 @@ def told(row: living.Row, width: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Prints what was asked for; 1 if no row has the words."""
-  parser = argparse.ArgumentParser(prog="python -m posenc_jax", description="Position encodings.")
+  parser = argparse.ArgumentParser(prog="python -m posenc_jax", description="Position encodings.",
+                                   allow_abbrev=False)
   parser.add_argument("words", nargs="*", help="only rows in which all of these stand")
   parser.add_argument("--json", action="store_true", help="one JSON array")
   asked = parser.parse_args(argv)
-  rows = wanted(list(living.rows()), asked.words)
+  if not all(word.strip() for word in asked.words):
+    parser.error(_errors.explain_fault("words", "an empty one", "words of a row", "Leave it out"))
+  every = list(living.rows())
+  rows = wanted(every, asked.words)
+  if not rows:
+    names = [name for row in every for name in (*row.names, row.title)]
+    near = next(filter(None, (_errors.near(word, names) for word in asked.words)), None)
+    print("error: " + _errors.explain_fault(
+      "words", " ".join(asked.words), f"words that stand together in one of {len(every)} rows",
+      f"Did you mean {near!r}?" if near else "Name fewer of them"), file=sys.stderr)
+    if asked.json:
+      print("[]")
+    return 1
   if asked.json:
     print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1, ensure_ascii=False))
   else:
     width = shutil.get_terminal_size().columns
     print("".join(f"{told(row, width)}\n\n" for row in rows), end="")
-    print(f"{len(rows)} methods. What the words of \"cache, packing\" mean:")
+    print(f"{_errors.counted(len(rows), 'method')}. What the words of \"cache, packing\" mean:")
     for word, meaning in living.BEHAVIOUR.items():
       print(textwrap.fill(f"  {word:<9} {meaning}", max(width, 40), subsequent_indent=" " * 12))
-  return 0 if rows else 1
+  return 0
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ def warn(argument: str, came: object, wanted: str, mend: str) -> None:
   warnings.warn(explain_fault(argument, came, wanted, mend), UserWarning, stacklevel=level)
 
 
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+  """A number and its noun: ``1 cell``, ``2 cells``."""
+  return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
 def describe(x: Any) -> str:
   """What came, in a few words: ``float32[2, 3]``, ``list``, ``'text'``, ``3``."""
   if hasattr(x, "shape") and hasattr(x, "dtype"):

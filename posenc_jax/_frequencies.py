@@ -259,6 +259,9 @@ def as_frequencies(frequencies: Any, *, single: bool = False) -> Any:
       out = radians if jnp.issubdtype(radians.dtype, jnp.floating) else radians.astype(jnp.float32)
     else:
       out = _exact(radians)
+  if 0 in out.shape:
+    raise _errors.value_error("frequencies", f"shape {tuple(out.shape)}", "one for each pair that "
+                              "turns, at least one", "Leave the rotation out where nothing turns")
   if single and len(out.shape) != 1:
     raise _errors.value_error("frequencies", f"shape {tuple(out.shape)}", "[r // 2]",
                               "An encoding with stacked leaves needs jax.vmap over the encoding")

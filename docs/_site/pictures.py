@@ -75,7 +75,7 @@ def figure_of(case: testing.Case, plot: str) -> Any:
     "table": lambda: plots.table(e, case.d_model, length=length if at is not None else 32 if
                                  case.far else case.length, positions=at),
     "bias": lambda: plots.bias(e, 3 if e.position_axes else 32 if case.far else case.length - 1,
-                               both=not case.causal),
+                               both=not case.causal and not e.position_axes),
     "wavelengths": lambda: plots.wavelengths(e),
     "similarity": lambda: plots.similarity(e, case.head_dim, heads=case.heads,
                                            kv_heads=case.kv_heads, max_distance=64),

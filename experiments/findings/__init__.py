@@ -6,6 +6,7 @@
   claims       one inequality and the numbers that speak for or against it
   select       the numbers of one setting, by seed, out of a sweep's results
   verdict      an expectation, and what became of it
+  tables       verdicts in Markdown, and the sentences that explain them
   page         docs/results/NAME.md with its pictures, and the index of all pages
   study        the Config, run and main of a script that trains and then writes a page
 """

@@ -14,13 +14,12 @@ import platform
 import re
 import shlex
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 
 from experiments.findings import forest as forest_lib
-from experiments.findings import verdict as verdicts_lib
+from experiments.findings import tables
 from experiments.findings.statistics import Interval
 from experiments.findings.verdict import Judged, Verdict
 from experiments.timing import cores
@@ -160,80 +159,19 @@ def text_of(page: Page, made: Made) -> str:
   """The page in Markdown."""
   parts = [f"# {page.title}", page.question, f"    {made.command}",
            f"Made on {made.date} in {_duration(made.seconds)} by this command; {made.machine}.",
-           "## Verdicts", tally(page.verdicts), _verdict_table(page.verdicts)]
+           "## How", page.setup, tables.WORDS,
+           "## Verdicts", tables.tally(page.verdicts), tables.ROLL,
+           tables.verdict_table(page.verdicts)]
   if any(v.claims for v in page.verdicts):
-    parts += ["## Numbers", _RULES, _claim_table(page.verdicts)]
+    parts += ["## Numbers", tables.RULES, tables.claim_table(page.verdicts)]
   for picture in page.pictures:
     alt = picture.caption.split(".")[0]
     parts += [f"![{alt}]({page.name}-{picture.name}.png)", f"*{picture.caption}*"]
   for table in page.tables:
-    parts += [f"## {table.title}", markdown_table(table.head, table.rows)]
-  parts += ["## How", page.setup]
+    parts += [f"## {table.title}", tables.markdown_table(table.head, table.rows)]
   if page.left_out:
     parts += ["## Not reproduced", "\n".join(f"- {what}: {why}" for what, why in page.left_out)]
   return "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-_RULES = (
-  "Each row is an inequality. Its value is a mean over seeds, differences taken seed by seed, with "
-  "the 95 percent interval by Student's t. p is adjusted by Holm's steps for all rows of this page "
-  "that have one. A row agrees if its interval lies on the wanted side and p is below 0.05; it "
-  "disagrees if both hold for the other side; all else is no claim.")
-
-
-def tally(verdicts: Sequence[Verdict]) -> str:
-  """How many of each verdict, of all and of those from papers: two sentences.
-
-  Example:
-    >>> tally([Verdict("q", "p", "arXiv 1234.56789", "agrees"), Verdict("q", "p", "s", "no claim")])
-    '2 statements: agrees 1, no claim 1. From papers 1: agrees 1.'
-  """
-  papers = [v for v in verdicts if v.from_paper]
-  return (f"{len(verdicts)} statements: {_counts(verdicts)}. "
-          f"From papers {len(papers)}: {_counts(papers)}.")
-
-
-def _counts(verdicts: Sequence[Verdict]) -> str:
-  every = (verdicts_lib.AGREES, verdicts_lib.DISAGREES, verdicts_lib.NO_CLAIM,
-           verdicts_lib.NOT_TESTED)
-  counts = {name: sum(v.verdict == name for v in verdicts) for name in every}
-  return ", ".join(f"{name} {n}" for name, n in counts.items() if n) or "none"
-
-
-def _verdict_table(verdicts: Sequence[Verdict]) -> str:
-  rows = [(v.question, f"{v.published} ({v.source})", _ours(v), f"**{v.verdict}**",
-           str(v.seeds or "-")) for v in verdicts]
-  return markdown_table(("question", "published", "ours, 95 percent interval", "verdict", "seeds"),
-                        rows)
-
-
-def _ours(v: Verdict) -> str:
-  return v.why or "<br>".join(dict.fromkeys(f"{c.text}: {c.shown}" for c in v.claims))
-
-
-def _claim_table(verdicts: Sequence[Verdict]) -> str:
-  rows = [(c.text, c.shown, c.wanted, "exact" if c.exact else "-" if c.p is None else _p(c.p),
-           "-" if c.exact else str(c.interval.count), c.verdict)
-          for v in verdicts for c in v.claims]
-  return markdown_table(("value", "ours", "published", "p", "seeds", "verdict"), rows)
-
-
-def _p(p: float) -> str:
-  return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-  """A table in Markdown; bars and line ends in cells cannot break it.
-
-  Example:
-    >>> print(markdown_table(("a", "b"), [("1|2", "3")]))
-    | a | b |
-    | --- | --- |
-    | 1\\|2 | 3 |
-  """
-  cell = lambda x: " ".join(x.split()).replace("|", "\\|")
-  line = lambda row: "| " + " | ".join(map(cell, row)) + " |"
-  return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
 
 
 def _duration(seconds: float) -> str:
@@ -257,7 +195,7 @@ def index(directory: str | os.PathLike[str]) -> pathlib.Path:
                       "Run a script such as python -m experiments.extrapolation first")
   verdicts = [(page, _read_verdict(v)) for page in pages for v in page["verdicts"]]
   rows = [(f"[{page['name']}]({page['name']}.md)", v.question, f"{v.published} ({v.source})",
-           _ours(v), f"**{v.verdict}**") for page, v in verdicts]
+           tables.ours(v), tables.largest(v), f"**{v.verdict}**") for page, v in verdicts]
   made = [(f"[{p['name']}]({p['name']}.md)", p["title"], f"`{p['made']['command']}`",
            p["made"]["date"], _duration(p["made"]["seconds"]), p["made"]["machine"])
           for p in pages]
@@ -266,9 +204,11 @@ def index(directory: str | os.PathLike[str]) -> pathlib.Path:
     "Each page states what was published, what we found with small models, and whether they agree. "
     "A verdict needs a 95 percent interval on one side and a p-value below 0.05 after Holm's "
     "correction; without them there is no claim. Numbers without chance in them need neither.",
-    tally([v for _, v in verdicts]),
-    markdown_table(("page", "question", "published", "ours, 95 percent interval", "verdict"), rows),
-    "## Commands", markdown_table(("page", "title", "command", "date", "time", "machine"), made)])
+    tables.tally([v for _, v in verdicts]), tables.ROLL, tables.WORDS,
+    tables.markdown_table(("page", "question", "published", "ours, 95 percent interval",
+                           "largest p", "verdict"), rows),
+    "## Commands",
+    tables.markdown_table(("page", "title", "command", "date", "time", "machine"), made)])
   path = folder / "README.md"
   path.write_text(text + "\n", encoding="utf-8")
   return path

@@ -82,7 +82,8 @@ def interval_of(values: Sequence[float]) -> Interval:
 def p_value(values: Sequence[float]) -> float | None:
   """The two-sided p-value of a mean of zero; None for fewer than two values.
 
-  Values that are all the same have no spread: p is 0 if they are not zero, else 1.
+  Values that are all the same have no spread, as shares of seeds that solve a task may: p is then
+  that of the sign test, 2^(1 - n), and 1 if they are zero.
 
   Example:
     >>> round(p_value([1.0, 2.0, 3.0]), 4)
@@ -94,7 +95,7 @@ def p_value(values: Sequence[float]) -> float | None:
   if summary.error is None or summary.mean is None:
     return None
   if summary.error == 0:
-    return 0.0 if summary.mean else 1.0
+    return 2.0**(1 - summary.count) if summary.mean else 1.0
   return float(2 * stdtr(summary.count - 1, -abs(summary.mean / summary.error)))
 
 

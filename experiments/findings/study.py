@@ -20,6 +20,7 @@ from typing import Any
 
 from experiments.fields import option
 from experiments.findings import page as page_lib
+from experiments.findings import tables
 from posenc_jax import sweeps
 
 PAGES = "docs/results"
@@ -78,7 +79,7 @@ def main(config: Any, run: Callable[[Any], Any], page: Callable[[Any, Any], page
       print(f"{v.verdict:<11}  {v.published}  ({v.source})")
       print("\n".join(f"{'':13}{c.text}: {c.shown}, wanted {c.wanted}: {c.verdict}"
                       for c in v.claims) or f"{'':13}{v.why}")
-    print(f"\n{page_lib.tally(found.verdicts)}\nwritten to {path}")
+    print(f"\n{tables.tally(found.verdicts)}\nwritten to {path}")
     return max((one.exit_code for one in sweeps_run), default=0)
 
 

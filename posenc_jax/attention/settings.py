@@ -10,7 +10,7 @@ program starts, as no cache looks at it.
 
 import contextlib
 import os
-from collections.abc import Iterator
+import sys
 from typing import Any, NamedTuple
 
 import jax
@@ -44,9 +44,8 @@ def current() -> Settings:
   return _context.value or Settings()
 
 
-@contextlib.contextmanager
 def config(*, disable: str | tuple[str, ...] = (),
-           platform: str | None = None) -> Iterator[None]:
+           platform: str | None = None) -> "Block":
   """Switches implementations of attention off, or says which platform programs are traced for.
 
   It holds inside its ``with`` block, in the thread that entered it, also for functions that were
@@ -60,12 +59,15 @@ def config(*, disable: str | tuple[str, ...] = (),
       default device, as for ``jax.export`` and ahead-of-time compiling. JAX does not tell a
       function that it traces; export to several platforms one by one. None keeps what holds.
 
-  Yields:
-    Nothing.
+  Returns:
+    What ``with`` takes, or a decorator of a function.
 
   Raises:
-    ValueError: unknown names.
+    ValueError: unknown names, at the call.
     TypeError: names that are no strings.
+
+  Warns:
+    UserWarning: the result went without any ``with``, so nothing was switched.
 
   Example:
     >>> import posenc_jax as px
@@ -77,12 +79,37 @@ def config(*, disable: str | tuple[str, ...] = (),
     ...   px.explain(x, x, x, causal=True).obstacles["splash"]
     'it is switched off by px.config(disable=...)'
   """
-  before = current()
   if platform is not None:
     _errors.check_choice("platform", platform, PLATFORMS)
-  off = dict.fromkeys((*before.disable, *_names("disable", disable)))
-  with _context(Settings(tuple(off), platform or before.platform)):
-    yield
+  return Block(Settings(_names("disable", disable), platform))
+
+
+class Block(contextlib.ContextDecorator):
+  """The settings of one ``config`` call, which hold while a ``with`` of it is open."""
+
+  def __init__(self, wanted: Settings):
+    self._wanted, self._open, self._used = wanted, [], False
+
+  def _recreate_cm(self) -> "Block":  # a decorated function may run in several threads at once
+    return Block(self._wanted)
+
+  def __call__(self, function: Any) -> Any:
+    self._used = True
+    return super().__call__(function)
+
+  def __enter__(self) -> None:
+    self._used, before = True, current()
+    off = dict.fromkeys((*before.disable, *self._wanted.disable))
+    self._open.append(_context(Settings(tuple(off), self._wanted.platform or before.platform)))
+    self._open[-1].__enter__()
+
+  def __exit__(self, *error: Any) -> Any:
+    return self._open.pop().__exit__(*error)
+
+  def __del__(self):
+    if not self._used and not sys.is_finalizing():
+      _errors.warn("px.config", "a call whose result was not used", "a block, in which it holds",
+                   "Write with px.config(..): above the calls that it is for")
 
 
 def traced_for(platform: str) -> contextlib.AbstractContextManager:
@@ -130,6 +157,10 @@ def _platform(device) -> str:
 
 
 def _names(argument, given):
+  if isinstance(given, str) and "," in given:
+    names = tuple(part.strip() for part in given.split(","))
+    raise _errors.value_error(argument, repr(given), "one name, or a tuple of names",
+                              f"Write {argument}={names!r}")
   names = (given,) if isinstance(given, str) else given
   if not isinstance(names, tuple | list | set | frozenset):
     raise _errors.type_error(argument, _errors.describe(given), "a name or a tuple of names",

@@ -10,6 +10,8 @@ import numpy as np
 
 from posenc_jax import _align, _errors, _numerics
 
+_MAY_BE_EMPTY = ("T", "S")  # tokens: a sequence may have none
+
 
 def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, int] | None = None,
            stacked: bool = False) -> Any:
@@ -48,6 +50,8 @@ def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, i
     raise _errors.value_error(
         argument, came, wanted,
         "An encoding with stacked leaves needs jax.vmap over the encoding" if extra else mend)
+  if any(not m and n not in _MAY_BE_EMPTY for n, m in zip(names, tail, strict=True)):
+    raise _errors.value_error(argument, f"shape {shape}", f"{letters}, none of them 0", mend)
   if not _numerics.is_float(x) or np.dtype(kind).kind == "c":
     raise _errors.type_error(argument, _errors.describe(x), f"a float array {letters}", mend)
   return x
@@ -62,14 +66,20 @@ def _as_array(x):
 
 
 def key(value: Any) -> Any:
-  """A PRNG key, typed or raw; a TypeError for a seed."""
-  kind = getattr(value, "dtype", None)
+  """One PRNG key, typed or raw; an error for a seed, and for several keys in an array."""
+  kind, shape = getattr(value, "dtype", None), tuple(getattr(value, "shape", ()))
   typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
-  raw = kind == np.uint32 and len(getattr(value, "shape", ())) >= 1
+  raw = kind == np.uint32 and len(shape) >= 1
   if not typed and not raw:
-    seed = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    seed = value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
     raise _errors.type_error("key", _errors.describe(value), "a PRNG key",
                              f"Make one: jax.random.key({seed})")
+  if several := shape if typed else shape[:-1]:
+    raise _errors.value_error("key", f"an array of keys, shape {several}", "one PRNG key",
+                              "Pass one of them, as keys[0], or take the function by jax.vmap")
+  if raw and shape != (words := jax.eval_shape(jax.random.PRNGKey, 0).shape):
+    raise _errors.value_error("key", _errors.describe(value), f"uint32{list(words)}, the words of "
+                              "a key of JAX's default kind", "Make one: jax.random.key(0)")
   return value
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posenc_jax import _errors
-from posenc_jax.interop.config import canonical, missing, read
+from posenc_jax.interop.config import canonical, read
 from posenc_jax.interop.families import Family
 from posenc_jax.interop.table import FAMILIES
 
@@ -40,7 +40,12 @@ def find(config: Any, assume: str | None = None) -> tuple[dict, Family]:
     # Written by hand: the settings of a rotation are there, and Llama's conventions are the usual.
     return canonical(settings, {}), dataclasses.replace(FAMILIES["llama"], sizes={})
   if name is None:
-    raise missing(settings, "model_type")
+    shown = sorted(map(str, settings))
+    shown = f"{shown[:12]} .." if len(shown) > 12 else f"{shown}"
+    raise _errors.value_error(
+      "config", f"the settings {shown} without 'model_type'", "'model_type', such as 'llama', or "
+      "one of " + ", ".join(map(repr, ROPE_KEYS)) + " for Llama's conventions",
+      "Pass the whole config.json of the model, as a dict or its path")
   if name not in FAMILIES:
     raise _unknown(name)
   family = FAMILIES[name]

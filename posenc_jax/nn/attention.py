@@ -23,6 +23,7 @@ from posenc_jax.nn import scoring
 from posenc_jax.nn import settings as settings_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.cache import Cache
+from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.held import HeldEncoding, Hyper
 from posenc_jax.nn.layers import add_row, dropout_key, hold_rate, inverse_root
 from posenc_jax.nn.tokens import both_segments, default_positions, of_keys, token_positions
@@ -98,14 +99,14 @@ class MultiHeadAttention(nnx.Module):
 
     def project(heads, used, width, rows, active_rows):
       return nnx.Param(width_lib.draw(
-          rngs.params(), (rows, heads, width), scale=inverse_root(active_rows),
+          next_key(rngs, "params"), (rows, heads, width), scale=inverse_root(active_rows),
           active=(active_rows, used, None), dtype=param_dtype))
 
     self.query = project(n, active.num_heads, h, d_model, active.d_model)
     self.key = project(k, active.kv_heads, h, self.memory_dim, other)
     self.value = project(k, active.kv_heads, hv, self.memory_dim, other)
     self.out = nnx.Param(width_lib.draw(
-        rngs.params(), (n, hv, d_model), scale=inverse_root(active.num_heads * hv),
+        next_key(rngs, "params"), (n, hv, d_model), scale=inverse_root(active.num_heads * hv),
         active=(active.num_heads, None, active.d_model), rows=2, dtype=param_dtype))
     for name, value, choices in (("bias", bias, settings_lib.BIASES),
                                  ("qk_norm", qk_norm, settings_lib.QK_NORMS),

@@ -18,6 +18,7 @@ from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import width as width_lib
 from posenc_jax.nn.attention import ONCE_A_MODEL, MultiHeadAttention, check_cross
 from posenc_jax.nn.cache import Cache
+from posenc_jax.nn.draws import has_stream, next_key
 from posenc_jax.nn.experts import Experts
 from posenc_jax.nn.held import EncodingLike, Hyper, LayerEncodings, module_list
 from posenc_jax.nn.norms import make_norm
@@ -257,4 +258,4 @@ def position_key(encodings: LayerEncodings, rngs: nnx.Rngs | None) -> jax.Array 
   """One key for the encodings' ``positions``, from the stream ``positions`` if there is one."""
   if rngs is None or not any(e.has("positions") for e in encodings.encodings()):
     return None
-  return rngs.positions() if "positions" in rngs or "default" in rngs else None
+  return next_key(rngs, "positions") if has_stream(rngs, "positions") else None

@@ -17,8 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from posenc_jax import _errors
+from posenc_jax.encodings import _checks
 
 _MOST = 2**22  # numbers of one draw
 
@@ -94,6 +96,33 @@ def together() -> Iterator[Draws]:
     _collecting.reset(token)
 
 
+def has_stream(rngs: nnx.Rngs, stream: str) -> bool:
+  """Whether there are keys of a stream, its own or the default's; a TypeError for no Rngs."""
+  if not isinstance(rngs, nnx.Rngs):
+    seed = rngs if isinstance(rngs, int) and not isinstance(rngs, bool) else 0
+    raise _errors.type_error("rngs", _errors.describe(rngs), "flax.nnx.Rngs",
+                             f"Make one: nnx.Rngs({seed}), or nnx.Rngs({stream}=key) of a key")
+  return stream in rngs or "default" in rngs
+
+
+def next_key(rngs: nnx.Rngs, stream: str) -> jax.Array:
+  """The next key of a stream.
+
+  Raises:
+    TypeError: no ``nnx.Rngs``.
+    ValueError: it has no such stream, or one of several keys.
+  """
+  if not has_stream(rngs, stream):
+    raise _errors.value_error("rngs", f"streams {sorted(rngs)}", f"one named {stream!r}",
+                              f"Write nnx.Rngs({stream}=key)")
+  try:
+    return rngs[stream]() if stream in rngs else rngs["default"]()
+  except ValueError as error:
+    raise _errors.value_error("rngs", f"a stream {stream!r} that gives no key ({error})",
+                              "one PRNG key a stream",
+                              "Make it of one key, or take the function by nnx.vmap") from error
+
+
 def draw(key: jax.Array, shape: tuple[int, ...], *, scale: Any = 1.0, active=None, rows: int = 1,
          dtype=jnp.float32) -> jax.Array:
   """scale * N(0, 1) for each element, zero outside the active block.
@@ -110,11 +139,15 @@ def draw(key: jax.Array, shape: tuple[int, ...], *, scale: Any = 1.0, active=Non
   Returns:
     ``shape``.
 
+  Raises:
+    TypeError, ValueError: no PRNG key, several of them.
+
   Example:
     >>> wide = draw(jax.random.key(0), (4, 6), active=(2, 3))
     >>> bool((wide[:2, :3] == draw(jax.random.key(0), (2, 3))).all()), float(abs(wide[2:]).sum())
     (True, 0.0)
   """
+  _checks.key(key)
   draws = _collecting.get()
   if draws is not None:
     return draws.ask(key, shape, rows, scale, active, dtype)

@@ -16,6 +16,7 @@ from flax import nnx
 from posenc_jax import _numerics
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import width as width_lib
+from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.settings import Settings
 
 
@@ -55,13 +56,13 @@ class Experts(nnx.Module):
     self.act = layers_lib.Gate(settings.activation, settings.gated, settings.gate_clip)
 
     def matrix(rows, columns):
-      return nnx.Param(width_lib.draw(rngs.params(), (e, rows, columns), rows=2, dtype=dtype,
-                                      scale=layers_lib.inverse_root(rows)))
+      return nnx.Param(width_lib.draw(next_key(rngs, "params"), (e, rows, columns), rows=2,
+                                      dtype=dtype, scale=layers_lib.inverse_root(rows)))
 
     def bias(size):
       return nnx.Param(jnp.zeros((e, size), dtype)) if settings.feed_forward_bias else None
 
-    self.router = nnx.Param(width_lib.draw(rngs.params(), (d, e), dtype=dtype,
+    self.router = nnx.Param(width_lib.draw(next_key(rngs, "params"), (d, e), dtype=dtype,
                                            scale=layers_lib.inverse_root(d)))
     self.router_bias = (nnx.Param(jnp.zeros((e,), dtype)) if settings.feed_forward_bias else None)
     self.up, self.up_bias = matrix(d, f), bias(f)

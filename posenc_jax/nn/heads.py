@@ -12,6 +12,7 @@ from posenc_jax import _errors
 from posenc_jax.nn import layers as layers_lib
 from posenc_jax.nn import tokens as tokens_lib
 from posenc_jax.nn import width as width_lib
+from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.held import EncodingLike
 from posenc_jax.nn.lm import TransformerEncoder
 from posenc_jax.nn.norms import make_norm
@@ -35,7 +36,7 @@ class Linear(nnx.Module):
                rngs: nnx.Rngs):
     self.dtype = settings.dtype
     self.kernel = nnx.Param(width_lib.draw(
-        rngs.params(), (settings.d_model, outputs),
+        next_key(rngs, "params"), (settings.d_model, outputs),
         scale=layers_lib.inverse_root(active.d_model), active=(active.d_model, used),
         dtype=settings.param_dtype))
     self.bias = nnx.Param(jnp.zeros((outputs,), settings.param_dtype))

@@ -20,6 +20,7 @@ from posenc_jax import _errors
 from posenc_jax._kinds import freeze, is_parameter, never_train
 from posenc_jax._kinds import learn as learn_fields
 from posenc_jax.base import Encoding
+from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.tokens import token_positions
 
 
@@ -203,7 +204,7 @@ def _zero_padding(positions, mask):
 
 def _entries(encoding, num_layers, rngs) -> list:
   if callable(encoding) and not isinstance(encoding, Encoding | HeldEncoding):
-    entries = [encoding(i, rngs.params()) for i in range(num_layers)]
+    entries = [encoding(i, next_key(rngs, "params")) for i in range(num_layers)]
   elif isinstance(encoding, list | tuple):
     entries = list(encoding)
     if len(entries) != num_layers:

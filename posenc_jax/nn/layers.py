@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from posenc_jax import _align, _errors, _numerics
+from posenc_jax.encodings import _checks
 from posenc_jax.nn import width as width_lib
+from posenc_jax.nn.draws import next_key
 from posenc_jax.nn.held import Hyper
 from posenc_jax.nn.settings import ACTIVATIONS, Active, Settings
 
@@ -27,10 +29,14 @@ def dropout(x: jax.Array, rate: Any, key: jax.Array) -> jax.Array:
   Returns:
     Like x; its expectation is x.
 
+  Raises:
+    TypeError, ValueError: no PRNG key, several of them.
+
   Example:
     >>> sorted(set(dropout(jnp.ones(64), 0.5, jax.random.key(0)).tolist()))
     [0.0, 2.0]
   """
+  _checks.key(key)
   kept = 1 - rate
   scale = kept if isinstance(kept, int | float) else kept.astype(x.dtype)
   return jnp.where(jax.random.bernoulli(key, kept, x.shape), x / scale, jnp.zeros((), x.dtype))
@@ -54,7 +60,7 @@ def dropout_key(rngs: nnx.Rngs | None) -> jax.Array:
   if rngs is None:
     raise _errors.value_error("rngs", None, "keys for dropout, as deterministic=False or after "
                               "train()", "Pass rngs=nnx.Rngs(dropout=key)")
-  return rngs.dropout()
+  return next_key(rngs, "dropout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +109,7 @@ class FeedForward(nnx.Module):
 
     def widen():
       return nnx.Param(width_lib.draw(
-          rngs.params(), (d, f), scale=inverse_root(active.d_model),
+          next_key(rngs, "params"), (d, f), scale=inverse_root(active.d_model),
           active=(active.d_model, active.d_ff), dtype=dtype))
 
     def bias(size):
@@ -111,7 +117,7 @@ class FeedForward(nnx.Module):
 
     self.up, self.up_bias = widen(), bias(f)
     self.down = nnx.Param(width_lib.draw(
-        rngs.params(), (f, d), scale=inverse_root(active.d_ff),
+        next_key(rngs, "params"), (f, d), scale=inverse_root(active.d_ff),
         active=(active.d_ff, active.d_model), dtype=dtype))
     self.down_bias = bias(d)
     self.gate = widen() if settings.gated else None
@@ -141,8 +147,9 @@ class Embedding(nnx.Module):
     self.dtype, self.scale = settings.dtype, settings.embedding_scale
     self.finish = Logits(settings.logit_scale, settings.logit_cap)
     self.table = nnx.Param(width_lib.draw(
-        rngs.params(), (vocabulary, settings.d_model), scale=inverse_root(active.d_model),
-        active=(None, active.d_model), dtype=settings.param_dtype))
+        next_key(rngs, "params"), (vocabulary, settings.d_model),
+        scale=inverse_root(active.d_model), active=(None, active.d_model),
+        dtype=settings.param_dtype))
 
   def __call__(self, tokens: jax.Array, count) -> jax.Array:
     """tokens int ``[..., T]`` to ``[..., T, D]``; an id outside the table is an error, or NaN."""
@@ -176,8 +183,8 @@ class TokenTypes(nnx.Module):
   def __init__(self, types: int, settings: Settings, active: Active, *, rngs: nnx.Rngs):
     types = _errors.check_int("token_types", types, "an int, at least 1", "BERT has 2", least=1)
     self.table = nnx.Param(width_lib.draw(
-        rngs.params(), (types, settings.d_model), scale=0.02, active=(None, active.d_model),
-        dtype=settings.param_dtype))
+        next_key(rngs, "params"), (types, settings.d_model), scale=0.02,
+        active=(None, active.d_model), dtype=settings.param_dtype))
 
   def __call__(self, x: jax.Array, types: jax.Array | None) -> jax.Array:
     """x ``[..., T, D]`` and types int ``[..., T]`` to x; a type out of the table is NaN."""
@@ -209,8 +216,9 @@ class Head(nnx.Module):
   def __init__(self, vocabulary: int, settings: Settings, active: Active, *, rngs: nnx.Rngs):
     self.finish = Logits(settings.logit_scale, settings.logit_cap)
     self.kernel = nnx.Param(width_lib.draw(
-        rngs.params(), (settings.d_model, vocabulary), scale=inverse_root(active.d_model),
-        active=(active.d_model, None), dtype=settings.param_dtype))
+        next_key(rngs, "params"), (settings.d_model, vocabulary),
+        scale=inverse_root(active.d_model), active=(active.d_model, None),
+        dtype=settings.param_dtype))
 
   def logits(self, x: jax.Array) -> jax.Array:
     """x ``[..., T, D]`` to ``[..., T, V]`` in float32 at least."""

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax import _errors, _numerics
+from posenc_jax.encodings import _checks
 
 
 def check_sampling(key: Any, temperature: Any, top_k: Any, top_p: Any, vocabulary: int | None = None
@@ -19,8 +20,9 @@ def check_sampling(key: Any, temperature: Any, top_k: Any, top_p: Any, vocabular
   """Whether to take the likeliest token instead of drawing one; raises unless the choices fit.
 
   Raises:
-    TypeError: a top_k that is no int, a temperature or top_p that is no number.
-    ValueError: a draw without a key, numbers out of range, choices that would not be used.
+    TypeError: a top_k that is no int, a temperature or top_p that is no number, no PRNG key.
+    ValueError: a draw without a key, several keys, numbers out of range, choices that would
+      not be used.
   """
   for name, value in (("temperature", temperature), ("top_p", top_p)):
     if value is not None and (isinstance(value, bool | str) or jnp.ndim(value)):
@@ -36,6 +38,8 @@ def check_sampling(key: Any, temperature: Any, top_k: Any, top_p: Any, vocabular
     if vocabulary is not None and top_k > vocabulary:
       raise _errors.value_error("top_k", top_k, f"at most the {vocabulary} tokens there are",
                                 "None draws among all")
+  if key is not None:
+    _checks.key(key)
   if heat is None or heat > 0:
     if key is None:
       raise _errors.value_error("key", None, "a PRNG key, as tokens are drawn",

@@ -11,6 +11,7 @@ from flax import nnx
 
 from posenc_jax import _errors
 from posenc_jax.nn.cache import check_room
+from posenc_jax.nn.draws import next_key
 
 
 def scan_layers(layers: Sequence[nnx.Module], x: jax.Array, rngs: nnx.Rngs | None, *, caches: Any,
@@ -40,7 +41,7 @@ def scan_layers(layers: Sequence[nnx.Module], x: jax.Array, rngs: nnx.Rngs | Non
     check_room(cache, x.shape[-2])
   keys = None
   if rngs is not None and not deterministic and ("dropout" in rngs or "default" in rngs):
-    keys = jax.random.split(rngs.dropout(), len(layers))
+    keys = jax.random.split(next_key(rngs, "dropout"), len(layers))
 
   def run(x, each):
     state, cache, memory, key = each

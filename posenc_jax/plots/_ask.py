@@ -4,10 +4,12 @@
 
 from typing import Any, NoReturn
 
+import jax
 import numpy as np
 
-from posenc_jax import _errors
+from posenc_jax import _errors, _numerics
 from posenc_jax.base import MODEL_HOOKS, Encoding, Tile, check_encoding_argument
+from posenc_jax.plots import _limits
 
 _ATTENTION = ("qk", "values", "expand", "visible", "bias", "scores", "weights", "value_bias",
               "outputs")
@@ -18,10 +20,16 @@ class ReadsContent(Exception):
 
 
 def checked(e: Any) -> Encoding:
-  """The encoding; a TypeError for anything else, None included."""
+  """The encoding; a TypeError for anything else, None and what has no values included."""
   if e is None:
     raise _errors.type_error("e", "None", "an encoding", "Encoding() is no position encoding")
-  return check_encoding_argument(e, "e")
+  e = check_encoding_argument(e, "e")
+  for leaf in jax.tree.leaves(e):
+    if _numerics.known(leaf) is None:
+      raise _errors.type_error("e", f"{type(e).__name__} with {_errors.describe(leaf)} whose "
+                               "numbers are not known", "an encoding of known numbers",
+                               "Draw outside of jax.jit and jax.vmap, and no jax.eval_shape of it")
+  return e
 
 
 def hooks(e: Encoding) -> tuple[str, ...]:
@@ -119,16 +127,37 @@ def refuse(plot: str, e: Encoding, wanted: str) -> NoReturn:
                             wanted, mend)
 
 
-def positions_of(e: Encoding, length: int, positions: Any) -> Any:
-  """The positions given, or 0, 1, .. ``[T]``; an encoding of several axes needs them given."""
-  if positions is not None:
-    return positions
-  if e.position_axes:
-    raise _errors.value_error("positions", "None", f"[T, {e.position_axes}], as {type(e).__name__} "
-                              "reads several axes", "Pass them, as from px.positions.grid")
-  return np.arange(length, dtype=np.int32)
+def positions_of(e: Encoding, length: Any, positions: Any, default: int, most: int
+                 ) -> tuple[Any, int]:
+  """The positions given, or 0, 1, .. ``[T]``, and T.
 
+  Args:
+    e: an encoding; one of several axes needs positions given.
+    length: T; None is that of the positions, or ``default``.
+    positions: ``[T]`` or ``[T, P]``, or None.
+    default: T where neither is told.
+    most: the largest T.
 
-def count(positions: Any, length: int) -> int:
-  """T of positions ``[T]`` or ``[T, P]``; the given length of those that are not read."""
-  return np.shape(positions)[0] if np.ndim(positions) else length
+  Raises:
+    ValueError: none for several axes, no position at all, too many, or as many as ``length`` does
+      not say.
+    TypeError: a length that is no int.
+  """
+  if length is not None:
+    length = _limits.size("length", length, most)
+  if positions is None:
+    if e.position_axes:
+      raise _errors.value_error("positions", "None", f"[T, {e.position_axes}], as "
+                                f"{type(e).__name__} reads several axes",
+                                "Pass them, as from px.positions.grid")
+    length = default if length is None else length
+    return np.arange(length, dtype=np.int32), length
+  shape = np.shape(positions)
+  if not shape or 0 in shape:
+    raise _errors.value_error("positions", f"shape {shape}", "[T] or [T, P] with T at least 1",
+                              "Leave them out for 0, 1, ..")
+  _limits.check_count("positions", shape[0], most, "Draw a part")
+  if length not in (None, shape[0]):
+    raise _errors.value_error("length", f"{length} beside {shape[0]} positions", f"{shape[0]}",
+                              "Leave length out where you give positions")
+  return positions, shape[0]

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How every picture looks; matplotlib is imported only here and only when a picture is made."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from posenc_jax import _errors
+from posenc_jax.plots import _limits
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
@@ -68,7 +68,8 @@ def colours(count: int) -> list[Any]:
 
 def draw_heads(axes: Any, x: np.ndarray, rows: np.ndarray) -> None:
   """A line for each head: x ``[n]``, rows ``[N, n]``; heads that agree are one line "all heads"."""
-  if len(rows) > 1 and np.ptp(rows, axis=0).max() <= 1e-6 * max(1.0, np.abs(rows).max()):
+  _limits.check_count("heads", len(rows), _limits.MOST_LINES, "Draw an encoding of fewer heads")
+  if len(rows) > 1 and _agree(rows):
     axes.plot(x, rows[0], color=colours(1)[0], linewidth=1.4, label="all heads")
     axes.legend(fontsize=SMALL, frameon=False)
     return
@@ -79,8 +80,20 @@ def draw_heads(axes: Any, x: np.ndarray, rows: np.ndarray) -> None:
     outside(axes)
 
 
+def _agree(rows: np.ndarray) -> bool:
+  if (np.ma.getmaskarray(rows) != np.ma.getmaskarray(rows)[:1]).any():
+    return False
+  known = np.ma.filled(rows, 0.0)
+  return bool(np.ptp(known, axis=0).max() <= 1e-6 * max(1.0, np.abs(known).max()))
+
+
 def _is_named(head: int, heads: int) -> bool:
   return head in {round(i) for i in np.linspace(0, heads - 1, min(heads, MOST_NAMED))}
+
+
+def titled(name: str, note: str) -> str:
+  """A title, and below it what a picture leaves out."""
+  return f"{name}\n{note}" if note else name
 
 
 def outside(axes: Any) -> None:
@@ -92,14 +105,3 @@ def name_of(e: Any) -> str:
   """What a picture calls an encoding: the names of the classes that act."""
   names = [type(part).__name__ for part, *_ in e.parts()]
   return " + ".join(dict.fromkeys(names))
-
-
-def check_images(argument: str, values: Sequence[int], most: int, mend: str) -> None:
-  """Raises if a picture would have more panels or pixels than anybody can look at."""
-  if max(values) > most:
-    raise _errors.value_error(argument, max(values), f"at most {most}", mend)
-
-
-def size(argument: str, value: Any) -> int:
-  """A static int, at least 1; a TypeError or ValueError for anything else."""
-  return _errors.check_int(argument, value, "an int, at least 1", "Pass an int", least=1)

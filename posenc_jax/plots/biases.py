@@ -8,13 +8,12 @@ import numpy as np
 
 from posenc_jax import _errors
 from posenc_jax.base import Encoding
-from posenc_jax.plots import _ask, _canvas
+from posenc_jax.plots import _ask, _canvas, _limits
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
 _WANTED = "an encoding whose bias is a function of positions"
-MOST_MAPS = 16
 
 
 def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure":
@@ -26,17 +25,20 @@ def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure"
   Args:
     e: an encoding with a bias that reads no content. One of two position axes gets a map for each
       head in place of a line, over distances from -max_distance to max_distance in both axes.
-    max_distance: in tokens, at least 1.
-    both: keys after the query as well, at negative distances.
+    max_distance: in tokens, at least 1; at most 65,536, or 128 for the maps of two axes.
+    both: keys after the query as well, at negative distances; maps always have them.
 
   Returns:
     A Figure of one panel; for two axes of a panel for each head.
 
   Raises:
-    ValueError: another encoding, with the plots that fit it; a max_distance below 1; more than
-      16 maps.
+    ValueError: another encoding, with the plots that fit it; a max_distance below 1 or too large;
+      more than 256 heads, or 16 maps; ``both`` for two axes.
     TypeError: no encoding, max_distance is no int.
     ImportError: matplotlib is not installed.
+
+  Warns:
+    UserWarning: the bias is NaN or infinite somewhere; the picture leaves that out and says so.
 
   Example:
     >>> import posenc_jax as px
@@ -50,25 +52,33 @@ def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure"
   if "bias" not in _ask.fitting(e):
     _ask.refuse("bias", e, _WANTED)
   if e.position_axes == 2:
+    if both:
+      raise _errors.value_error("both", both, f"False for {type(e).__name__}, which reads two axes",
+                                "Leave it out: a map has the distances of both signs")
     return _maps(e, max_distance)
+  _limits.check_count("max_distance", max_distance, _limits.MOST_DISTANCE, "Draw a part")
   keys = np.arange(2 * max_distance + 1 if both else max_distance + 1, dtype=np.int32)
   query = np.array([max_distance], np.int32)
   rows = _ask.bias_at(e, query, keys)
   assert rows is not None  # else it would not fit
+  rows, note = _limits.note_not_finite("e", rows[:, 0])
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
   order = np.argsort(max_distance - keys)
-  _canvas.draw_heads(axes, (max_distance - keys)[order], rows[:, 0, order])
-  _canvas.finish(axes, "distance to the key, in tokens", "added to the score", _canvas.name_of(e))
+  _canvas.draw_heads(axes, (max_distance - keys)[order], rows[:, order])
+  _canvas.finish(axes, "distance to the key, in tokens", "added to the score",
+                 _canvas.titled(_canvas.name_of(e), note))
   return figure
 
 
 def _maps(e: Encoding, most: int) -> "Figure":
   """A map for each head over two distances."""
+  _limits.check_count("max_distance", most, _limits.MOST_MAP_DISTANCE, "Draw a part")
   line = np.arange(-most, most + 1, dtype=np.int32)
   distance = np.stack(np.meshgrid(line, line, indexing="ij"), -1)
   found = np.asarray(e.distance_bias(distance), np.float64)
-  _canvas.check_images("heads", [len(found)], MOST_MAPS, "Draw an encoding of fewer heads")
+  _limits.check_count("heads", len(found), _limits.MOST_MAPS, "Draw an encoding of fewer heads")
+  found, note = _limits.note_not_finite("e", found)
   columns = min(4, len(found))
   rows = -(-len(found) // columns)
   figure = _canvas.new_figure(1.3 + 1.7 * columns, 0.7 + 1.8 * rows)
@@ -76,12 +86,16 @@ def _maps(e: Encoding, most: int) -> "Figure":
   edge = most + 0.5
   for panel in grid.flat[len(found):]:
     panel.set_visible(False)
-  drawn = [panel.imshow(values, vmin=found.min(), vmax=found.max(), cmap="viridis",
+  low, high = (float(np.ma.filled(x, 0.0)) for x in (found.min(), found.max()))
+  drawn = [panel.imshow(values, vmin=low, vmax=high, cmap="viridis",
                         extent=(-edge, edge, edge, -edge))
            for panel, values in zip(grid.flat, found, strict=False)]
   for head in range(len(found)):
+    grid.flat[head].set_facecolor(_limits.GREY)
     _canvas.finish_image(grid.flat[head], f"head {head}")
   _canvas.label_edges(grid, "distance, axis 1", "distance, axis 0")
+  if note:
+    figure.suptitle(note, fontsize=_canvas.SMALL + 1)
   bar = figure.colorbar(drawn[0], ax=grid.ravel().tolist(), shrink=0.8)
   bar.ax.tick_params(labelsize=_canvas.SMALL)
   bar.set_label("added to the score", fontsize=_canvas.SMALL)

@@ -4,12 +4,16 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from posenc_jax import _errors
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
   from posenc_jax.sweeps import Results
+
+MOST_GONE = 3  # settings without a line that a picture names
 
 
 def loss_against_length(results: "Results", series: str | None = None) -> "Figure":
@@ -30,6 +34,9 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
     TypeError: no Results.
     ImportError: matplotlib is not installed.
 
+  Warns:
+    UserWarning: means are NaN or infinite, or a setting has none; the picture says so.
+
   Example:
     >>> from posenc_jax import sweeps
     >>> record = {"id": "a", "cell": {"encoding": "alibi", "seed": 0}, "status": "ok",
@@ -39,7 +46,7 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
     >>> figure.axes[0].get_xticks().tolist()
     [16, 32]
   """
-  from posenc_jax.plots import _canvas
+  from posenc_jax.plots import _canvas, _limits
   from posenc_jax.sweeps.results import Results
   from posenc_jax.sweeps.show import groups, views
 
@@ -59,4 +66,14 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
   if chart is None:
     raise _errors.value_error("results", f"no lane with {wanted} that ended well",
                               "at least one", "See results.table()")
-  return figures.chart_figure(chart, groups.groups_of(results))
+  means = [m for line in chart.lines for m in line.points.mean if m is not None]
+  notes = [_limits.note_not_finite("results: means", np.array(means, np.float64))[1]]
+  if chart.gone:
+    few = "; ".join(chart.gone[:MOST_GONE]) + ("; .." if len(chart.gone) > MOST_GONE else "")
+    _errors.warn("results", f"no {wanted} of {few}", "a line for each setting",
+                 "See results.table(); the picture says so")
+    notes.append(figures.plain(f"no line: {few}", 90))
+  figure = figures.chart_figure(chart, groups.groups_of(results))
+  if told := "\n".join(filter(None, notes)):
+    figure.suptitle(told, fontsize=_canvas.SMALL + 1)
+  return figure

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from posenc_jax.base import Encoding
-from posenc_jax.plots import _ask, _canvas
+from posenc_jax.plots import _ask, _canvas, _limits
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
@@ -25,9 +25,13 @@ def wavelengths(e: Encoding, *, length: int | None = None) -> "Figure":
     A Figure of one panel, a line for each part of a chain (and head, or axis) that turns.
 
   Raises:
-    ValueError: another encoding, with the plots that fit it; a length below 1.
+    ValueError: another encoding, with the plots that fit it; a length below 1; more than 256
+      lines.
     TypeError: no encoding, a length that is no int.
     ImportError: matplotlib is not installed.
+
+  Warns:
+    UserWarning: frequencies are NaN or infinite; the picture leaves them out and says so.
 
   Example:
     >>> import posenc_jax as px
@@ -36,25 +40,31 @@ def wavelengths(e: Encoding, *, length: int | None = None) -> "Figure":
   """
   e = _ask.checked(e)
   if length is not None:
-    length = _canvas.size("length", length)
+    length = _limits.size("length", length)
   found = _ask.frequencies_of(e)
   if not found:
     _ask.refuse("wavelengths", e, "an encoding that keeps frequencies")
-  figure = _canvas.new_figure(5.6, 3.4)
-  axes = figure.subplots()
+  notes = []
   lines = [(name if len(rows) == 1 else f"{name}, row {i}", row)
            for name, radians in found for rows in [radians.reshape(-1, radians.shape[-1])]
            for i, row in enumerate(rows)]
+  _limits.check_count("e: rows of frequencies", len(lines), _limits.MOST_LINES,
+                      "Draw an encoding of fewer heads")
+  figure = _canvas.new_figure(5.6, 3.4)
+  axes = figure.subplots()
   for (name, row), colour in zip(lines, _canvas.colours(len(lines)), strict=True):
-    turns = np.flatnonzero(row)
-    still = len(row) - len(turns)
+    row, note = _limits.note_not_finite("e", row)
+    notes += [note] if note else []
+    turns = np.flatnonzero(np.ma.filled(row, 0.0))
+    still = int((row == 0).sum())
     label = name + (f" ({still} of {len(row)} stand still)" if still else "")
     axes.plot(turns, 2 * np.pi / np.abs(row[turns]), ".-", color=colour, linewidth=1.0,
               label=label)
   axes.set_yscale("log")
   if length is not None:
     axes.axhline(length, color="0.4", linestyle=":", linewidth=1.0, label=f"{length} tokens")
-  _canvas.finish(axes, "pair of dims", "tokens in a full turn", _canvas.name_of(e))
+  _canvas.finish(axes, "pair of dims", "tokens in a full turn",
+                 _canvas.titled(_canvas.name_of(e), "; ".join(notes)))
   axes.legend(fontsize=_canvas.SMALL, frameon=False, loc="upper left")
   return figure
 
@@ -72,16 +82,19 @@ def similarity(e: Encoding, head_dim: int, *, heads: int = 1, kv_heads: int | No
     head_dim: H.
     heads: N, of encodings that differ by head.
     kv_heads: K, None for N; encodings with numbers for each key head say which.
-    max_distance: in tokens, at least 1.
+    max_distance: in tokens, from 1 to 65,536.
 
   Returns:
     A Figure of one panel, a line for each head.
 
   Raises:
-    ValueError: another encoding, with the plots that fit it; sizes below 1. What the encoding
-      raises for such heads.
+    ValueError: another encoding, with the plots that fit it; sizes below 1, or that would fill
+      the memory; kv_heads that do not divide heads. What the encoding raises for such heads.
     TypeError: no encoding, sizes that are no ints.
     ImportError: matplotlib is not installed.
+
+  Warns:
+    UserWarning: scores are NaN or infinite; the picture leaves them out and says so.
 
   Example:
     >>> import posenc_jax as px
@@ -92,17 +105,18 @@ def similarity(e: Encoding, head_dim: int, *, heads: int = 1, kv_heads: int | No
     Su et al. 2021, arXiv 2104.09864, section 3.4.3, on the decay with distance.
   """
   e = _ask.checked(e)
-  head_dim, heads = _canvas.size("head_dim", head_dim), _canvas.size("heads", heads)
-  kv_heads = heads if kv_heads is None else _canvas.size("kv_heads", kv_heads)
-  max_distance = _canvas.size("max_distance", max_distance)
+  heads, kv_heads, head_dim = _limits.head_sizes(heads, kv_heads, head_dim)
+  max_distance = _limits.size("max_distance", max_distance, _limits.MOST_DISTANCE)
+  _limits.check_numbers("max_distance, heads, head_dim", "numbers of keys", max_distance + 1, heads,
+                        head_dim)
   if "similarity" not in _ask.fitting(e):
     _ask.refuse("similarity", e, "an encoding that changes q and k by one position a token")
-  rows = _scores(e, (heads, kv_heads, head_dim), max_distance)
+  rows, note = _limits.note_not_finite("e", _scores(e, (heads, kv_heads, head_dim), max_distance))
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
   _canvas.draw_heads(axes, np.arange(max_distance + 1), rows)
   _canvas.finish(axes, "distance to the key, in tokens", "score, of vectors of length 1",
-                 _canvas.name_of(e))
+                 _canvas.titled(_canvas.name_of(e), note))
   return figure
 
 

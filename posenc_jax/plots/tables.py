@@ -8,16 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from posenc_jax import _errors
 from posenc_jax.base import Encoding
-from posenc_jax.plots import _ask, _canvas
+from posenc_jax.encodings import _checks
+from posenc_jax.plots import _ask, _canvas, _limits
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
-MOST = 4096
+LENGTH = 64  # positions, where none is told
 
 
-def table(e: Encoding, dim: int, *, length: int = 64, positions: Any = None,
+def table(e: Encoding, dim: int, *, length: int | None = None, positions: Any = None,
           key: jax.Array | None = None) -> "Figure":
   """What is added to the embedding of each position.
 
@@ -26,19 +28,25 @@ def table(e: Encoding, dim: int, *, length: int = 64, positions: Any = None,
 
   Args:
     e: an encoding with the hook ``inputs``.
-    dim: D, the columns of the embeddings.
-    length: T, how many positions, counted from 0.
+    dim: D, the columns of the embeddings, at most 4096.
+    length: T, how many positions, counted from 0, at most 4096; None is 64, or as many as
+      ``positions`` has.
     positions: ``[T]`` or ``[T, P]`` in place of 0, 1, ..; encodings of several axes need them.
-    key: of encodings that draw positions; without one they do what they do in evaluation.
+    key: one PRNG key, of encodings that draw positions; without one they do what they do in
+      evaluation.
 
   Returns:
     A Figure of one panel and its scale.
 
   Raises:
     ValueError: another encoding, with the plots that fit it; sizes below 1 or above 4096; no
-      positions for several axes.
-    TypeError: no encoding, sizes that are no ints.
+      positions for several axes; a length beside positions of another; a key for an encoding that
+      changes no positions.
+    TypeError: no encoding, sizes that are no ints, no PRNG key.
     ImportError: matplotlib is not installed.
+
+  Warns:
+    UserWarning: some values are NaN or infinite; the picture leaves them out and says so.
 
   Example:
     >>> import posenc_jax as px
@@ -46,13 +54,11 @@ def table(e: Encoding, dim: int, *, length: int = 64, positions: Any = None,
     (4, 16)
   """
   e = _ask.checked(e)
-  dim, length = _canvas.size("dim", dim), _canvas.size("length", length)
-  _canvas.check_images("dim, length", [dim, length], MOST, "Draw a part")
+  dim = _limits.size("dim", dim, _limits.MOST_COLUMNS)
   if "table" not in _ask.fitting(e):
     _ask.refuse("table", e, "an encoding that adds to the embeddings")
-  found = e.positions(_ask.positions_of(e, length, positions), key=key)
-  found = e.align_tokens(found, 0, _ask.count(found, length))
-  rows = _ask.count(found, length)
+  at, rows = _ask.positions_of(e, length, positions, LENGTH, _limits.MOST_COLUMNS)
+  found = e.align_tokens(e.positions(at, key=_checked_key(e, key)), 0, rows)
   values = np.asarray(e.inputs(jnp.zeros((rows, dim), jnp.float32), found), np.float32)
   told = "added to the embedding"
   if not values.any():
@@ -61,13 +67,25 @@ def table(e: Encoding, dim: int, *, length: int = 64, positions: Any = None,
   return _drawn(values, told, _canvas.name_of(e))
 
 
+def _checked_key(e: Encoding, key: Any) -> Any:
+  if key is None:
+    return None
+  _checks.key(key)
+  if "positions" not in _ask.hooks(e):
+    raise _errors.value_error("key", _errors.describe(key), f"None for {type(e).__name__}, which "
+                              "draws no positions", "Leave it out")
+  return key
+
+
 def _drawn(values: np.ndarray, told: str, title: str) -> "Figure":
+  values, note = _limits.note_not_finite("e", values)
   figure = _canvas.new_figure(5.6, 3.6)
   axes = figure.subplots()
-  edge = float(np.abs(values).max()) or 1.0
+  axes.set_facecolor(_limits.GREY)
+  edge = float(np.abs(np.ma.filled(values, 0.0)).max()) or 1.0
   image = axes.imshow(values, cmap="RdBu_r", vmin=-edge, vmax=edge, aspect="auto",
                       interpolation="nearest", origin="lower")
-  _canvas.finish_image(axes, title)
+  _canvas.finish_image(axes, _canvas.titled(title, note))
   axes.set_xlabel("column of the embedding", fontsize=_canvas.SMALL + 1)
   axes.set_ylabel("position", fontsize=_canvas.SMALL + 1)
   bar = figure.colorbar(image, ax=axes)

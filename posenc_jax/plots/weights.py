@@ -11,13 +11,14 @@ import numpy as np
 from posenc_jax import _errors
 from posenc_jax.attention import attention_weights
 from posenc_jax.base import Encoding
-from posenc_jax.plots import _ask, _canvas
+from posenc_jax.plots import _ask, _canvas, _limits
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
-MOST_PANELS = 64
 DRAWS = 32
+LENGTH = 48  # tokens of a pattern, where none is told
+_SLACK = 1e-2  # what bfloat16 adds to a weight of one
 
 
 def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | None = None
@@ -31,38 +32,44 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
     weights: ``[N, T, S]`` as ``px.attention_weights`` gives of one example, or a sequence of such
       arrays, one a layer, as ``nn.attention_maps`` gives.
     tokens: names of the S keys, written along the axes.
-    mark: a position, such as the training length, marked by lines.
+    mark: the index of a key, such as the training length, marked by lines.
 
   Returns:
     A Figure of layers x heads panels.
 
   Raises:
-    ValueError: arrays of another rank, no layer, more than 64 panels; as many tokens as keys are
-      wanted.
+    ValueError: arrays of another rank, no layer, more than 64 panels, an empty one, weights
+      outside of [0, 1]; another number of tokens than of keys, or more queries than these; a mark
+      that is no key.
+    TypeError: weights that are no numbers, a mark that is no int.
     ImportError: matplotlib is not installed.
+
+  Warns:
+    UserWarning: some weights are NaN; the picture leaves them out and says so.
 
   Example:
     >>> len(attention(np.full((4, 3, 3), 1 / 3)).axes) - 1
     4
   """
-  layers = [np.asarray(x, np.float64) for x in (
-    [weights] if getattr(weights, "ndim", None) == 3 else weights)]
-  shapes = sorted({x.shape for x in layers})
-  if len(shapes) != 1 or layers[0].ndim != 3:
-    raise _errors.value_error("weights", f"shapes {[list(s) for s in shapes]}",
-                              "[N, T, S], or a sequence of such, one a layer",
-                              "Choose one example of a batch, as weights[0]")
-  heads, rows, columns = shapes[0]
-  _canvas.check_images("weights: panels", [heads * len(layers)], MOST_PANELS, "Draw some layers")
-  if tokens is not None and len(tokens) != columns:
-    raise _errors.value_error("tokens", f"{len(tokens)} names", f"one for each of {columns} keys",
-                              "Pass the tokens that the model read")
-  figure = _canvas.new_figure(1.4 + 1.75 * heads, 0.8 + 1.8 * len(layers))
+  layers, note = _checked_weights(weights)
+  heads, rows, columns = layers[0].shape
+  _check_tokens(tokens, rows, columns)
+  if mark is not None:
+    mark = _errors.check_int("mark", mark, f"the index of one of {columns} keys", "Pass an int",
+                             least=0)
+    if mark > columns:
+      raise _errors.value_error("mark", mark, f"at most the {_errors.counted(columns, 'key')}",
+                                "Leave it out where the picture ends before")
+  figure = _canvas.new_figure(1.4 + 1.75 * heads, (1.2 if note else 0.8) + 1.8 * len(layers))
   grid = figure.subplots(len(layers), heads, squeeze=False, sharex=True, sharey=True)
   for (layer, head), panel in np.ndenumerate(grid):
     shade = np.ma.masked_equal(np.sqrt(layers[layer][head]), 0.0)
     image = panel.imshow(shade, vmin=0, vmax=1, cmap="magma_r", interpolation="nearest",
                          aspect="equal" if rows == columns else "auto")
+    if note:
+      unknown = np.ma.getmaskarray(layers[layer][head])
+      panel.imshow(np.ma.masked_equal(unknown * 0.6, 0.0), vmin=0, vmax=1, cmap="gray",
+                   aspect="equal" if rows == columns else "auto")
     where = f"layer {layer}, " if len(layers) > 1 else ""
     _canvas.finish_image(panel, f"{where}head {head}")
     if mark is not None:
@@ -71,11 +78,61 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
   if tokens is not None:
     _name(grid, tokens, rows, columns)
   _canvas.label_edges(grid, "key", "query")
+  if note:
+    figure.suptitle(note, fontsize=_canvas.SMALL + 1)
   shown = [0.0, 0.01, 0.1, 0.5, 1.0]
   bar = figure.colorbar(image, ax=grid.ravel().tolist(), ticks=np.sqrt(shown), shrink=0.9)
   bar.ax.set_yticklabels([f"{x:g}" for x in shown], fontsize=_canvas.SMALL)
   bar.set_label("weight", fontsize=_canvas.SMALL)
   return figure
+
+
+def _checked_weights(weights: Any) -> tuple[list[np.ndarray], str]:
+  """``[N, T, S]`` a layer, masked where they are no numbers, and a line that says so."""
+  if hasattr(weights, "shape") and np.ndim(weights) > 3:
+    raise _errors.value_error("weights", f"shape {tuple(np.shape(weights))}", "[N, T, S], or a "
+                              "list of such, one a layer", "Choose one example of a batch, "
+                              "weights[0]; list(weights) if the first axis is of layers")
+  try:
+    given = [weights] if np.ndim(weights) == 3 and hasattr(weights, "shape") else list(weights)
+    if any(np.iscomplexobj(x) for x in given):
+      raise TypeError("complex numbers")
+    layers = [np.asarray(x, np.float64) for x in given]
+  except (TypeError, ValueError) as error:
+    raise _errors.type_error("weights", f"{_errors.describe(weights)} ({error})".split("\n")[0],
+                             "[N, T, S] of floats, or a sequence of such, one a layer",
+                             "Pass what px.attention_weights or nn.attention_maps gives"
+                             ) from error
+  shapes = sorted({x.shape for x in layers})
+  if len(shapes) != 1 or layers[0].ndim != 3 or 0 in shapes[0]:
+    raise _errors.value_error("weights", f"shapes {[list(s) for s in shapes]}",
+                              "[N, T, S], or a sequence of such, one a layer",
+                              "Choose one example of a batch, as weights[0]")
+  _limits.check_count("weights: panels", shapes[0][0] * len(layers), _limits.MOST_PANELS,
+                      "Draw some layers")
+  _limits.check_numbers("weights", "weights", len(layers), *shapes[0])
+  every, note = _limits.note_not_finite("weights", np.stack(layers))
+  known = np.ma.filled(every, 0.0)
+  if known.min() < 0 or known.max() > 1 + _SLACK:
+    raise _errors.value_error("weights", f"numbers from {known.min():.3g} to {known.max():.3g}",
+                              "weights from 0 to 1", "Pass weights, not scores: "
+                              "px.attention_weights gives them")
+  return list(every), note
+
+
+def _check_tokens(tokens: Any, rows: int, columns: int) -> None:
+  if tokens is None:
+    return
+  if not hasattr(tokens, "__len__"):
+    raise _errors.type_error("tokens", _errors.describe(tokens), "a list of names",
+                             "Pass the tokens that the model read")
+  if len(tokens) != columns:
+    raise _errors.value_error("tokens", _errors.counted(len(tokens), "name"),
+                              f"one for each of {columns} keys",
+                              "Pass the tokens that the model read")
+  if rows > columns:
+    raise _errors.value_error("tokens", f"names of {columns} keys for {rows} queries",
+                              "queries that are the last of the keys", "Leave the names out")
 
 
 def _name(grid: Any, tokens: Sequence[str], rows: int, columns: int) -> None:
@@ -85,26 +142,29 @@ def _name(grid: Any, tokens: Sequence[str], rows: int, columns: int) -> None:
     panel.set_yticks(range(rows), shown[-rows:], fontsize=_canvas.SMALL - 1)
 
 
-def _drawn_weights(e: Encoding, sizes: tuple[int, int, int, int], positions: Any, causal: bool,
-                   draws: int, seed: int) -> np.ndarray:
-  """``[draws, N, T, T]`` of standard normal queries and keys."""
-  heads, kv_heads, head_dim, length = sizes
-  at = _ask.positions_of(e, length, positions)
-  rows = _ask.count(at, length)
+def _drawn_weights(e: Encoding, sizes: tuple[int, int, int], at: Any, rows: int, causal: bool,
+                   draws: int, seed: Any, last: bool = False) -> np.ndarray:
+  """``[draws, N, T, T]`` of standard normal queries and keys; of the last query ``[.., 1, T]``."""
+  heads, kv_heads, head_dim = sizes
+  first = rows - 1 if last else 0
+  _limits.check_numbers("length, heads", f"weights of {_errors.counted(draws, 'draw')}", draws,
+                        heads, rows - first, rows)
+  _limits.check_numbers("length, heads, head_dim", "numbers of queries", draws, rows, heads,
+                        head_dim)
+  seed = _errors.check_int("seed", seed, "an int, at least 0", "Pass an int", least=0)
   random = np.random.default_rng(seed)
   q, k = (jnp.asarray(random.standard_normal((draws, rows, n, head_dim)), jnp.float32)
           for n in (heads, kv_heads))
   order = np.arange(rows, dtype=np.int32)
-  return np.asarray(attention_weights(q, k, e, q_positions=at, k_positions=at, q_order=order,
-                                      k_order=order, causal=causal))
+  return np.asarray(attention_weights(
+    q[:, first:], k, e, q_positions=at[first:] if last else at, k_positions=at,
+    q_order=order[first:], k_order=order, causal=causal))
 
 
-def _checked(plot: str, e: Any, heads: Any, kv_heads: Any, head_dim: Any, length: Any
-             ) -> tuple[Encoding, tuple[int, int, int, int]]:
+def _checked(plot: str, e: Any, heads: Any, kv_heads: Any, head_dim: Any
+             ) -> tuple[Encoding, tuple[int, int, int]]:
   e = _ask.checked(e)
-  heads = _canvas.size("heads", heads)
-  kv_heads = heads if kv_heads is None else _canvas.size("kv_heads", kv_heads)
-  sizes = heads, kv_heads, _canvas.size("head_dim", head_dim), _canvas.size("length", length)
+  sizes = _limits.head_sizes(heads, kv_heads, head_dim)
   if plot not in _ask.fitting(e):
     one = " of one position a token" if plot == "receptive_field" else ""
     _ask.refuse(plot, e, f"an encoding{one} that attention runs alone, without a model")
@@ -112,7 +172,7 @@ def _checked(plot: str, e: Any, heads: Any, kv_heads: Any, head_dim: Any, length
 
 
 def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = None,
-            length: int = 48, positions: Any = None, causal: bool = True, seed: int = 0
+            length: int | None = None, positions: Any = None, causal: bool = True, seed: int = 0
             ) -> "Figure":
   """Attention weights of standard normal queries and keys: what the encoding does to them.
 
@@ -120,7 +180,7 @@ def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = No
     e: an encoding whose hooks are all of attention (no ``inputs``, ``positions`` or ``layer``).
     heads: N; head_dim: H, of the queries and keys.
     kv_heads: K, None for N; encodings with numbers for each key head say which.
-    length: T.
+    length: T; None is 48, or as many as ``positions`` has.
     positions: ``[T]`` or ``[T, P]`` in place of 0, 1, ..; encodings of several axes need them.
     causal: whether a query sees no later key.
     seed: of the queries and keys.
@@ -129,8 +189,9 @@ def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = No
     A Figure of a panel for each head.
 
   Raises:
-    ValueError: another encoding, with the plots that fit it; sizes below 1. What ``attend`` raises.
-    TypeError: no encoding, sizes that are no ints.
+    ValueError: another encoding, with the plots that fit it; sizes below 1, or that would fill
+      the memory; kv_heads that do not divide heads. What ``attend`` raises.
+    TypeError: no encoding, sizes or a seed that are no ints.
     ImportError: matplotlib is not installed.
 
   Example:
@@ -139,10 +200,14 @@ def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = No
     >>> image.get_array().mask[-1].tolist()            # the first head sees its token alone
     [True, True, True, True, True, False]
   """
-  e, sizes = _checked("pattern", e, heads, kv_heads, head_dim, length)
-  found = _drawn_weights(e, sizes, positions, causal, 1, seed)
-  figure = attention(found[0])
-  figure.suptitle(f"{_canvas.name_of(e)}, random queries and keys", fontsize=_canvas.SMALL + 2)
+  e, sizes = _checked("pattern", e, heads, kv_heads, head_dim)
+  causal = _errors.check_bool("causal", causal, "Pass True if a query sees no later key")
+  _limits.check_count("heads", sizes[0], _limits.MOST_PANELS, "Draw fewer heads")
+  at, rows = _ask.positions_of(e, length, positions, LENGTH, _limits.MOST_COLUMNS)
+  figure = attention(_drawn_weights(e, sizes, at, rows, causal, 1, seed)[0])
+  note = figure.get_suptitle()
+  figure.suptitle(_canvas.titled(f"{_canvas.name_of(e)}, random queries and keys", note),
+                  fontsize=_canvas.SMALL + 2)
   return figure
 
 
@@ -158,15 +223,16 @@ def receptive_field(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | N
     e: an encoding whose hooks are all of attention, of one position a token.
     heads: N; head_dim: H, of the queries and keys.
     kv_heads: K, None for N; encodings with numbers for each key head say which.
-    length: T.
+    length: T, at most 4096.
     seed: of the queries and keys.
 
   Returns:
     A Figure of one panel, a line for each head.
 
   Raises:
-    ValueError: another encoding, with the plots that fit it; sizes below 1. What ``attend`` raises.
-    TypeError: no encoding, sizes that are no ints.
+    ValueError: another encoding, with the plots that fit it; sizes below 1, or that would fill
+      the memory; kv_heads that do not divide heads. What ``attend`` raises.
+    TypeError: no encoding, sizes or a seed that are no ints.
     ImportError: matplotlib is not installed.
 
   Example:
@@ -175,9 +241,10 @@ def receptive_field(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | N
     >>> line.get_ydata()[0].item()                     # the first head sees its token alone
     1.0
   """
-  e, sizes = _checked("receptive_field", e, heads, kv_heads, head_dim, length)
-  found, length = _drawn_weights(e, sizes, None, True, DRAWS, seed), sizes[-1]
-  share = found.mean(0)[:, -1, ::-1].cumsum(-1)
+  e, sizes = _checked("receptive_field", e, heads, kv_heads, head_dim)
+  at, length = _ask.positions_of(e, length, None, length, _limits.MOST_COLUMNS)
+  found = _drawn_weights(e, sizes, at, length, True, DRAWS, seed, last=True)
+  share, note = _limits.note_not_finite("e", found.mean(0)[:, 0, ::-1].cumsum(-1))
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
   near = np.arange(1, length + 1)
@@ -187,5 +254,5 @@ def receptive_field(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | N
   axes.xaxis.set_major_formatter("{x:g}")
   axes.set_ylim(0.0, 1.03)
   _canvas.finish(axes, "nearest tokens, itself included", "share of the attention",
-                 _canvas.name_of(e))
+                 _canvas.titled(_canvas.name_of(e), note))
   return figure

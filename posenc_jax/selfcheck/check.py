@@ -17,6 +17,7 @@ from concurrent import futures
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from posenc_jax import _errors
 from posenc_jax._version import __version__
@@ -45,6 +46,7 @@ def selfcheck(*, seconds: float = 60.0, length: int | None = None) -> Report:
 
   Raises:
     ValueError: a time that is not positive, a length below 1.
+    TypeError: a time that is no number, a length that is no int.
 
   Example:
     >>> import posenc_jax as px
@@ -52,7 +54,10 @@ def selfcheck(*, seconds: float = 60.0, length: int | None = None) -> Report:
     >>> report.ok, len(report.values), len(report.left_out) > 10
     (True, 0, True)
   """
-  _errors.check_positive("seconds", seconds, "Give it a minute: seconds=60")
+  mend, wanted = "Give it a minute: seconds=60", "a positive, finite number"
+  if isinstance(seconds, bool) or not isinstance(seconds, int | float | np.integer | np.floating):
+    raise _errors.type_error("seconds", _errors.describe(seconds), wanted, mend)
+  _errors.check_positive("seconds", seconds, mend)
   here = settings.platform_of()
   t = (2048 if here == "cpu" else 4096) if length is None else _errors.check_int(
       "length", length, "an int, at least 1", "T of the timed calls", least=1)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+from posenc_jax import _errors
 from posenc_jax.attention.settings import VARIABLE
 
 
@@ -48,19 +49,20 @@ class Report:
 
   def __str__(self) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in self.machine.items())
-    lines = [machine, "", "values and gradients against reference, float32"]
-    lines += _table(("case", "precision", "implementation", "error", "limit", ""), [
+    lines = [machine]
+    lines += _table("values and gradients against reference, float32",
+                    ("case", "precision", "implementation", "error", "limit", ""), [
         (r["case"], r["dtype"], r["implementation"], _number(r["error"], ".1e"),
          f"{r['limit']:.0e}", _verdict(r)) for r in self.values])
-    lines += ["", "speed, one example, 8 heads of 64 dims: milliseconds; MiB; seconds"]
-    lines += _table(("case", "T", "precision", "implementation", "forward", "both passes",
+    lines += _table("speed, one example, 8 heads of 64 dims: milliseconds; MiB; seconds",
+                    ("case", "T", "precision", "implementation", "forward", "both passes",
                      "memory", "compile side by side", ""), [
         (r["case"], str(r["t"]), r["dtype"], r["implementation"],
          *(_number(r.get(key), "") for key in ("forward_ms", "both_ms", "temporary_mib",
                                                "compile_s")),
          r["fault"] or "") for r in self.speed])
-    lines += ["", "what auto takes"]
-    lines += _table(("case and precision", "implementation"), list(self.auto.items()))
+    lines += _table("what auto takes", ("case and precision", "implementation"),
+                    list(self.auto.items()))
     lines += ["", f"angles up to position 2^31: error {self.angle_error:.1e} rad"]
     if self.left_out:
       lines += [f"no time for: {'; '.join(self.left_out)}"]
@@ -69,8 +71,13 @@ class Report:
   __repr__ = __str__
 
   def _verdict(self) -> str:
-    if self.ok:
+    if self.ok and not self.left_out:
       return f"all is well, in {self.seconds:.0f} s"
+    if self.ok:
+      done = _errors.counted(len(self.values) + len(self.speed), "check")
+      left = _errors.counted(len(self.left_out), "check")
+      return (f"no fault in {done}; {left} left out for lack of time ({self.seconds:.0f} s): "
+              f"seconds={_more(self.seconds):.0f} gives more")
     off = [name for name in self.failed if name not in ("angles", "reference")]
     text = f"FAILED: {', '.join(self.failed)}"
     if off:
@@ -88,11 +95,20 @@ def _number(value, form) -> str:
   return "" if value is None else format(value, form)
 
 
-def _table(head, rows) -> list[str]:
+def _more(seconds):
+  """A time to try next: some times what was too little, at least a minute's double."""
+  return max(120.0, 5 * seconds)
+
+
+def _table(title, head, rows) -> list[str]:
+  """Lines under an empty one and a title; where there are no rows, one line that says so."""
+  if not rows:
+    return ["", f"{title}: none measured"]
   rows = [head, *rows]
   widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-  return ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+  told = ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
           for row in rows]
+  return ["", title, *told]
 
 
 def _finite(x):

@@ -7,14 +7,43 @@ The codes are those of BSD's sysexits where one fits, so a job scheduler can tel
 """
 
 import contextlib
+import contextvars
 import pathlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class SweepWarning(UserWarning):
   """Something a reader of the results should know, though the sweep goes on."""
+
+
+# How a program that is run by a command line spells what messages say in Python.
+_spelling: contextvars.ContextVar[Callable[[str], str]] = contextvars.ContextVar(
+  "spelling", default=str)
+
+
+@contextlib.contextmanager
+def spelled(spelling: Callable[[str], str]) -> Iterator[None]:
+  """Warnings and what ``exits`` prints go through a function: a script's users know flags alone.
+
+  Args:
+    spelling: from a text to the text that is shown.
+
+  Example:
+    >>> with spelled(lambda text: text.replace("repair=True", "--repair")):
+    ...   try:
+    ...     with exits():
+    ...       raise CorruptStore("With repair=True ..")
+    ...   except SystemExit as stop:
+    ...     stop.code
+    65
+  """
+  token = _spelling.set(spelling)
+  try:
+    yield
+  finally:
+    _spelling.reset(token)
 
 
 def warn(text: str) -> None:
@@ -24,7 +53,7 @@ def warn(text: str) -> None:
   while frame.f_back is not None and frame.f_code.co_filename.startswith(
       (package, contextlib.__file__)):
     frame, level = frame.f_back, level + 1
-  warnings.warn(text, SweepWarning, stacklevel=level)
+  warnings.warn(_spelling.get()(text), SweepWarning, stacklevel=level)
 
 
 class SweepError(Exception):
@@ -115,5 +144,5 @@ def exits() -> Iterator[None]:
   try:
     yield
   except (SweepError, KeyboardInterrupt) as error:
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print(_spelling.get()(f"{type(error).__name__}: {error}"), file=sys.stderr)
     sys.exit(exit_code(error))

@@ -20,6 +20,7 @@ from posenc_jax.sweeps.errors import CannotWrite, StorageFull
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # Windows has no such flag for links, but one that keeps newlines as they are.
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_GROWING = (".jsonl", ".lock")
 MOST_BYTES = 4 << 30  # of a file that is read at once
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG, errno.EIO}
 
@@ -70,17 +71,39 @@ def make_directory(path: pathlib.Path) -> None:
   Raises:
     CannotWrite: it cannot be made, is no directory, or is read-only.
   """
+  check_directory(path)
   try:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
   except OSError as error:
     raise CannotWrite(explain_fault(
       f"{path}", f"an output directory that cannot be made: {error.strerror}", "one that can",
       "Give another output directory")) from error
-  effective = os.access in os.supports_effective_ids
-  if not os.access(path, os.W_OK | os.X_OK, effective_ids=effective):
+
+
+def check_directory(path: pathlib.Path) -> None:
+  """Checks that a directory can be made, or is there and can be written in; makes nothing.
+
+  Raises:
+    CannotWrite: something else than a directory is there, a link to nowhere, what is read-only, or
+      a directory with links in place of the files that grow.
+  """
+  there = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+  if not there.is_dir():
+    what = "a symbolic link to nothing" if there.is_symlink() and not there.exists() else "a file"
     raise CannotWrite(explain_fault(
-      f"{path}", "an output directory that is not writable", "one that is",
+      f"{path}", f"an output directory that cannot be made: {there} is {what}",
+      "a directory, or nothing yet", "Give another output directory"))
+  effective = os.access in os.supports_effective_ids
+  if not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+    where = "" if there == path else f" in {there}, which"
+    raise CannotWrite(explain_fault(
+      f"{path}", f"an output directory{where or ' that'} is not writable", "one that is",
       "Give another output directory or correct its permissions"))
+  links = sorted(p.name for p in path.glob("*") if p.is_symlink() and p.suffix in _GROWING)
+  if links:
+    raise CannotWrite(explain_fault(
+      f"{path}", f"symbolic links where a sweep writes: {', '.join(links)}",
+      "files, or nothing yet", "Give another output directory, or put the files there"))
 
 
 def check_space(path: pathlib.Path, needed: int) -> None:

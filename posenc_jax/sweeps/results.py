@@ -10,7 +10,14 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from posenc_jax._errors import check_choice, describe, explain_fault, type_error, value_error
+from posenc_jax._errors import (
+  check_choice,
+  counted,
+  describe,
+  explain_fault,
+  type_error,
+  value_error,
+)
 from posenc_jax.sweeps import html, tidy
 from posenc_jax.sweeps.cells import Cell, canonical_json
 from posenc_jax.sweeps.experiment import DIRECTIONS
@@ -54,8 +61,8 @@ class Results:
   def __repr__(self) -> str:
     """How many cells, what became of them, what may be asked for; no curves."""
     status = collections.Counter(record["status"] for record in self.records)
-    told = [f"{len(self)} cells: " + ", ".join(f"{n} {s}" for s, n in status.items()) if status
-            else "no cells"]
+    each = ", ".join(f"{n} {s}" for s, n in status.items())
+    told = [f"{counted(len(self), 'cell')}: {each}" if status else "no cells"]
     told += [f"{len(self.missing)} missing"] if self.missing else []
     told += [f"settings {', '.join(self.settings)}"] if self.settings else []
     told += [f"metrics {', '.join(self.metrics)}"] if self.metrics else []

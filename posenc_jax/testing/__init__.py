@@ -48,7 +48,7 @@ class Report(NamedTuple):
   others: tuple[str, ...]
 
   def __str__(self) -> str:
-    lines = [f"{self.encoding}: {len(self.seconds)} checks passed",
+    lines = [f"{self.encoding}: {_errors.counted(len(self.seconds), 'check')} passed",
              f"  trained      {', '.join(self.parameters) or 'nothing'}",
              f"  not trained  {', '.join(self.others) or 'nothing'}"]
     return "\n".join([*lines, *(f"  {n:13}{s:6.2f} s" for n, s in self.seconds.items())])

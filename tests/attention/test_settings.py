@@ -45,6 +45,34 @@ def with_cudnn(monkeypatch):
   monkeypatch.setattr(module, "check_cudnn_version", lambda: 91000)
 
 
+@pytest.mark.parametrize("call, kind, message", [
+  (lambda: px.config(disable="rovs"), ValueError, "disable: got 'rovs', wanted one of rows"),
+  (lambda: px.config(disable=("rows", "x")), ValueError, "disable: got 'x'"),
+  (lambda: px.config(disable="rows, strip"), ValueError, "disable: got 'rows, strip', wanted one "
+   "name, or a tuple of names. Write disable=('rows', 'strip')."),
+  (lambda: px.config(disable=3), TypeError, "disable: got 3, wanted a name or a tuple of names."),
+  (lambda: px.config(platform="TPU"), ValueError, "platform: got 'TPU', wanted one of cpu, gpu"),
+])
+def test_a_wrong_name_is_refused_at_the_call(call, kind, message):
+  with pytest.raises(kind) as raised:
+    call()
+  assert message in str(raised.value)
+
+
+def test_settings_that_no_block_uses_are_told():
+  with pytest.warns(UserWarning, match="px.config: got a call whose result was not used, wanted a"):
+    px.config(disable="rows")
+
+
+def test_a_decorator_and_a_block_that_is_entered_twice():
+  disabled = lambda: settings.current().disable
+  block = px.config(disable="rows")
+  with block, px.config(disable="strip"), block:
+    assert disabled() == ("rows", "strip")
+  assert px.config(disable="splash")(disabled)() == ("splash",)
+  assert disabled() == ()
+
+
 def test_every_implementation_but_the_reference_can_be_switched_off():
   assert ("auto", "reference", *settings.SWITCHES) == IMPLEMENTATIONS
 

@@ -5,6 +5,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -68,6 +69,23 @@ def test_an_implementation_that_fails_is_named(monkeypatch, capsys, wrong):
   assert "FAILED: rows" in table
   assert 'px.config(disable=("rows",)), or set POSENC_JAX_DISABLE=rows' in table
   assert ("RuntimeError: the compiler gave up" in table) == (wrong == "error")
+
+
+@pytest.mark.usefixtures("two_cases")
+def test_what_was_left_out_is_in_the_verdict():
+  report = px.selfcheck(seconds=1e-6)
+  text = str(report)
+  assert report.ok and "all is well" not in text
+  assert re.search(r"no fault in 0 checks; 8 checks left out for lack of time \(\d+ s\): "
+                   r"seconds=120 gives more$", text)
+  assert "speed, one example, 8 heads of 64 dims: milliseconds; MiB; seconds: none measured" in text
+  assert "compile side by side" not in text and "  limit" not in text  # no header over nothing
+
+
+@pytest.mark.parametrize("given", [[1], "60", True, None, np.ones(2)])
+def test_seconds_are_a_number(given):
+  with pytest.raises(TypeError, match="seconds: got .*, wanted a positive, finite number. Give it"):
+    px.selfcheck(seconds=given)
 
 
 @pytest.mark.usefixtures("two_cases")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What prompts and notebooks show: short reprs, tables in which nothing is markup, treescope."""
 
+import dataclasses
 import re
 
 import jax
@@ -9,6 +10,8 @@ import pytest
 
 import posenc_jax as px
 from posenc_jax import sweeps
+from posenc_jax.__main__ import main
+from posenc_jax.methods import living
 from posenc_jax.sweeps import results as results_lib
 from tests.encodings.test_contract import CASES
 from tests.support import sweep_results
@@ -63,3 +66,17 @@ def test_a_plan_says_what_it_will_do():
   page = plan._repr_html_()
   assert page.count("<tr>") == 3 and HOSTILE not in page and "&lt;script&gt;" in page
   assert all(p.group.id in page for p in plan.todo)
+
+
+def test_words_that_no_method_has_are_told(monkeypatch, capsys):
+  values = {f.name: () for f in dataclasses.fields(living.Row)}
+  row = living.Row(**{**values, "title": "Rotary (Su 2021)", "names": ("rotary",), "goldens": ""})
+  monkeypatch.setattr(living, "rows", lambda: [row])  # all of them take seconds
+  assert main(["--json", "rotarry"]) == 1
+  told = capsys.readouterr()
+  assert told.out == "[]\n" and "words: got rotarry, wanted words that stand together" in told.err
+  assert "Did you mean 'rotary'?" in told.err
+  assert main(["paper"]) == 1  # the name of a column is no content
+  with pytest.raises(SystemExit):
+    main([""])
+  assert "words: got an empty one" in capsys.readouterr().err

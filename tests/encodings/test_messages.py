@@ -107,6 +107,24 @@ SHAPES = {
     q_positions=AT, k_positions=AT)), r"bias: got 8 heads, wanted the 2 heads of the scores"),
   "rotate x": (lambda: px.rotate(jnp.ones(8), 0, [1.0]),
    r"x: got shape \(8,\), wanted .*T, N, H\]"),
+  "rotate nothing": (lambda: px.rotate(X, AT, []),
+                     r"frequencies: got shape \(0,\), wanted one for each pair that turns, at le"),
+  "mrotate nothing": (lambda: px.mrotate(X, jnp.zeros((3, 1), jnp.int32), [], ()),
+                      r"frequencies: got shape \(0,\), wanted one for each pair"),
+  "from no frequencies": (lambda: px.Rotary.from_frequencies(jnp.zeros(0)),
+                          r"frequencies: got shape \(0,\), wanted one for each pair"),
+  "rotate_by nothing": (lambda: px.rotate_by(X, jnp.ones((3, 1, 0)), jnp.ones((3, 1, 0))),
+                        r"cos, sin: got shapes \(3, 1, 0\), so no pair, wanted at least one pair"),
+  "no slopes": (lambda: px.Alibi(slopes=jnp.zeros(0)),
+                r"slopes: got shape \(0,\), wanted \[N\], none of them 0"),
+  "alibi_bias of no head": (lambda: px.alibi_bias(AT, []),
+                            r"slopes: got shape \(0,\), wanted \[N\], none of them 0"),
+  "no rows": (lambda: px.Learned(jnp.zeros((0, 4))),
+              r"table: got shape \(0, 4\), wanted \[L, D\], none of them 0. .*Learned.init"),
+  "no heads": (lambda: px.T5Bias(jnp.zeros((32, 0))),
+               r"table: got shape \(32, 0\), wanted \[num_buckets, N\], none of them 0"),
+  "lookup of no rows": (lambda: px.lookup(jnp.zeros((0, 4)), AT),
+                        r"table: got shape \(0, 4\), wanted \[L, D\], none of them 0"),
   "rotate_by": (lambda: px.rotate_by(X, jnp.ones((3, 1, 2)), jnp.ones((3, 1, 1))),
                 r"cos, sin: got shapes \(3, 1, 2\) and \(3, 1, 1\)"),
 }
@@ -147,6 +165,10 @@ def test_a_seed_is_no_key(name):
     KEYS[name](3)
   with pytest.raises(TypeError, match=r"key: got float32\[2\], wanted a PRNG key"):
     KEYS[name](jnp.ones(2))
+  with pytest.raises(ValueError, match=r"key: got an array of keys, shape \(3,\), wanted one PRNG"):
+    KEYS[name](jax.random.split(jax.random.key(0), 3))
+  with pytest.raises(ValueError, match=r"key: got uint32\[5\], wanted uint32\[2\], the words"):
+    KEYS[name](jnp.zeros(5, jnp.uint32))
   KEYS[name](jax.random.key(3))
   KEYS[name](jnp.array([0, 3], jnp.uint32) if name == "SSMax" else jax.random.key(0))
 

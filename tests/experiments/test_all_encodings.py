@@ -16,8 +16,9 @@ STEPS = 20
 def test_every_encoding_trains_in_a_packed_grid(tmp_path):
   text = tmp_path / "text.txt"
   text.write_text("the cat sat on the mat and the dog sat on the log. " * 80, encoding="utf-8")
+  names = tuple(f"{name}+rotary" if name == "randomized" else name for name in encodings.ENCODINGS)
   results = compare.run(compare.Config(
-    encodings=tuple(encodings.ENCODINGS), d_model=(16, 32), seq_len=(16,), seeds=(0,), layers=1,
+    encodings=names, d_model=(16, 32), seq_len=(16,), seeds=(0,), layers=1,
     head_dim=8, batch_size=8, steps=STEPS, eval_multiples=(1, 2), eval_characters=256,
     learning_rate=(1e-2,), data_file=str(text), out=None,
     options=sweeps.Options(progress=False, report=False)))

@@ -79,3 +79,12 @@ def test_the_page(tmp_path):
   text = (tmp_path / "claims.md").read_text(encoding="utf-8")
   assert "Does BERT use relative positions?" in text and text.count("**disagrees**") >= 1
   assert text.count("**agrees**") >= 4
+  by_rows = next(line for line in text.splitlines() if line.startswith("| attention by rows |"))
+  assert by_rows.count("- /") == len(claims.LENGTHS)  # the compiler counts one turn of a loop
+
+
+def test_memory_by_rows_is_linear_and_dense_is_not():
+  lengths = (16384, 32768)
+  grown = {name: costs.exponent(lengths, [size for _, size in costs.of_attention(lengths, 8, name)])
+           for name in ("rows", "reference")}
+  assert grown["rows"] < 1.1 and grown["reference"] > 1.9

@@ -248,6 +248,12 @@ def test_every_named_encoding_can_be_trained(name):
   ({"encodings": ("alibi",), "base": (50.0,)}, r"--base: got \(50.0,\), wanted an encoding whose"),
   ({"encodings": ("rotary(base=5e5)",), "base": (50.0,)}, r"--base: .* drop the other base"),
   ({"encodings": ("rotary",), "base": (50.0,), "vary": {"rotary.base": 9}}, r"--base: .* other"),
+  ({"encodings": ("randomized(maximum=99)",)}, r"--encodings: got 'randomized.maximum=99.', which "
+   r"changes positions that nothing reads, .* Write randomized.maximum=99.\+rotary"),
+  ({"encodings": ("randomized+randomized(maximum=99)",)}, r"positions that nothing reads"),
+  ({"steps": (2**31,)}, r"--steps: got 2147483648, wanted at most 2147483647"),
+  ({"options": sweeps.Options(evaluate_only=True), "dry_run": True, "out": "x"},
+   r"--evaluate_only: got True, wanted either that or --dry_run"),
   ({"data": "kjv", "data_file": "mine.txt"}, r"--data: got 'kjv', wanted either that or --data_f"),
   ({"corpus": "text"}, r"--corpus: got 'text', wanted a data.Corpus or None"),
   ({"options": {"batching": "single"}}, r"--options: got dict, wanted a sweeps.Options"),

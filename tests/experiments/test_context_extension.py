@@ -335,4 +335,4 @@ def test_the_page(tmp_path):
                      "options": QUIET})
   assert context_extension.main(config) == 0
   text = (tmp_path / "context_extension.md").read_text(encoding="utf-8")
-  assert "Is interpolation better at once?" in text and "Percent of keys told whole" in text
+  assert expectations.EXPECTATIONS[1].question in text and "Percent of passkeys told whole" in text

@@ -159,6 +159,8 @@ def test_a_row_is_solved_if_its_whole_answer_is():
   assert algorithmic.solved(Echo(tokens, one).logits(), tokens, counted).tolist() == [
     True, True, False, True]
   assert algorithmic.solved(Echo(tokens, where(1, False)).logits(), tokens, counted).all()
+  share = algorithmic.right_share(Echo(tokens, one).logits(), tokens, counted)
+  np.testing.assert_allclose(share, [1, 1, 1 - 1 / counted[2, 1:].sum(), 1], rtol=1e-6)
 
 
 def test_sizes_of_evaluations_do_not_overlap():
@@ -175,6 +177,6 @@ def test_faults_of_tasks():
   found = algorithmic.Config(seq_len=(8,), tasks=("addition", "copy")).faults()
   assert found == ["--seq_len: got 8, wanted at least 10 for addition. Raise it, or drop the task."]
   found = algorithmic.Config(encodings=("rotary",), tasks=("sort",)).faults()
-  assert found == ["--encodings: got rotary, wanted one of sinusoidal, randomized for the task "
-                   "sort. Add one, or --every."]
+  assert found == ["--encodings: got rotary, wanted one of sinusoidal, randomized+sinusoidal for "
+                   "the task sort. Add one, or --every."]
   assert algorithmic.Config(encodings=("rotary",), tasks=("sort",), every=True).faults() == []

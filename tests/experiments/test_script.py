@@ -7,12 +7,13 @@ import os
 import runpy
 import subprocess
 import sys
+import warnings
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from experiments import compare, fields, script, sweep_flags
+from experiments import compare, data, fields, script, sweep_flags
 from experiments.fields import option
 from posenc_jax import sweeps
 
@@ -230,3 +231,42 @@ def test_a_sweep_has_a_device_a_core_unless_someone_chose():
   done = subprocess.run([sys.executable, "-c", DEVICES], cwd=ROOT, capture_output=True, text=True,
                         timeout=300, env=environment)
   assert done.returncode == 0, done.stderr
+
+
+def test_messages_of_a_script_name_flags(monkeypatch, capsys):
+  """The mend of a refused directory was Python, for someone at a shell."""
+  def main(config):
+    from posenc_jax.sweeps import errors
+    with sweeps.exits():
+      errors.warn("with repair=True it is mended")
+      raise sweeps.SettingsChanged('With retrain="changed", evaluate_only=True or keep="weights"')
+
+  monkeypatch.setattr(sys, "argv", ["x", "--width=2"])
+  form = warnings.formatwarning
+  with pytest.warns(sweeps.SweepWarning, match="^with --repair it is mended$"):
+    with pytest.raises(SystemExit) as stop:
+      script.start(Config, main)
+  assert stop.value.code == 2 and warnings.formatwarning is form
+  assert capsys.readouterr().err == ("SettingsChanged: With --retrain=changed, --evaluate_only or "
+                                     "--keep=weights\n")
+
+
+def test_a_warning_of_a_script_is_one_line():
+  """With the line of code that it came from, it read like an error."""
+  with script._quiet():
+    told = warnings.formatwarning(sweeps.SweepWarning("with repair=True"), sweeps.SweepWarning, "f",
+                                  3)
+    assert told == "warning: with --repair\n"
+    assert "f:3: RuntimeWarning" in warnings.formatwarning("x", RuntimeWarning, "f", 3)
+
+
+def test_an_argument_that_is_a_flag_is_told_as_one(monkeypatch, capsys):
+  monkeypatch.setattr(Config, "load", lambda self: data.load_text(data_file="gone"), raising=False)
+  monkeypatch.setattr(sys, "argv", ["x"])
+  with pytest.raises(SystemExit):
+    script.start(Config, lambda config: 0)
+  assert "error: data_file: got 'gone'" in capsys.readouterr().err  # Config has no such flag
+  monkeypatch.setattr(sys, "argv", ["x", "--data_file=gone", "--encodings=rotary"])
+  with pytest.raises(SystemExit):
+    script.start(compare.Config, lambda config: 0)
+  assert "error: --data_file: got 'gone'" in capsys.readouterr().err

@@ -210,3 +210,8 @@ def test_encodings_of_one_direction_are_refused_before_anything_runs(script):
   found = script.Config(seeds=(0,), encodings=("rotary", "t5", "rotary+t5")).faults()
   assert len(found) == 2 and all(x.startswith("--encodings: got ") for x in found)
   assert "to which all later tokens look alike" in found[0] and "t5(bidirectional=True)" in found[0]
+
+
+def test_positions_across_that_nothing_reads_are_refused():
+  found, = translate.Config(cross=("none", "randomized")).faults()
+  assert found.startswith("--cross: got 'randomized', which changes positions that nothing reads")

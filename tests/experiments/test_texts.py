@@ -92,6 +92,11 @@ def test_control_characters_are_dropped(raw, cleaned):
   [
     (b"", "data_file: got .*text.txt', which is empty, wanted a file that holds text"),
     (b" \n\x1b[0m\x00", "holds only blanks and control characters"),
+    ("In the beginning".encode("utf-16-le") * 9, "holds 144 NUL bytes, the first at position 1, "
+     "wanted a UTF-8 text file. It looks like UTF-16 without its mark. .* iconv -f UTF-16LE -t UT"),
+    ("In the beginning".encode("utf-16-be") * 9, "position 0, .* iconv -f UTF-16BE -t UTF-8"),
+    ("In the beginning".encode("utf-32-le") * 9, "iconv -f UTF-32LE -t UTF-8"),
+    (b"text and \0 more text" * 9, "holds 9 NUL bytes, the first at position 9, .*Is it binary"),
     (b"abc\xffdef", "is not UTF-8: byte 0xff at position 3 .*invalid start byte.*iconv"),
     ("清晨".encode("gb18030"), "is not UTF-8: byte 0xc7 at position 0"),
     (b"caf\xe9 " * 9, "In which encoding .* a wrong guess, such as latin-1, may work and give"),

@@ -138,6 +138,9 @@ def test_assume_takes_conventions_and_no_sizes():
     px.from_hf(config)
   assert repr(px.from_hf(config, assume="llama")) == "Rotary(dim=16, base=100.0)"
   assert px.from_hf(config, assume="cohere").pairing == "interleaved"
+  with pytest.raises(ValueError, match=r"config: got the settings \[\] without 'model_type', "
+                     "wanted 'model_type', such as 'llama', or one of 'rope_theta', .* Pass"):
+    px.from_hf({})
   with pytest.raises(ValueError, match="config: got no 'hidden_size'"):
     px.from_hf({"model_type": "mine"}, assume="llama")
   with pytest.raises(ValueError, match="assume: got 'lama'.*Did you mean 'llama'"):
@@ -149,7 +152,7 @@ LLAMA = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
 
 @pytest.mark.parametrize("config, kwargs, message", [
     ({"model_type": "llamma", "hidden_size": 8}, {}, "model_type: got 'llamma'.*mean 'llama'"),
-    ({"hidden_size": 8}, {}, "config: got no 'model_type'"),
+    ({"hidden_size": 8}, {}, r"config: got the settings \['hidden_size'\] without 'model_type'"),
     (LLAMA | {"use_xpos_rotary": True}, {}, r"config: got the settings \['use_xpos_rotary'\]"),
     (LLAMA | {"position_embedding_type": "alibi"}, {}, "'position_embedding_type'.*What do they"),
     (LLAMA | {"rope_scaling": {"rope_type": "linear", "factor": 2.0, "alpha": 8.0}}, {},

@@ -196,3 +196,28 @@ def test_what_nn_does_not_train_is_no_parameter_of_its_state():
 def test_an_implementation_that_there_is_not_is_refused_where_it_is_named():
   with pytest.raises(ValueError, match="implementation: got 'flash', wanted one of auto"):
     nn.MultiHeadAttention(16, 4, implementation="flash", rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("rngs, kind, message", [
+  (3, TypeError, r"rngs: got 3, wanted flax.nnx.Rngs. Make one: nnx.Rngs\(3\), or nnx.Rngs"),
+  (jax.random.key(0), TypeError, r"rngs: got key<fry>\[\], wanted flax.nnx.Rngs"),
+  (None, TypeError, "rngs: got None, wanted flax.nnx.Rngs"),
+  (nnx.Rngs(dropout=0), ValueError, r"rngs: got streams \['dropout'\], wanted one named 'params'"),
+  (nnx.Rngs(jax.random.split(jax.random.key(0), 2)), ValueError,
+   "rngs: got a stream 'params' that gives no key .*, wanted one PRNG key a stream"),
+], ids=["seed", "key", "None", "stream", "keys"])
+def test_rngs_of_parameters(rngs, kind, message):
+  with pytest.raises(kind, match=message):
+    nn.TransformerLM(V, D, 1, N, encoding=px.Rotary(H), rngs=rngs)
+
+
+@pytest.mark.parametrize("call", [
+  lambda key: nn.sample(jnp.zeros((2, 5)), key=key),
+  lambda key: nn.sample(jnp.zeros((2, 5)), key=key, temperature=0.0),
+  lambda key: nn.layers.dropout(jnp.ones(3), 0.5, key),
+], ids=["sample", "greedy", "dropout"])
+def test_keys(call):
+  with pytest.raises(TypeError, match="key: got 3, wanted a PRNG key"):
+    call(3)
+  with pytest.raises(ValueError, match=r"key: got an array of keys, shape \(2,\), wanted one PRNG"):
+    call(jax.random.split(jax.random.key(0), 2))

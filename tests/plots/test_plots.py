@@ -239,7 +239,7 @@ def test_another_encoding_is_told_which_plot_fits(plot, e, message):
   (lambda: plots.bias(px.Alibi2D(32), 2), ValueError, "heads: got 32, wanted at most 16."),
   (lambda: plots.table(px.Sinusoidal(8), 0), ValueError, "dim: got 0"),
   (lambda: plots.table(px.Sinusoidal(8), 8, length=9999), ValueError,
-   "dim, length: got 9999, wanted at most 4096."),
+   "length: got 9999, wanted at most 4096. Draw a part."),
   (lambda: plots.table(px.GridSinusoidal(8), 8), ValueError,
    "positions: got None, wanted [T, 2], as GridSinusoidal reads several axes."),
   (lambda: plots.wavelengths(px.Rotary(8), length=0), ValueError, "length: got 0"),

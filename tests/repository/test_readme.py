@@ -37,9 +37,10 @@ def run(name: str) -> dict:
   return scope
 
 
-def test_the_ten_lines_run():
+def test_the_ten_lines_run(capsys):
   assert len(blocks(README)) == 1
   scope = run("README.md")
+  assert f"# prints {capsys.readouterr().out.strip()}\n" in README
   assert scope["out"].shape == scope["turned"].shape == (2, 128, 8, 64)
   assert jnp.allclose(scope["last"], scope["out"][:, -1:], atol=1e-5)
   assert scope["gradient"].shape == (32, 8) and scope["gradient"].any()

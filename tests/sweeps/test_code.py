@@ -55,8 +55,9 @@ def test_a_closed_over_number_that_changed_is_told_and_refused(tmp_path):
   with pytest.raises(sweeps.SettingsChanged) as error:
     run(times(9.0), tmp_path, XS)
   text = str(error.value)
-  assert text.startswith(f"{tmp_path}: got results of 1 cells from other code than now:\n")
-  assert "<lambda>: n: was 1.0, now 9.0\n, wanted the code that made them. " in text
+  assert text.startswith(f"{tmp_path}: got results of 1 cell from other code or settings of the "
+                         "experiment than now:\n")
+  assert "<lambda>: n: was 1.0, now 9.0\n, wanted what made them. " in text
   assert 'retrain="changed"' in text and error.value.exit_code == 2
   assert (tmp_path / "results.jsonl").read_bytes() == before
   assert losses(run(times(1.0), tmp_path, XS)) == [1.0, 1.0]
@@ -82,7 +83,7 @@ def test_cells_that_the_code_does_not_know_any_more_are_told_and_stay(tmp_path):
   cells = sweeps.grid(kind=["a", "b"], x=[0.5])
   quiet = {"progress": False, "report": False}
   sweeps.run(experiment("a", "b"), cells, tmp_path, **quiet)
-  with pytest.warns(sweeps.SweepWarning, match=r"1 cells that are not in this grid .*\(no b\)"):
+  with pytest.warns(sweeps.SweepWarning, match=r"1 cell of earlier grids stay.*\(no b\)"):
     sweeps.run(experiment("a"), cells[:1], tmp_path, retrain="changed", **quiet)
   with pytest.warns(sweeps.SweepWarning, match="no b"):
     sweeps.plan(experiment("a"), cells[:1], tmp_path)
@@ -105,11 +106,11 @@ def test_changed_cells_are_trained_again_and_their_old_records_stay(tmp_path):
 def test_cells_outside_the_grid_are_not_mixed_either(tmp_path):
   """Reading the directory would have averaged them with those of now."""
   run(times(1.0), tmp_path, XS[:1])
-  with pytest.raises(sweeps.SettingsChanged, match=r"1 of the cells are not in this grid"):
+  with pytest.raises(sweeps.SettingsChanged, match=r"1 of the 1 cell not in this grid"):
     run(times(9.0), tmp_path, XS[1:])
-  with pytest.warns(sweeps.SweepWarning, match="1 cells that are not in this grid keep results"):
+  with pytest.warns(sweeps.SweepWarning, match="results of 1 cell of earlier grids"):
     run(times(9.0), tmp_path, XS[1:], retrain="changed")
-  with pytest.warns(sweeps.SweepWarning, match="1 cells have results of other code"):
+  with pytest.warns(sweeps.SweepWarning, match="results of 1 cell are of other code"):
     assert sweeps.load(tmp_path).notes
   assert losses(run(times(9.0), tmp_path, XS, retrain="changed")) == [9.0, 9.0]
   assert sweeps.load(tmp_path).notes == ()
@@ -258,9 +259,10 @@ def test_the_dry_run_tells_of_an_edit_and_lowers_nothing(tmp_path, monkeypatch):
   counted = lowerings(monkeypatch)
   before = {p: p.read_bytes() for p in tmp_path.rglob("*.jsonl")}
   text = sweeps.plan(times(9.0), XS, tmp_path).describe()
-  assert "note: code was edited since 2 of the cells were run (" in text
-  assert "n: was 1.0, now 9.0); a run lowers their programs" in text and not counted
-  assert "edited" not in sweeps.plan(times(1.0), XS, tmp_path).describe()
+  assert ("note: code or settings of the experiment have changed since 2 cells of the directory "
+          "had results (") in text
+  assert "n: was 1.0, now 9.0); a run lowers programs" in text and not counted
+  assert "have changed" not in sweeps.plan(times(1.0), XS, tmp_path).describe()
   assert before == {p: p.read_bytes() for p in tmp_path.rglob("*.jsonl")}
 
 
@@ -319,7 +321,7 @@ def test_data_that_the_source_does_not_show_is_found_when_the_program_is_made(tm
 def test_under_other_versions_an_edit_cannot_be_told(tmp_path, monkeypatch):
   run(times(1.0), tmp_path)
   monkeypatch.setattr(code, "environment", lambda count: "0" * 8)
-  with pytest.warns(sweeps.SweepWarning, match="the code of 2 finished cells may have") as warned:
+  with pytest.warns(sweeps.SweepWarning, match="2 finished cells made with other v") as warned:
     assert losses(run(times(9.0), tmp_path)) == [1.0, 1.0]
   assert warned[0].filename == __file__  # Fault C11: warnings point at the caller.
 

@@ -76,8 +76,8 @@ def test_a_program_that_cannot_be_traced_stops_no_other(tmp_path, capsys):
   assert "in train\n" in bad["traceback"] and bad["metrics"] == {}
   text = capsys.readouterr().err  # progress=False hides no error.
   assert "ZeroDivisionError: no such thing as bad\n" in text
-  assert "posenc_jax.sweeps: 1 groups failed; above is the first error" in text
-  assert sweeps.load(tmp_path).manifest["runs"][0]["status"] == "finished, 1 groups failed"
+  assert "posenc_jax.sweeps: 1 group failed; above is the first error" in text
+  assert sweeps.load(tmp_path).manifest["runs"][0]["status"] == "finished, 1 group failed"
 
 
 def test_failed_cells_are_done_until_retry_asks_for_them(tmp_path):

@@ -342,6 +342,38 @@ def test_directories_that_cannot_be_written(tmp_path):
     with pytest.raises(sweeps.CannotWrite, match="directory that cannot be made: .*") as error:
       run(out)
     assert error.value.exit_code == 73
+    with pytest.raises(sweeps.CannotWrite, match="directory that cannot be made: .* is a file, w"):
+      sweeps.plan(Line(), CELLS, out)
+
+
+def test_a_profile_that_cannot_be_written_is_told_before_the_run(tmp_path):
+  (tmp_path / "file").write_text("keep")
+  for start in (sweeps.run, sweeps.plan):
+    with pytest.raises(sweeps.CannotWrite, match="file is a file, wanted a directory, or nothing"):
+      start(Line(), CELLS[:1], tmp_path / "out", profile_dir=str(tmp_path / "file"))
+  assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_is_of_training(tmp_path):
+  with pytest.raises(ValueError, match="options: evaluate_only: got True, wanted False, as a plan"):
+    sweeps.plan(Line(), CELLS[:1], tmp_path, evaluate_only=True)
+
+
+def test_links_are_refused_by_a_run_and_by_its_plan(tmp_path):
+  """A link to a directory is one; a link to nothing, or where a file grows, ended runs late."""
+  (tmp_path / "real").mkdir()
+  (tmp_path / "link").symlink_to(tmp_path / "real")
+  (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
+  assert len(sweeps.plan(Line(), CELLS[:1], tmp_path / "link").todo) == 1
+  assert len(run(tmp_path / "link", CELLS[:1])) == 1
+  (tmp_path / "real" / "journal.jsonl").unlink()
+  (tmp_path / "real" / "journal.jsonl").symlink_to(tmp_path / "elsewhere")
+  for out, told in (("dead", "dead is a symbolic link to nothing, wanted a directory, or nothing"),
+                    ("real", "symbolic links where a sweep writes: journal.jsonl, wanted files")):
+    for start in (run, lambda out: sweeps.plan(Line(), CELLS, out)):
+      with pytest.raises(sweeps.CannotWrite, match=told):
+        start(tmp_path / out)
+  assert not (tmp_path / "nowhere").exists() and not (tmp_path / "elsewhere").exists()
 
 
 def test_a_read_only_directory():

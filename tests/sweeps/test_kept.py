@@ -108,7 +108,7 @@ def test_cells_that_were_not_evaluated_again_are_told_on_reading(tmp_path):
   cells = sweeps.grid(x=[1.0, 2.0])
   run(make(1.0), tmp_path, cells, keep="weights")
   run(make(5.0), tmp_path, cells[:1], evaluate_only=True)
-  with pytest.warns(sweeps.SweepWarning, match="1 cells have results of other code"):
+  with pytest.warns(sweeps.SweepWarning, match="results of 1 cell are of other code"):
     assert [r["metrics"]["loss"] for r in sweeps.load(tmp_path)] == [5.0, 2.0]
   run(make(5.0), tmp_path, cells, evaluate_only=True)
   assert [r["metrics"]["loss"] for r in sweeps.load(tmp_path)] == [5.0, 10.0]

@@ -306,6 +306,6 @@ def test_the_plan_describes_itself():
   text = sweeps.plan(Sized(), sized_cells(), flops_per_second=1e5, memory_limit=1e9,
                      batching="padded").describe()
   assert text.startswith(
-    "6 cells: 0 done, 6 lanes to run in 1 groups, 1 compiles, expected time 8.1 s")
+    "6 cells: 0 done, 6 lanes to run in 1 group, 1 compile, expected time 8.1 s")
   assert "6 lanes, 6.1 s, 0 MiB, static ('rope', 32)" in text
   assert "batching=padded was asked for" in text

@@ -125,8 +125,8 @@ def test_a_share_without_work_and_the_last_share_say_what_to_do(tmp_path, capsys
   found = share(1)
   text = capsys.readouterr().err
   assert len(found) == 0 and found.missing == cells
-  assert "share 1/2 has nothing to run: 1 groups are left for all shares, none of them" in text
-  assert "1 cells are left to other shares; when they are done, for the report: python" in text
+  assert "share 1/2 has nothing to run: 1 group left for all shares, none its own" in text
+  assert "1 cell left to other shares; when all are done, for the report: python" in text
   share(0)
   text = capsys.readouterr().err
   assert f"all are done, for the report: python -m posenc_jax.sweeps '{tmp_path}/a b'" in text

@@ -349,7 +349,7 @@ def test_unfinished_and_empty_sweeps_have_a_report():
     text = make(empty, "t")
     assert "<p>0 cells, 1 not run yet.</p>" in text and "No results yet" in text
     oom = sweeps.Results(made_up(seeds=1).records[1:2])
-    assert "1 cells: 1 oom" in make(oom, "t") and sweeps.main_metric(oom) is None
+    assert "1 cell: 1 oom" in make(oom, "t") and sweeps.main_metric(oom) is None
 
 
 def test_csv_holds_all_cells_and_no_formula():

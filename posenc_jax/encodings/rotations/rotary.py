@@ -67,8 +67,8 @@ def rotate(x: jax.Array, positions: Any, frequencies: Any, *, pairing: str = "ha
     Like x.
 
   Raises:
-    ValueError: more pairs than dims, positions that do not fit x, an unknown pairing, a single
-      number in place of frequencies.
+    ValueError: more pairs than dims, no frequency at all, positions that do not fit x, an unknown
+      pairing, a single number in place of frequencies.
     TypeError: positions in a 16-bit float, x without floats.
 
   Example:
@@ -102,7 +102,7 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
     Like x.
 
   Raises:
-    ValueError: r > H, cos and sin of two shapes, an unknown pairing.
+    ValueError: r > H or no pair at all, cos and sin of two shapes, an unknown pairing.
 
   Example:
     >>> rotate_by(jnp.ones((1, 1, 2)), jnp.zeros((1, 1, 1)), jnp.ones((1, 1, 1))).tolist()
@@ -113,6 +113,9 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
     raise _errors.value_error("cos, sin", f"shapes {cos.shape} and {sin.shape}", "one shape",
                               "Pass what cos_sin returned for the same positions")
   r = 2 * cos.shape[-1]
+  if not r:
+    raise _errors.value_error("cos, sin", f"shapes {cos.shape}, so no pair", "at least one pair",
+                              "Leave the rotation out where nothing turns")
   if r > x.shape[-1]:
     raise _errors.value_error("frequencies", f"{r // 2} pairs", f"at most {x.shape[-1] // 2} "
                               f"for head dim {x.shape[-1]}", "Build them for the head dim, not D")

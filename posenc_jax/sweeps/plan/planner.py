@@ -17,7 +17,7 @@ import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from posenc_jax._errors import explain_fault, type_error
+from posenc_jax._errors import counted, explain_fault, type_error
 from posenc_jax.sweeps import devices, html
 from posenc_jax.sweeps.cells import Cell, as_cells, seed_words
 from posenc_jax.sweeps.errors import CorruptStore
@@ -46,7 +46,7 @@ class Planned:
                                bytes=None if self.bytes is None else self.bytes * part)
 
   def __repr__(self) -> str:
-    return f"Planned({self.group.id}, {len(self.group.cells)} lanes, {self.static!r})"
+    return f"Planned({self.group.id}, {counted(len(self.group.cells), 'lane')}, {self.static!r})"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -76,8 +76,9 @@ class Plan:
 
   def _summary(self) -> str:
     lanes = sum(len(p.group.cells) for p in self.todo)
-    return (f"{len(self.cells)} cells: {self.done} done, {lanes} lanes to run in "
-            f"{len(self.todo)} groups, {self.compiles} compiles, expected time "
+    return (f"{counted(len(self.cells), 'cell')}: {self.done} done, {counted(lanes, 'lane')} to "
+            f"run in {counted(len(self.todo), 'group')}, {counted(self.compiles, 'compile')}, "
+            "expected time "
             + (_duration(self.seconds) if self.seconds is not None else "unknown (no cost given)"))
 
   def __repr__(self) -> str:
@@ -100,7 +101,7 @@ class Plan:
       memory = "" if p.bytes is None else f", {p.bytes / 2**20:.0f} MiB"
       extra = p.group.width - len(p.group.cells)
       lines.append(
-        f"  group {p.group.id}: {len(p.group.cells)} lanes"
+        f"  group {p.group.id}: {counted(len(p.group.cells), 'lane')}"
         + (f" and {extra} to fill up" if extra else "")
         + (f", {_duration(p.seconds)}" if self.seconds is not None else "") + memory
         + (", packed as before" if p.recorded else "") + f", static {p.static!r}")

@@ -25,7 +25,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from posenc_jax._errors import explain_fault
+from posenc_jax._errors import counted, explain_fault
 from posenc_jax.sweeps import fingerprint
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.devices import Lanes
@@ -86,10 +86,10 @@ def changed_error(directory: Any, count: int, edited: list[str]) -> SettingsChan
   """The error that refuses to mix results of two codes."""
   more = [f"and {len(edited) - MOST_TOLD} more"] if len(edited) > MOST_TOLD else []
   return SettingsChanged(explain_fault(
-    f"{directory}", f"results of {count} cells from other code than now:\n  "
-    + "\n  ".join([*edited[:MOST_TOLD], *more]) + "\n", "the code that made them",
-    'With retrain="changed" these cells are trained again (their old records stay in the file); or '
-    "give another output directory"))
+    f"{directory}", f"results of {counted(count, 'cell')} from other code or settings of the "
+    "experiment than now:\n  " + "\n  ".join([*edited[:MOST_TOLD], *more]) + "\n",
+    "what made them", 'With retrain="changed" the cells of this grid are trained again (their old '
+    "records stay in the file); or give another output directory"))
 
 
 def check_mixing(changed: Changed, store: Any, wanted: Collection[str], retrain: str) -> list[str]:
@@ -103,11 +103,13 @@ def check_mixing(changed: Changed, store: Any, wanted: Collection[str], retrain:
   results = [i for i in changed.cells if store.records[i]["status"] not in FAILURES]
   outside = sorted(i for i in results if i not in wanted)
   if results and retrain == "no":
-    told = [f"({len(outside)} of the cells are not in this grid)"] if outside else []
+    told = [f"({len(outside)} of the {counted(len(results), 'cell')} not in this grid)"
+            ] if outside else []
     raise changed_error(store.directory, len(results), [*changed.lines[:MOST_TOLD], *told])
   if outside:
-    warn(f"{store.directory}: {len(outside)} cells that are not in this grid keep results of other "
-         "code than now; the whole grid would train them again")
+    warn(f"{store.directory}: this run is complete; beside it the directory keeps results of "
+         f"{counted(len(outside), 'cell')} of earlier grids, made by other code. Tables of the "
+         "directory show both; a run of the whole grid trains those again")
   return outside
 
 
@@ -129,8 +131,9 @@ def statics_of(groups: Iterable[Group], experiment: Experiment, records: Mapping
       found += [] if static is None else [(group, static)]
   if unknown:
     count = sum(cell.id in records for group, _ in unknown for cell in group.cells)
-    warn(f"{count} cells that are not in this grid keep results that cannot be compared with the "
-         f"code of now, which does not know them any more ({unknown[0][1]})")
+    warn(f"{counted(count, 'cell')} of earlier grids stay as they are: the code of now does not "
+         f"know their settings any more ({unknown[0][1]}), so whether it would give the same "
+         "cannot be told")
   return found
 
 
@@ -268,7 +271,8 @@ class Code:
     inputs = inputs_of(self._experiment, group)
     key = (static, group.width, tuple((n, str(x.dtype), x.shape) for n, x in inputs[1].items()))
     if key not in self._digests:
-      tell("the code has changed; lowering a program to see whether it computes something else")
+      tell("code or settings have changed; lowering a program to see whether it computes something "
+           "else")
       self._digests[key] = self._lower(static, lanes, inputs)
     if stage not in self._digests[key]:
       return None

@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 
-from posenc_jax._errors import explain_fault
+from posenc_jax._errors import counted, explain_fault
 from posenc_jax.sweeps.errors import NoCoordinator, SweepError
 
 
@@ -52,9 +52,10 @@ def told(share: tuple[int, int], own: int, groups: int, left: int, directory: pa
     left: cells without a result.
     directory: of the sweep.
   """
-  nothing = [f"share {share[0]}/{share[1]} has nothing to run: {groups} groups are left for all "
-             "shares, none of them its own"]
-  when = f"{left} cells are left to other shares; when they are done" if left else "all are done"
+  nothing = [f"share {share[0]}/{share[1]} has nothing to run: {counted(groups, 'group')} left for "
+             "all shares, none its own"]
+  when = (f"{counted(left, 'cell')} left to other shares; when all are done" if left
+          else "all are done")
   again = shlex.join(["python", "-m", "posenc_jax.sweeps", str(directory)])
   return [*(nothing if not own else []), f"{when}, for the report: {again}"]
 

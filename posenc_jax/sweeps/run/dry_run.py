@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from posenc_jax._errors import counted, value_error
+from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.experiment import Experiment
 from posenc_jax.sweeps.group import Group
@@ -46,8 +48,10 @@ def plan(
     A Plan.
 
   Raises:
-    ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment.
+    ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment; the
+      options ask for evaluation alone.
     CorruptStore: the directory's manifest is damaged.
+    CannotWrite: a run could not make the directory, or not write in it.
 
   Example:
     >>> from posenc_jax import sweeps
@@ -57,29 +61,36 @@ def plan(
     (2, 2)
   """
   options = make_options(options, changes)
+  if options.evaluate_only:
+    raise value_error("options: evaluate_only", True, "False, as a plan is of training",
+                      "Leave it out, or run")
+  if options.profile_dir is not None:
+    files.check_directory(pathlib.Path(options.profile_dir))
   settled = packed_for = None
   cells, notes = as_cells(cells), []
   if out is not None:
+    files.check_directory(pathlib.Path(out))
     found = reading.recorded(pathlib.Path(out))
     recorded, packed_for = found.groups, found.packed_for
     settled = None if options.shard else found.settled
-    changed = _changed(experiment, cells, found, pathlib.Path(out))
+    changed = _changed(experiment, found, pathlib.Path(out))
     done = [i for i, r in found.records.items() if r["status"] not in options.retry
             and not (i in changed.cells and r["status"] in FAILURES)]
     if changed.lines:
       told = "; ".join(changed.lines[:MOST_TOLD])
-      notes = [f"code was edited since {len(changed.cells)} of the cells were run ({told}); a run "
-               "lowers their programs to see whether it matters"]
+      notes = ["code or settings of the experiment have changed since "
+               f"{counted(len(changed.cells), 'cell')} of the directory had results ({told}); a "
+               "run lowers programs to see whether it matters, and if so mixes nothing unasked"]
   found = planner.plan(experiment, cells, options=options, recorded=recorded, settled=settled,
                        packed_for=packed_for, done=done, parts=parts)
   return dataclasses.replace(found, notes=(*found.notes, *notes))
 
 
-def _changed(experiment: Experiment, cells: tuple[Cell, ...], found: reading.Recorded,
-             out: pathlib.Path) -> Changed:
-  """What source says of the finished cells, without lowering anything."""
+def _changed(experiment: Experiment, found: reading.Recorded, out: pathlib.Path) -> Changed:
+  """What source says of the finished cells, of this grid or not, without lowering anything."""
   if not isinstance(experiment, Experiment):
     return Changed()  # The planner explains it.
   groups = statics_of((*found.groups, *found.divided), experiment, found.records)
   code = Code(experiment, CodeLog(out), ())
-  return code.compare(groups, found.records, cells, lambda text: None, lower=False)
+  every = [Cell(r["cell"]) for r in found.records.values()]
+  return code.compare(groups, found.records, every, lambda text: None, lower=False)

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 
+from posenc_jax._errors import counted
 from posenc_jax.sweeps import devices
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import SweepError
@@ -238,8 +239,8 @@ class Groups:
     group = planned.group
     parts = self._parts(group, failure)
     if parts:
-      self.progress.note(f"group {group.id} of {len(group.cells)} lanes {failure.told}; trying "
-                         f"{parts[0].width} at a time")
+      self.progress.note(f"group {group.id} of {counted(len(group.cells), 'lane')} "
+                         f"{failure.told}; trying {parts[0].width} at a time")
       self.store.record_groups(parts, instead_of=group)
       if failure.status == "crashed":
         for part in parts:

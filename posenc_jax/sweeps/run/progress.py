@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from posenc_jax._errors import counted
 from posenc_jax.sweeps.command import in_notebook
 
 SEPARATOR = " | "
@@ -168,7 +169,7 @@ class Progress:
       parts.append(f"{rate:.3g} steps/s")
       if self.tokens_per_step:
         parts.append(f"{rate * self.tokens_per_step:.2g} tokens/s")
-    parts.append(f"{self.compiles} compile" + ("s" if self.compiles != 1 else ""))
+    parts.append(counted(self.compiles, "compile"))
     if loss is not None:
       parts.append(f"loss {loss:.4g}")
     left = self.steps - self._finished_steps - step * lanes

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from posenc_jax._errors import value_error
+from posenc_jax._errors import counted, value_error
 from posenc_jax.sweeps import devices, files
 from posenc_jax.sweeps.cells import Cell, as_cells
 from posenc_jax.sweeps.command import how_to_repeat
@@ -89,6 +89,8 @@ def run(
     out = pathlib.Path(out) / files.check_name(name)
   if options.tensorboard:
     extras.check_tensorboard()
+  if options.profile_dir is not None:  # else a profile is lost after the training that it is of
+    files.check_directory(pathlib.Path(options.profile_dir))
   share = options.shard
   with contextlib.ExitStack() as stack:
     stack.enter_context(extras.compile_cache(options.compile_cache))
@@ -144,7 +146,7 @@ class _Run:
       groups.all(todo)
       self._wait()
       self._tell_share(len(todo), len(agreed.todo))
-      entry["status"] = "finished" + (f", {len(groups.failures)} groups failed"
+      entry["status"] = "finished" + (f", {counted(len(groups.failures), 'group')} failed"
                                       if groups.failures else "")
     except BaseException as error:
       entry["status"] = f"stopped by {type(error).__name__}"
@@ -186,8 +188,9 @@ class _Run:
       self.progress.close()
       if evaluation.count or evaluation.first is None:
         note_others(code, self.store, groups)
-    without = f"; {n} finished cells have no kept state" if (n := self._stateless()) else ""
-    for note in [*notes, f"{evaluation.count} cells were evaluated{without}"]:
+    without = f"; no kept state of {counted(n, 'finished cell')}" if (
+      n := self._stateless()) else ""
+    for note in [*notes, f"evaluated {counted(evaluation.count, 'cell')}{without}"]:
       self.progress.note(note)
     if evaluation.first:
       raise evaluation.first
@@ -227,8 +230,9 @@ class _Run:
     outside = check_mixing(changed, self.store, self._wanted, self.options.retrain)
     self.store.note_code(self._code.whole(), outside)
     if changed.unknown:
-      warn(f"{self.store.directory}: the code of {len(changed.unknown)} finished cells may have "
-           "changed, which cannot be told, as versions or devices have changed too")
+      warn(f"{self.store.directory}: {counted(len(changed.unknown), 'finished cell')} made with "
+           "other versions or devices; whether the code has changed since cannot be told, so the "
+           "results stay")
     return set(changed.cells)
 
   def _say(self, text: str) -> None:
@@ -284,8 +288,9 @@ class _Run:
         r["status"] not in FAILURES for r in self.store.records.values()):
       raise first.cause
     if first.status == "failed":
-      print(f"{first.about['traceback']}posenc_jax.sweeps: {len(failures)} groups failed; above is "
-            "the first error, the others are in the records", file=sys.stderr)
+      print(f"{first.about['traceback']}posenc_jax.sweeps: "
+            f"{counted(len(failures), 'group')} failed; above is the first error, all are in the "
+            "records", file=sys.stderr)
 
   def _results(self) -> Results:
     failed = any(self.store.records.get(c.id, {}).get("status") in FAILURES for c in self.cells)

@@ -13,6 +13,7 @@ import hashlib
 import importlib.resources
 from collections.abc import Sequence
 
+from posenc_jax._errors import counted
 from posenc_jax.sweeps.html import text
 from posenc_jax.sweeps.results import REPEATS, Results
 from posenc_jax.sweeps.show import attached, charts, heats, payload, tables, views
@@ -40,7 +41,7 @@ def summary_html(results: Results, title: str) -> str:
   missing = f", {len(results.missing)} not run yet" if results.missing else ""
   fixed = "; ".join(f"{n} = {shown(results.values(n)[0])}" for n in results.settings
                     if len(results.values(n)) == 1)
-  parts = [f"<h1>{text(title)}</h1><p>{len(results)} cells{text(counts)}{missing}.</p>"]
+  parts = [f"<h1>{text(title)}</h1><p>{counted(len(results), 'cell')}{text(counts)}{missing}.</p>"]
   if fixed:
     parts.append(f"<p>The same in all: {text(fixed)}.</p>")
   if results.notes:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from posenc_jax._errors import counted
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.html import Field, lines, number, table, text
 from posenc_jax.sweeps.records import Record
@@ -207,9 +208,11 @@ def wall_time(results: Results) -> str:
   runs = manifest.get("runs") or ()
   compiling = sum(run.get("compile_seconds", 0.0) for run in runs)
   compiles = sum(run.get("compiles", 0) for run in runs)
-  told = [f"{sum(training.values()):.4g} s of training in {len(training)} groups"]
+  told = [f"{sum(training.values()):.4g} s of training in "
+          f"{counted(len(training), 'group')}"]
   if runs:
-    told.append(f"{compiling:.4g} s of lowering and compiling {compiles} programs")
+    told.append(f"{compiling:.4g} s of lowering and compiling "
+                f"{counted(compiles, 'program')}")
     told.append("; ".join(f"run {i} from {run.get('started')} to {run.get('ended')}: "
                           f"{run.get('status')}" for i, run in enumerate(runs, 1)))
   return ", ".join(told[:2]) + (". " + told[2] if runs else "") + "."

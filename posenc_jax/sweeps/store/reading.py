@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from posenc_jax._errors import explain_fault, value_error
+from posenc_jax._errors import counted, explain_fault, value_error
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
 from posenc_jax.sweeps.errors import CannotWrite, CorruptStore, SettingsChanged, warn
@@ -143,8 +143,8 @@ def _other_code(one: pathlib.Path, two: pathlib.Path, first: Mapping[str, Any],
   inside = len(other.get("other_code", ()))
   return [f"{two}: other code, versions or devices than {one}, so results may differ: {line}"
           for line in told] + ([
-            f"{two}: {inside} cells have results of other code than the others, as they were "
-            "neither trained nor evaluated again with them"] if inside else [])
+            f"{two}: results of {counted(inside, 'cell')} are of other code than the rest: no run "
+            "since has trained or evaluated them again"] if inside else [])
 
 
 def restore(directory: str | pathlib.Path, cell: Cell | dict[str, Any], experiment: Any = None

@@ -32,7 +32,8 @@ def test_intervals_and_p_values_are_those_of_scipy():
 
 def test_values_without_spread_and_single_values():
   assert statistics.p_value([1.0]) is None and statistics.interval_of([1.0]).low is None
-  assert statistics.p_value([2.0, 2.0]) == 0.0 and statistics.p_value([0.0, 0.0]) == 1.0
+  np.testing.assert_allclose(statistics.p_value([1.0] * 5), stats.binomtest(5, 5).pvalue)
+  assert statistics.p_value([2.0, 2.0]) == 0.5 and statistics.p_value([0.0, 0.0]) == 1.0
   with pytest.raises(ValueError, match=r"values: got \[1.0, nan\], wanted finite numbers"):
     statistics.interval_of([1.0, float("nan")])
   with pytest.raises(ValueError, match=r"values: got \[\]"):
