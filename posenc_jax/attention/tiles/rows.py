@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Attention by tiles of query rows over whole key rows: any encoding, O(tile * S) memory.
+"""Attention by tiles of query rows, over whole key rows or parts: any encoding, O(tile * S) memory.
 
 An encoding whose scores are q k^T plus a bias goes through ``flash``, which has derivatives of its
 own; the bias takes the cheapest form that is exact (see ``forms``). One that maps whole rows of
