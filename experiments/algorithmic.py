@@ -229,7 +229,8 @@ class Config(study.Paged, TrainingConfig):
 
   def encodings_of(self, name: str) -> tuple[str, ...]:
     """The encodings of a task."""
-    return tuple(e for e in self.encodings if self.every or e in RELEVANT[name])
+    return tuple(e for e, label in zip(self.encodings, self.labels, strict=True)
+                 if self.every or label in RELEVANT[name])
 
   def only(self, name: str) -> "Config":
     """This config for one task."""
@@ -261,13 +262,13 @@ def page(config: Config, results: dict[str, sweeps.Results]) -> f.Page:
     f.Picture("length", "Share of answers that are right in every token, at multiples of the "
               "training length, means over seeds with 95 percent bands.", pictures.curves(
                 panels, "accuracy_by_multiple", "tokens / training length", "exact match",
-                encodings=config.encodings, limits=(-0.05, 1.05))),
+                encodings=config.labels, limits=(-0.05, 1.05))),
     f.Picture("tokens", "Share of right tokens of the answers, each after the right ones before "
               "it, means over seeds with 95 percent bands.", pictures.curves(
                 panels, "tokens_by_multiple", "tokens / training length", "right tokens",
-                encodings=config.encodings, limits=(-0.05, 1.05))),
+                encodings=config.labels, limits=(-0.05, 1.05))),
     f.Picture("training", "Exact match of the training batches, step by step.", pictures.curves(
-      panels, "accuracy", "step", "exact match", encodings=config.encodings,
+      panels, "accuracy", "step", "exact match", encodings=config.labels,
       limits=(-0.05, 1.05))))
   setup = (
     f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, trained for "

@@ -6,10 +6,13 @@
   python -m experiments.all
 
 Writes a page for each script and one index of all verdicts: docs/results, with the preset smoke
-runs/smoke/results. A script that fails does not stop the others; the exit status says so.
+runs/smoke/results. A script that fails does not stop the others; the exit status says so, and so
+do words on the pages of the index that are older than this run. Ctrl-C ends the script that runs,
+which saves its state first, and the others are not begun.
 """
 
 import dataclasses
+import pathlib
 import subprocess
 import sys
 import time
@@ -18,10 +21,14 @@ from typing import Any, ClassVar
 
 from experiments import fields, script
 from experiments.fields import option
+from experiments.findings import catalogue, study
+from experiments.findings import page as page_lib
 
 SCRIPTS: tuple[str, ...] = ("extrapolation", "masked_lm", "algorithmic", "context_extension",
                            "properties", "claims", "classify", "forecast", "translate", "music",
                            "speech")
+PAGES = {"smoke": study.SMOKE_PAGES, "default": study.PAGES, "large": study.LARGE_PAGES}
+INTERRUPTED = 130  # the exit status after Ctrl-C
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,24 +63,67 @@ class Done:
 
 
 def run(config: Config) -> list[Done]:
-  """Runs the scripts one after another; what they print goes through."""
+  """Runs the scripts one after another; what they print goes through.
+
+  Returns:
+    What became of each, the last one INTERRUPTED after Ctrl-C.
+  """
   done = []
   for name in config.scripts:
     print(f"\n=== {name}", flush=True)
     start = time.perf_counter()
-    command = [sys.executable, "-m", f"experiments.{name}", f"--preset={config.preset}"]
-    status = subprocess.run(command).returncode
+    try:
+      status = _wait([sys.executable, "-m", f"experiments.{name}", f"--preset={config.preset}"])
+    except KeyboardInterrupt:
+      status = INTERRUPTED
     done.append(Done(name, status, time.perf_counter() - start))
+    if status == INTERRUPTED:
+      break
   return done
 
 
+def _wait(command: list[str]) -> int:
+  """The exit status of a process, which is waited for after Ctrl-C too: it saves its state.
+
+  The terminal sends Ctrl-C to both. A second one kills the process.
+  """
+  process = subprocess.Popen(command)
+  try:
+    return process.wait()
+  except KeyboardInterrupt:
+    try:
+      process.wait()
+    except KeyboardInterrupt:
+      process.kill()
+      process.wait()
+    raise
+
+
+def older(directory: str, since: float) -> list[page_lib.Data]:
+  """The pages of a directory's index that were written before a time, in seconds of the epoch."""
+  found, _ = catalogue.pages(directory)
+  return [page for page in found
+          if (pathlib.Path(directory) / f"{page.name}.json").stat().st_mtime < since]
+
+
 def main(config: Config) -> int:
-  """Runs, prints what became of each script; 1 if one failed."""
+  """Runs, prints what became of each script; 1 if one failed, 130 after Ctrl-C."""
+  start = time.time()
   done = run(config)
-  print("\n" + "\n".join(f"{d.name:<20} {d.seconds:7.1f} s  "
-                         f"{'done' if d.status == 0 else f'FAILED, exit status {d.status}'}"
-                         for d in done))
-  return int(any(d.status for d in done))
+  stopped = any(d.status == INTERRUPTED for d in done)
+  lines = [f"{d.name:<20} {d.seconds:7.1f} s  {_told(d.status)}" for d in done]
+  lines += [f"{name:<20} {'':7}    not begun" for name in config.scripts[len(done):]]
+  for page in older(PAGES[config.preset], start):
+    lines.append(f"{PAGES[config.preset]}/{page.name}.md is older than this run: made on "
+                 f"{page.made.date} by {page.made.command}")
+  print("\n" + "\n".join(lines))
+  return INTERRUPTED if stopped else int(any(d.status for d in done))
+
+
+def _told(status: int) -> str:
+  if status == INTERRUPTED:
+    return "stopped by Ctrl-C"
+  return "done" if status == 0 else f"FAILED, exit status {status}"
 
 
 if __name__ == "__main__":

@@ -165,8 +165,8 @@ def starts_of(pieces: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np
   return np.concatenate(stream).astype(np.int32), np.concatenate(starts).astype(np.int32)
 
 
-def load(count: int | None = None, resolution: int = 4, cache: pathlib.Path | None = None
-         ) -> Chorales:
+def load(count: int | None = None, resolution: int = 4, cache: pathlib.Path | None = None, *,
+         write: bool = True) -> Chorales:
   """Chorales, read from a file that an earlier call has left if there is one.
 
   Args:
@@ -174,6 +174,7 @@ def load(count: int | None = None, resolution: int = 4, cache: pathlib.Path | No
     resolution: steps a quarter note.
     cache: directory of that file; None for no file. One that is damaged, or of another version of
       music21, is written anew.
+    write: whether the file is written if there is none.
 
   Raises:
     ImportError: music21 is not installed.
@@ -186,6 +187,8 @@ def load(count: int | None = None, resolution: int = 4, cache: pathlib.Path | No
   found = _read(path, resolution, version)
   if found is None:
     found = parse(count, resolution)
+    if not write:
+      return found
     files.make_directory(cache)
     stream = io.BytesIO()
     np.savez_compressed(

@@ -22,17 +22,19 @@ from experiments import compare, costs, measures, probes, script
 from experiments import config as config_lib
 from experiments import findings as f
 from experiments.fields import Check, Faults, option
-from experiments.findings import statistics, study
+from experiments.findings import study
 from posenc_jax import sweeps
 
 LENGTHS = (4096, 16384, 65536, 131072)  # at which costs are counted; powers, between the last two
 RECOVERED = 0.9
+NEEDED = ("sinusoidal", "learned")  # encodings of which the texts speak
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Paged, compare.Config):
   """What to train; costs have no settings."""
 
+  several: ClassVar[tuple[str, ...]] = ("d_model",)
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "claims",
     smoke=dict(d_model=(16, 32), seq_len=(16,), layers=(1,), head_dim=(8,), steps=40,
@@ -40,7 +42,7 @@ class Config(study.Paged, compare.Config):
     large=dict(d_model=(64, 128, 192, 256, 320, 384, 448, 512), head_dim=32, layers=4, steps=3000,
                batch_size=32, eval_characters=32_768))
 
-  encodings: tuple[str, ...] = option(("sinusoidal", "learned"), "encodings of which the texts "
+  encodings: tuple[str, ...] = option(NEEDED, "encodings of which the texts "
                                       "speak; both are needed")
   d_model: tuple[int, ...] = option((16, 32, 48, 64, 80, 96, 112, 128), "widths, two at least",
                                     low=1)
@@ -56,9 +58,9 @@ class Config(study.Paged, compare.Config):
   def check(self, bad: Collection[str] = ()) -> Check:
     """Everything that is wrong; the page needs one depth and length, and widths to compare."""
     found = super().check(bad)
-    for name in ("layers", "seq_len"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
+    if found.sound("encodings") and (lacking := [e for e in NEEDED if e not in self.labels]):
+      found.add("encodings", ", ".join(self.encodings), f"{' and '.join(NEEDED)} among them, of "
+                "which the texts speak", f"Add {' and '.join(lacking)}")
     if found.sound("d_model") and len(self.d_model) < 2:
       found.add("d_model", self.d_model, "two widths at least", "Add some")
     if found.sound("eval_multiples") and (1 not in self.eval_multiples
@@ -233,11 +235,10 @@ def _count(operations: float | None) -> str:
 def page(config: Config, results: dict[str, Any]) -> f.Page:
   """The page of what ``run`` found."""
   found = results["found"]
-  rows = [(str(w), *(str(statistics.interval_of(list(_loss(found, e, m, w).values())))
-                     for e in ("sinusoidal", "learned") for m in sorted(config.eval_multiples)))
+  rows = [(str(w), *(f.shown(found.results, "loss_by_multiple", at=m, encoding=e, d_model=w)
+                     for e in NEEDED for m in sorted(config.eval_multiples)))
           for w in sorted(config.d_model)]
-  head = ("d_model", *(f"{e}, {m} L" for e in ("sinusoidal", "learned")
-                       for m in sorted(config.eval_multiples)))
+  head = ("d_model", *(f"{e}, {m} L" for e in NEEDED for m in sorted(config.eval_multiples)))
   counts = [(name, *(f"{_count(flops)} / {size:.3g}" for flops, size in values))
             for name, values in (
               ("sinusoidal, d_model 512", found.encoding), ("attention, dense", found.attention),
@@ -248,10 +249,10 @@ def page(config: Config, results: dict[str, Any]) -> f.Page:
     f"Costs are those of compiled programs at {', '.join(map(str, LENGTHS))} tokens, powers those "
     "between the last two. Language "
     f"models: {config.layers[0]} layers, {len(config.d_model)} widths, {config.steps[0]} steps, "
-    f"trained at {config.seq_len[0]} characters of text. The probe is a ridge regression on the "
-    "states of 32 windows, tested on 32 others. BERT's published weights hold a learned table of "
-    "absolute positions, which posenc_jax.from_hf says too; whether such a table is relative is "
-    "measured on one drawn with BERT's scale.",
+    f"trained at {config.seq_len[0]} characters of {config.text}. The probe is a ridge regression "
+    "on the states of 32 windows, tested on 32 others. BERT's published weights hold a learned "
+    "table of absolute positions, which posenc_jax.from_hf says too; whether such a table is "
+    "relative is measured on one drawn with BERT's scale.",
     tuple(f.judge(EXPECTATIONS, found)),
     (f.Table("Nats per character by width", head, tuple(rows)),
      f.Table("Operations / bytes", ("what", *(str(n) for n in LENGTHS)), tuple(counts))),

@@ -13,92 +13,22 @@ are shuffled alike, so that no encoding knows who is whose neighbour. Needs the 
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any, ClassVar
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
-
 from experiments import config as config_lib
-from experiments import encodings, grids, labelled, script, training
+from experiments import encodings, grids, labelled, script
 from experiments import findings as f
+from experiments.classify_task import Classify
 from experiments.fields import Check, Faults, option
-from experiments.findings import statistics, study
+from experiments.findings import study
 from experiments.findings.claims import difference
-from experiments.training import Shape
-from posenc_jax import nn, positions, sweeps
+from experiments.findings.study import listed
+from posenc_jax import sweeps
 
 DIGITS = ("digits", "permuted-digits")
+PIXELS = labelled.DIGIT_SIDE**2
 GRID = tuple(f"{grids.HERE}:{name}" for name in ("axial_rotary", "grid_sinusoidal", "alibi_2d"))
-
-
-class Classify:
-  """A class for each sequence; a ``training.Task``.
-
-  Args:
-    found: the set.
-    eval_rows: how many sequences are evaluated, the first ones of a fixed shuffle.
-  """
-
-  def __init__(self, found: labelled.Labelled, eval_rows: int):
-    self.found, self.name = found, f"classify {found.name}"
-    self.data: str | None = found.sha256
-    self.axes: Mapping[str, tuple[str, Sequence[float]]] = {}
-    order = np.random.default_rng(0).permutation(len(found.valid[1]))[:eval_rows]
-    self.valid = tuple(x[order] for x in found.valid)
-    self.settings: Mapping[str, Any] = {"eval_rows": len(order)}
-
-  def longest(self, length: int) -> int:
-    """No longer ones are evaluated."""
-    return length
-
-  def model(self, shape: Shape, encoding: Any, *, width: Any, dropout: Any, rngs: Any) -> Any:
-    """An encoder whose states are averaged."""
-    return nn.Classifier(self.found.classes, self.found.vocabulary, shape.d_model, shape.layers,
-                         head_dim=shape.head_dim, encoding=encoding, active_width=width,
-                         dropout=dropout, rngs=rngs)
-
-  def batch(self, shape: Shape, traced: dict[str, Any], key: jax.Array) -> Any:
-    """(ids ``[B, T]``, labels ``[B]``)."""
-    ids, labels = self.found.train
-    rows = jax.random.randint(key, (shape.batch_size,), 0, len(labels))
-    return jnp.asarray(ids)[rows, :shape.length], jnp.asarray(labels)[rows]
-
-  def loss(self, shape: Shape, model: Any, batch: Any, traced: dict[str, Any], key: jax.Array
-           ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Nats a sequence, and the share that is right."""
-    streams = {"positions": key}
-    if shape.dropout:
-      streams["dropout"] = jax.random.fold_in(key, 1)
-    return self._scored(shape, model, batch, traced, not shape.dropout, streams)
-
-  def _scored(self, shape: Shape, model: Any, batch: Any, traced: dict[str, Any], plain: bool,
-              streams: dict[str, jax.Array]) -> tuple[jax.Array, dict[str, jax.Array]]:
-    from flax import nnx
-
-    ids, labels = batch
-    real = (ids != 0) & (jnp.arange(ids.shape[1])[None] < traced["seq_len"])
-    two = any(e.position_axes == 2 for e in model.encoder.stack.encodings.encodings())
-    at = positions.grid(*self.found.grid)[None] if two else None
-    logits = model(ids, at, mask=real, deterministic=plain, rngs=nnx.Rngs(**streams))
-    logits = logits.astype(jnp.float32)
-    right = jnp.mean((jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32))
-    loss = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
-    return loss, {"accuracy": right}
-
-  def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
-    """Loss and accuracy of sequences that training never saw, in pieces of a batch."""
-    always = training.draws_always(self, shape)
-    streams = {"positions": training.evaluation_key(traced)} if always else {}
-    count = len(self.valid[1]) // shape.batch_size
-    pieces = tuple(jnp.asarray(x[:count * shape.batch_size].reshape(
-      count, shape.batch_size, *x.shape[1:])) for x in self.valid)
-    pieces = (pieces[0][..., :shape.length], pieces[1])
-    loss, more = jax.lax.map(
-      lambda piece: self._scored(shape, model, piece, traced, True, streams), pieces)
-    return {"loss": jnp.mean(loss), "accuracy": jnp.mean(more["accuracy"])}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,26 +50,30 @@ class Config(study.Paged, config_lib.TrainingConfig):
     "encodings of a line of tokens")
   grid_encodings: tuple[str, ...] = option(GRID, "encodings of the digits' grid", empty=True)
   d_model: tuple[int, ...] = option((32,), "model widths, multiples of --head_dim", low=1)
-  seq_len: tuple[int, ...] = option((96,), "characters of a verse, or of a pair of verses", low=3)
+  seq_len: tuple[int, ...] = option((96,), "characters of a verse, or of a pair of verses; digits "
+                                    f"have {PIXELS}", low=3)
   seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
                                   high=2**31 - 1)
   steps: tuple[int, ...] = option((600,), "training steps", low=1)
   eval_rows: int = option(1600, "sequences that are evaluated, at most", low=1)
   out: str | None = option("runs/classify", "run directory, one below it for each set")
+  given: frozenset[str] = dataclasses.field(default=frozenset(), repr=False, compare=False)
 
   def check(self, bad: Collection[str] = ()) -> Check:
     """Everything that is wrong."""
     found = super().check(bad)
-    if found.sound("batch_size", "eval_rows") and self.eval_rows < max(self.batch_size):
-      found.add("eval_rows", self.eval_rows, f"a batch of {max(self.batch_size)} at least",
-                "Raise it")
+    if found.sound("data", "seq_len") and set(self.data) <= set(DIGITS):
+      presets = [type(self)(**preset).seq_len for preset in self.PRESETS.values()]
+      if self.seq_len != (PIXELS,) and ("seq_len" in self.given or self.seq_len not in presets):
+        found.add("seq_len", self.seq_len, f"{PIXELS}, the pixels of a digit", "Leave it out")
     return found
 
   def part(self, name: str) -> "Part":
     """The config of one set; digits have a length of 64 and the grid's encodings too."""
     digits = name in DIGITS
     same = {x.name: getattr(self, x.name) for x in dataclasses.fields(self)}
-    same |= {"seq_len": (64,) if digits else self.seq_len, "data": (name,),
+    same |= {"seq_len": (PIXELS,) if digits else self.seq_len, "data": (name,),
+             "given": frozenset(),
              "encodings": self.encodings + (self.grid_encodings if digits else ()),
              "out": None if self.out is None else f"{self.out}/{name}"}
     return Part(**same)
@@ -173,8 +107,9 @@ def run(config: Config) -> dict[str, Any]:
   return {name: config_lib.run(config.part(name)) for name in config.data}
 
 
-def _accuracy(results: dict[str, sweeps.Results], data: str, encoding: str) -> dict[int, float]:
-  found = f.by_seed(f.part_of(results, data), "accuracy", encoding=encoding)
+def _accuracy(results: dict[str, sweeps.Results], data: str, encoding: str,
+              metric: str = "accuracy") -> dict[int, float]:
+  found = f.by_seed(f.part_of(results, data), metric, encoding=encoding)
   return {seed: 100 * value for seed, value in found.items()}
 
 
@@ -186,7 +121,10 @@ def label_of(text: str) -> str:
 def _pair(data: str, better: str, worse: str):
   def test(results):
     first, second = (_accuracy(results, data, label_of(e)) for e in (better, worse))
-    return f.greater(first, second, f"{short(better)} - {short(worse)}, percent right, {data}")
+    yield f.greater(first, second, f"{short(better)} - {short(worse)}, percent right, {data}")
+    if data not in DIGITS:  # which texts of this size may not teach at all
+      yield f.greater(first, _accuracy(results, data, label_of(better), "commonest"),
+                      f"{short(better)} - the commonest answer, percent right, {data}")
   return test
 
 
@@ -234,29 +172,54 @@ EXPECTATIONS = (
   f.Expectation("Are sinusoids on two axes better than on one on images?",
                 "2-D positions are no better than 1-D: accuracy "
                 ".640 against .642; theirs are learned", "arXiv 2010.11929, table 8", _no_better),
-  f.Expectation("Is the gain of two axes gone when pixels are shuffled?",
+  f.Expectation("Is the gain of two axes smaller when pixels are shuffled?",
                 "shuffled pixels have no use for a grid",
                 "our control", _control),
 )
 
 
+def _rows(data: str, results: sweeps.Results, commonest: float) -> list[tuple[str, ...]]:
+  """Of each encoding: percent right, and whether its interval lies above a constant answer."""
+  rows = []
+  for label in map(str, results.values("encoding")):
+    told, learned = f.shown(results, "accuracy", scale=100, encoding=label), "-"
+    if label in f.ended(results):
+      low = f.interval_of(list(f.by_seed(results, "accuracy", encoding=label).values())).low
+      learned = "-" if low is None else "yes" if low > commonest else "no"
+    rows.append((data, short(label), told, learned))
+  return rows
+
+
+def _setup(config: Config, tasks: dict[str, Classify], rows: list[tuple[str, ...]]) -> str:
+  sets = "; ".join(
+    f"{data} {len(task.valid[1])} sequences, {100 / task.found.classes:.1f} percent by chance, "
+    f"{100 * task.commonest:.1f} by always giving the commonest class"
+    for data, task in tasks.items())
+  learned = {data for data, _, _, above in rows if above == "yes"}
+  failed = [data for data in tasks if data not in learned]
+  told = (f" No interval lies above the commonest answer on {', '.join(failed)}: that was "
+          "not learned, and encodings cannot be compared there." if failed else "")
+  return (
+    f"Encoders, {study.sizes(config, 'd_model')}, mean of the states, "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} sequences, "
+    f"{len(config.seeds)} seeds; verses cut at {listed(config.seq_len)} characters. "
+    "experiments/labelled.py says how sets are made and split. "
+    f"Evaluated: {sets}.{told}")
+
+
 def page(config: Config, results: dict[str, Any]) -> f.Page:
   """The page of what ``run`` found."""
-  rows = []
-  for data, found in results.items():
-    for label in found.values("encoding"):
-      values = [100 * v for v in f.by_seed(found, "accuracy", encoding=label).values()]
-      rows.append((data, short(str(label)), str(statistics.interval_of(values))))
+  tasks = {data: config.part(data).task() for data in results}
+  rows = [row for data, found in results.items()
+          for row in _rows(data, found, tasks[data].commonest)]
   return f.Page(
     "classify", "Classes of verses and digits",
     "Which encoding helps an encoder to tell translations, books, the verse that follows, and "
-    "digits, read pixel by pixel?",
-    f"Encoders with {config.layers[0]} layers, d_model {config.d_model[0]}, mean of the states, "
-    f"{config.steps[0]} steps of {config.batch_size[0]} sequences; verses cut at "
-    f"{config.seq_len[0]} characters. experiments/labelled.py says how sets are made and split.",
+    "digits, read pixel by pixel?", _setup(config, tasks, rows),
     tuple(f.judge(EXPECTATIONS, results)),
     (f.Table("Percent right, mean and 95 percent interval over seeds",
-             ("set", "encoding", "percent right"), tuple(rows)),),
+             ("set", "encoding", "percent right", "interval above the commonest answer"),
+             tuple(rows)),),
     left_out=(("images of a usual size", "no data set of them comes with a package"),))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from experiments import config as config_lib
 from experiments import data as data_lib
-from experiments import language, maps, script
+from experiments import language, maps, script, texts
 from experiments.config import run as run
 from experiments.fields import Check, option
 from posenc_jax import sweeps
@@ -58,6 +58,11 @@ class Config(config_lib.TrainingConfig):
   data_file: str | None = option(None, "a UTF-8 text file to use instead")
   out: str | None = option("runs/compare", "run directory")
   corpus: data_lib.Corpus | None = dataclasses.field(default=None, repr=False, compare=False)
+
+  @property
+  def text(self) -> str:
+    """How a sentence calls the text that is read."""
+    return texts.told(self.corpus.name if self.corpus else self.data, self.data_file)
 
   def check(self, bad: Collection[str] = ()) -> Check:
     """Everything that is wrong; every length must predict the same characters."""

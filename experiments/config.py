@@ -32,10 +32,12 @@ class TrainingConfig:
   Attributes:
     options: of the sweep, each a flag as well.
     both_ways: whether the encodings stand in layers that see the tokens after the query.
+    several: the axes that may have several values beside encodings and seeds; None for all.
   """
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
   both_ways: ClassVar[bool] = False
+  several: ClassVar[tuple[str, ...] | None] = None
 
   encodings: tuple[str, ...] = option(
     ("sinusoidal", "learned", "rotary", "alibi", "t5", "none"),
@@ -94,6 +96,11 @@ class TrainingConfig:
     """What the encodings are."""
     return [encodings.parse(text) for text in self.encodings]
 
+  @property
+  def labels(self) -> tuple[str, ...]:
+    """The encodings as cells call them: of rotary(base=5e5) that is rotary(base=500000.0)."""
+    return tuple(spec.label for spec in self.specs())
+
   def check(self, bad: Collection[str] = ()) -> Check:
     """Everything that is wrong, values first; a script adds to it."""
     found = Check(self, bad)
@@ -115,7 +122,24 @@ class TrainingConfig:
     if found.sound("steps") and max(self.steps) >= 2**31:  # steps are counted in int32
       found.add("steps", max(self.steps), f"at most {2**31 - 1}", "Lower it")
     self._check_options(found)
+    self._check_several(found)
     return found
+
+  def _check_several(self, found: Check) -> None:
+    """A page compares encodings: it has no mean over the values of another axis."""
+    if self.several is None:
+      return
+    for name in (*NUMBERS, "d_model", "seq_len", "base"):
+      values = getattr(self, name)
+      if name not in self.several and found.sound(name) and len(values) > 1:
+        found.add(name, values, "one number, as the page of this script "
+                  "compares encodings", "Choose one, or give each --out and --pages of its own")
+    if found.sound("encodings", "vary"):
+      for axis in self.varied():
+        if len(axis.values) > 1:
+          found.add("vary", f"{len(axis.values)} values of {axis.name}", "one of each setting, as "
+                    "the page of this script compares encodings", "Choose one, or use "
+                    "experiments.compare")
 
   def _check_options(self, found: Check) -> None:
     if not isinstance(self.options, sweeps.Options):

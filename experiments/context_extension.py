@@ -85,15 +85,13 @@ class Config(study.Paged, compare.Config):
   trained_length: int | None = option(None, "with --hf: L, if it is not max_position_embeddings",
                                       low=16)
   out: str | None = option("runs/context_extension", "run directory")
+  given: frozenset[str] = dataclasses.field(default=frozenset(), repr=False, compare=False)
   released: Released | None = dataclasses.field(default=None, repr=False, compare=False)
 
   def check(self, bad: Collection[str] = ()) -> Check:
     """Everything that is wrong; the page compares methods, so models have one setting."""
     found = super().check(bad if self.hf is None else {*bad, "seq_len"})  # L is the model's own
     found.bad -= {"seq_len"} - set(bad)
-    for name in (*config_lib.NUMBERS, "d_model", "seq_len", "base"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
     if found.sound("encodings") and tuple(self.encodings) != ("rotary",):
       found.add("encodings", ", ".join(self.encodings), "rotary",
                 "Leave it out; its base is --base")
@@ -126,7 +124,8 @@ class Config(study.Paged, compare.Config):
       found.add("data_file", "none beside --hf", "a text", "Give a UTF-8 file")
     presets = [type(self)(**preset) for preset in self.PRESETS.values()]
     for name in OWN:
-      if found.sound(name) and getattr(self, name) not in [getattr(p, name) for p in presets]:
+      if found.sound(name) and (name in self.given or getattr(self, name) not in [
+          getattr(p, name) for p in presets]):
         found.add(name, repr(getattr(self, name)), "none beside --hf, as nothing would read it",
                   "The released model is trained already")
 

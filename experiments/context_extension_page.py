@@ -9,7 +9,7 @@ from experiments import findings as f
 from experiments import language
 from experiments.context_extension_expectations import EXPECTATIONS, LEFT_OUT, chosen, home
 from experiments.extension import METHODS
-from experiments.findings import pictures
+from experiments.findings import pictures, study
 from posenc_jax import sweeps
 
 BY = "by_length"
@@ -58,9 +58,11 @@ def _panels(every: dict[str, sweeps.Results], part: str, metric: str, scale: flo
           for steps in sorted(every[part].values("tuned"))]
 
 
-def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float]:
-  """A range that one method far above all others does not fill."""
+def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float] | None:
+  """A range that one method far above all others does not fill; None without values."""
   values = sorted(x for _, one in panels for r in one for x in r["series"][BY] if x is not None)
+  if not values:
+    return None
   low, middle = values[0], values[len(values) // 2]
   return low - 0.05 * (middle - low + 0.1), min(values[-1], low + 5 * (middle - low) + 0.2) + 0.05
 
@@ -117,9 +119,8 @@ def _short(results: sweeps.Results) -> f.Table:
   at, rows = chosen(results), []
   whole = pictures.part(results, factor=at, tuned=0)
   for name in whole.values("encoding"):
-    cells = [str(f.interval_of(list(f.by_seed(whole, metric, encoding=name).values())))
-             for metric in ("first", "last")]
-    rows.append((str(name), *cells))
+    rows.append((str(name), *(f.shown(whole, metric, encoding=name)
+                              for metric in ("first", "last"))))
   return f.Table(f"Nats of the first and of the last L tokens of {at} L, without further training",
                  ("method", "first", "last"), tuple(rows))
 
@@ -132,12 +133,11 @@ def _setup(config: Any) -> str:
             f"measured on: {config.search_population} candidates, {config.search_rounds} rounds, "
             f"{config.search_tokens} tokens each. " if "longrope" in config.methods else "")
   if config.hf is None:
-    text = _TEXTS[config.data] if config.data_file is None else "a text file"
     models = (
-      f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, heads of "
-      f"{config.head_dim[0]}, rotary, trained for {config.steps[0]} steps of "
-      f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {text}, measured "
-      f"on {config.eval_characters} characters that were held out. {len(config.seeds)} seeds. ")
+      f"Decoder-only models, {study.sizes(config)}, rotary, trained for {config.steps[0]} steps of "
+      f"{config.batch_size[0]} windows of {config.seq_len[0]} characters (L) from {config.text}, "
+      f"measured on {config.eval_characters} characters that were held out. {len(config.seeds)} "
+      "seeds. ")
     models += "" if not config.retrieval else (
       "Keys are five different digits after a marker within text, asked for by the marker at its "
       f"end; models for them are trained for {config.passkey_steps} steps, asked "
@@ -151,7 +151,3 @@ def _setup(config: Any) -> str:
       f"{language.STRETCHES} parts: intervals are over parts of the text, not over "
       "seeds of a model. ")
   return f"{models}{tuning}{search}Methods, s the multiple of L. {told}."
-
-
-_TEXTS = {"web": "the World English Bible", "kjv": "the King James Version",
-          "bbe": "the Bible in Basic English"}

@@ -10,8 +10,9 @@ Small language models of text, one character a token, are evaluated at up to 16 
 length, on the same characters at every length.
 """
 
+import collections
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from experiments import compare, script
@@ -21,10 +22,12 @@ from experiments.config import run as run
 from experiments.extrapolation_expectations import EXPECTATIONS, LEFT_OUT
 from experiments.fields import option
 from experiments.findings import pictures, study
+from experiments.findings.study import listed
 from posenc_jax import methods, sweeps
 
 CHOSEN = ("none", "sinusoidal", "learned", "rotary", "xpos", "pope", "t5", "alibi",
           "kerple-log", "sandwich", "fire", "transformer-xl", "fox")
+MOST_DRAWN = 10  # lines of a picture; if there are more encodings, these come first
 DRAWN = ("none", "sinusoidal", "rotary", "t5", "alibi", "kerple-log", "sandwich", "fire", "fox")
 
 READ = {"randomized": "randomized+sinusoidal"}
@@ -49,6 +52,7 @@ def causal_names() -> tuple[str, ...]:
 class Config(study.Paged, compare.Config):
   """What to compare."""
 
+  several: ClassVar[tuple[str, ...]] = ("seq_len",)
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "extrapolation",
     smoke=dict(encodings=("sinusoidal", "alibi", "none"), seq_len=(32,), layers=1, d_model=(16,),
@@ -68,25 +72,48 @@ class Config(study.Paged, compare.Config):
   out: str | None = option("runs/extrapolation", "run directory")
 
 
+def chosen(labels: Sequence[str]) -> list[str]:
+  """The encodings of a picture, ``MOST_DRAWN`` at most, in the order given.
+
+  Example:
+    >>> chosen(("xpos", "alibi"))
+    ['xpos', 'alibi']
+    >>> "alibi" in chosen([*map(str, range(20)), "alibi"])
+    True
+  """
+  first = [e for e in labels if e in DRAWN]
+  kept = [*first, *(e for e in labels if e not in DRAWN)][:MOST_DRAWN]
+  return [e for e in labels if e in kept]
+
+
+def base_of(config: Config, results: sweeps.Results) -> str:
+  """The encoding with the most lanes that ended well, alibi before others, then the first."""
+  lanes = collections.Counter(r["cell"]["encoding"] for r in results if r["status"] == "ok")
+  return max(config.labels, key=lambda e: (lanes[e], e == "alibi"))
+
+
 def page(config: Config, results: sweeps.Results) -> f.Page:
   """The verdicts, losses by length and by position."""
   panels = [(f"trained at L {n}", pictures.part(results, seq_len=n)) for n in config.seq_len]
-  drawn = [e for e in DRAWN if e in config.encodings]
-  base = "alibi" if "alibi" in config.encodings else config.encodings[0]
+  drawn = chosen(config.labels)
+  left = [e for e in config.labels if e not in drawn]
+  rest = f" The table has the others: {listed(left)}." if left else ""
+  base = base_of(config, results)
   shown = [
     f.Picture("length", "Loss at multiples of the training length, means over seeds with 95 "
-              "percent bands. All lengths predict the same characters.", pictures.curves(
+              f"percent bands. All lengths predict the same characters.{rest}", pictures.curves(
                 panels, "loss_by_multiple", "evaluation length / training length",
                 "nats per character", encodings=drawn, logarithmic=True)),
     f.Picture("position", f"Loss by position in the longest evaluation, less that of {base} at the "
-              "same position and seed, means over seeds with 95 percent bands.", pictures.curves(
+              f"same position and seed, means over seeds with 95 percent bands.{rest}",
+              pictures.curves(
                 panels, "loss_by_position", "position / training length",
                 f"nats per character, less those of {base}", encodings=drawn, against=base))]
   setup = (
-    f"Decoder-only models, layers {_list(config.layers)}, width {_list(config.d_model)}, "
-    f"heads of {_list(config.head_dim)}, trained for {_list(config.steps)} steps of "
-    f"{_list(config.batch_size)} windows from the World English Bible, one character a token, and "
-    f"evaluated on {config.eval_characters} characters of books that were held out. "
+    f"Decoder-only models, {study.sizes(config)}, trained for "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} windows from "
+    f"{config.text}, one character a token, and evaluated "
+    f"on {config.eval_characters} characters of books that were held out. "
     f"{len(config.seeds)} seeds.")
   return f.Page(
     "extrapolation", "Train short, test long",
@@ -95,10 +122,6 @@ def page(config: Config, results: sweeps.Results) -> f.Page:
     tuple(pictures.table(f"Nats per character, trained at L {n}, ± half of the 95 percent interval",
                          one, "loss_by_multiple", " L")
           for n, (_, one) in zip(config.seq_len, panels, strict=True)), tuple(shown), LEFT_OUT)
-
-
-def _list(values: Iterable[Any]) -> str:
-  return ", ".join(map(str, values))
 
 
 def main(config: Config) -> int:

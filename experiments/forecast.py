@@ -6,114 +6,29 @@
   python -m experiments.forecast --preset=smoke
   python -m experiments.forecast --series=co2 --dropped=0.8 --encodings=rotary,time2vec,none
 
-Weekly CO2 at Mauna Loa and yearly sunspots, of which a share is dropped by chance. An encoder reads
+Weekly CO2 at Mauna Loa and yearly sunspots, of which each seed drops a share. An encoder reads
 a window of observations and a token for the one to be forecast, whose position says when that is.
 Skill is 1 - mean squared error / that of a baseline. Needs the extras ``experiments`` and
 ``tasks`` (statsmodels).
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from experiments import config as config_lib
 from experiments import findings as f
-from experiments import script, series, training
+from experiments import script, series
 from experiments.fields import Faults, option
 from experiments.findings import statistics, study
-from experiments.training import Shape
-from posenc_jax import nn, sweeps
-
-CLOCKS = ("index", "time")
-
-
-class Forecaster(nnx.Module):
-  """Values ``[B, C]`` and positions ``[B, C + 1]`` to forecasts ``[B]``.
-
-  Args:
-    d_model, layers, head_dim, encoding, dropout, rngs: of the encoder.
-  """
-
-  def __init__(self, d_model: int, layers: int, head_dim: int, *, encoding: Any, dropout: Any,
-               rngs: nnx.Rngs):
-    draw = lambda *shape: nnx.Param(jax.random.normal(rngs.params(), shape))
-    self.slope, self.asked = draw(d_model), draw(d_model)
-    self.encoder = nn.TransformerEncoder(None, d_model, layers, head_dim=head_dim,
-                                         encoding=encoding, dropout=dropout, rngs=rngs)
-    self.out = nnx.Param(jnp.zeros((d_model,)))
-
-  def __call__(self, values: jax.Array, positions: jax.Array, **how: Any) -> jax.Array:
-    known = values[..., None] * self.slope[...].reshape(1, 1, -1)
-    asked = jnp.broadcast_to(self.asked[...].reshape(1, 1, -1), (*known.shape[:1], 1,
-                                                                 known.shape[-1]))
-    states = self.encoder(jnp.concatenate([known, asked], axis=1), positions, **how)
-    return jnp.sum(states[:, -1] * self.out[...][None], axis=-1)
-
-
-class Forecast:
-  """A later value of a series; a ``training.Task``.
-
-  Args:
-    found: the series.
-    clock: "index" or "time".
-    context, ahead: of its windows.
-  """
-
-  def __init__(self, found: series.Series, clock: str, context: int, ahead: int):
-    self.windows, self.clock = series.windows_of(found, context, ahead), clock
-    self.name = f"forecast {found.name} by {clock}"
-    self.data: str | None = self.windows.sha256
-    self.axes: Mapping[str, tuple[str, Sequence[float]]] = {}
-    self.baselines = series.baselines(self.windows)
-    self.settings: Mapping[str, Any] = {"ahead": ahead, "clock": clock}
-
-  def longest(self, length: int) -> int:
-    """The window and the token for what is asked."""
-    return length + 1
-
-  def model(self, shape: Shape, encoding: Any, *, width: Any, dropout: Any, rngs: Any) -> Any:
-    """A Forecaster; there is one width."""
-    assert width is None, "Config has one width"
-    return Forecaster(shape.d_model, shape.layers, shape.head_dim, encoding=encoding,
-                      dropout=dropout, rngs=rngs)
-
-  def together(self, lengths: Any) -> bool:
-    """Windows of other lengths have other targets."""
-    return len(lengths) == 1
-
-  def _rows(self, rows: Any) -> tuple[jax.Array, ...]:
-    w = self.windows
-    at = series.positions_of(self.clock, w.times)
-    return tuple(jnp.asarray(x)[rows] for x in (w.values, at, w.targets))
-
-  def batch(self, shape: Shape, traced: dict[str, Any], key: jax.Array) -> Any:
-    """(values ``[B, C]``, positions ``[B, C + 1]``, targets ``[B]``)."""
-    trained = jnp.asarray(np.flatnonzero(self.windows.train))
-    return self._rows(trained[jax.random.randint(key, (shape.batch_size,), 0, trained.shape[0])])
-
-  def loss(self, shape: Shape, model: Any, batch: Any, traced: dict[str, Any], key: jax.Array
-           ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The mean squared error, in variances of the change that is asked for."""
-    values, at, targets = batch
-    streams = {"positions": key}
-    if shape.dropout:
-      streams["dropout"] = jax.random.fold_in(key, 1)
-    guess = model(values, at, deterministic=not shape.dropout, rngs=nnx.Rngs(**streams))
-    return jnp.mean((guess - targets) ** 2), {}
-
-  def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
-    """The error on windows after those of training, and skill against both baselines."""
-    values, at, targets = self._rows(np.flatnonzero(~self.windows.train))
-    always = training.draws_always(self, shape)
-    key = training.evaluation_key(traced) if always else None
-    error = jnp.mean((model(values, at, rngs=training.position_streams(key)) - targets) ** 2)
-    return {"loss": error, "skill_seasonal": 1 - error / self.baselines["seasonal-naive"],
-            "skill_linear": 1 - error / self.baselines["linear"]}
+from experiments.findings.study import listed
+from experiments.forecast_task import CLOCKS, Forecast
+from posenc_jax import sweeps
+from posenc_jax._errors import explain_fault
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,19 +49,28 @@ class Config(study.Paged, config_lib.TrainingConfig):
                                       "encodings, by index and by time")
   d_model: tuple[int, ...] = option((32,), "model width, one", low=1)
   seq_len: tuple[int, ...] = option((24,), "observations that are read, one number", low=2)
-  seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
-                                  high=2**31 - 1)
+  seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters, batches and of what is "
+                                  "dropped", low=0, high=2**31 - 1)
   steps: tuple[int, ...] = option((800,), "training steps", low=1)
   out: str | None = option("runs/forecast", "run directory, one below it a series and clock")
   clock: str = dataclasses.field(default="index", repr=False)
 
-  def check(self, bad: Any = ()) -> Any:
-    """Everything that is wrong; windows have one length, models one width."""
-    found = super().check(bad)
-    for name in ("d_model", "seq_len"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
-    return found
+  def load(self) -> "Config":
+    """Itself, once its series have windows; raises ValueError naming the flag if one has none."""
+    if self.faults():
+      return self
+    faults = []
+    for name in self.series:
+      most = series.most_ahead(series.load(name), self.dropped, self.seeds, self.seq_len[0])
+      if self.ahead > most:
+        flag, came, room = (("--seq_len", self.seq_len[0], most + self.seq_len[0] - 1) if most < 1
+                            else ("--ahead", self.ahead, most))
+        faults.append(explain_fault(
+          flag, came, f"at most {room}, for {name} with --dropped={self.dropped:g} to have windows "
+          f"before and after {series.TRAINED:.0%} of its time", "Lower it, or drop less"))
+    if faults:
+      raise ValueError("\n".join(faults))
+    return self
 
   def part(self, name: str, clock: str) -> "Config":
     """The config of one series and clock."""
@@ -155,8 +79,8 @@ class Config(study.Paged, config_lib.TrainingConfig):
 
   def task(self) -> Forecast:
     """Forecasts of the first series."""
-    return Forecast(series.load(self.series[0], dropped=self.dropped), self.clock,
-                    self.seq_len[0], self.ahead)
+    return Forecast(series.load(self.series[0]), self.clock, self.seq_len[0], self.ahead,
+                    self.dropped)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -170,11 +94,13 @@ def run(config: Config) -> dict[str, Any]:
 
   Raises:
     Faults: the config does not make sense.
+    ValueError: a series has no windows.
     ImportError: statsmodels is not installed.
   """
   faults = config.faults()
   if faults:
     raise Faults(faults)
+  config.load()
   return {f"{name}-{clock}": config_lib.run(config.part(name, clock))
           for name in config.series for clock in CLOCKS}
 
@@ -229,30 +155,49 @@ EXPECTATIONS = (
 )
 
 
+def _about(config: Config, name: str) -> tuple[tuple[str, ...], str]:
+  """(errors of a series' baselines over seeds, how many windows it has) of the page."""
+  task = config.part(name, "index").task()
+
+  def one(seed):
+    train, valid = task.parts(seed)
+    return series.baselines(train, valid), train.real.sum(), valid.real.sum()
+
+  errors, *counts = jax.jit(jax.vmap(one))(jnp.asarray(config.seeds, jnp.int32))
+  span = lambda x: f"{x.min()}" if x.min() == x.max() else f"{x.min()} to {x.max()}"
+  told = "{} windows of training and {} of evaluation".format(*map(span, counts))
+  return ((name, *(str(statistics.interval_of(np.asarray(errors[k], float).tolist()))
+                   for k in ("seasonal-naive", "linear", "last"))), f"{name} has {told}")
+
+
+def _setup(config: Config, windows: Sequence[str]) -> str:
+  return (
+    f"Encoders, {study.sizes(config, 'd_model')}, "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} windows, "
+    f"{len(config.seeds)} seeds. A seed decides parameters, batches and which {config.dropped:.0%} "
+    "of the observations are dropped: as many patterns of gaps as seeds, the same ones for all "
+    "encodings, both clocks and the baselines. Intervals are over seeds, so over gaps too, but of "
+    f"one history of each series. {config.seq_len[0]} observations are read, the {config.ahead}th "
+    f"after them is asked for. Training sees the first {series.TRAINED:.0%} of the time: "
+    f"{'; '.join(windows)}, which overlap. Errors are mean squares, in variances of the change "
+    "from the last value read.")
+
+
 def page(config: Config, results: dict[str, Any]) -> f.Page:
   """The page of what ``run`` found."""
-  rows, base = [], []
-  for where, found in results.items():
-    for encoding in found.values("encoding"):
-      told = [str(statistics.interval_of(list(_metric(results, where, str(encoding), m).values())))
-              for m in ("loss", "skill_seasonal", "skill_linear")]
-      rows.append((where, str(encoding), *told))
-  for name in config.series:
-    errors = config.part(name, "index").task().baselines
-    base.append((name, *(f"{errors[k]:.3f}" for k in ("seasonal-naive", "linear", "last"))))
+  rows = [(where, str(encoding), *(f.shown(found, m, encoding=encoding)
+                                   for m in ("loss", "skill_seasonal", "skill_linear")))
+          for where, found in results.items() for encoding in found.values("encoding")]
+  base, windows = zip(*(_about(config, name) for name in config.series), strict=True)
   return f.Page(
     "forecast", "Forecasts of series with gaps",
     "Does it matter whether positions count observations or tell the time, where observations are "
-    "missing?",
-    f"{config.seq_len[0]} observations are read, the {config.ahead}th after them is asked for; "
-    f"{config.dropped:.0%} are dropped by chance. Training sees the first {series.TRAINED:.0%} of "
-    "the time. Errors are mean squares, in variances of the change from the last value read.",
-    tuple(f.judge(EXPECTATIONS, results)),
+    "missing?", _setup(config, windows), tuple(f.judge(EXPECTATIONS, results)),
     (f.Table("Error and skill, mean and 95 percent interval over seeds",
              ("series and clock", "encoding", "error", "skill against seasonal-naive",
               "skill against linear"), tuple(rows)),
-     f.Table("Errors of the baselines", ("series", "seasonal-naive", "linear", "last value"),
-             tuple(base))))
+     f.Table("Errors of the baselines, mean and 95 percent interval over seeds",
+             ("series", "seasonal-naive", "linear", "last value"), base)))
 
 
 def main(config: Config) -> int:

@@ -104,9 +104,9 @@ temperature.']
         found.add(name, repr(getattr(self, name)), "none, as nothing would read it",
                   "It is for --run" if name in own else "It is for --hf with --prompt"
                   if name == "bytes" else "It is for --hf")
-    if found.sound("temperature", "top_k", "top_p"):
+    if found.sound("temperature", "top_k", "top_p", "seed"):
       try:
-        check_sampling(0, self.temperature, self.top_k, self.top_p)
+        check_sampling(jax.random.key(self.seed), self.temperature, self.top_k, self.top_p)
       except ValueError as error:
         found.faults.append(str(error))
     return found.faults

@@ -19,6 +19,8 @@ import numpy as np
 import posenc_jax as px
 from posenc_jax import functions, phases
 
+LONGEST = 2**17  # the last distance at which the reach of a base is sought
+
 
 def stack_waves(d_models: Sequence[int], base: float = 10_000.0) -> tuple[Any, jax.Array]:
   """Exact frequencies of several widths: (``Frequencies [W, F]``, which of them count ``[W, F]``).
@@ -128,15 +130,19 @@ def first_below(curves: np.ndarray, limit: float) -> np.ndarray:
   return np.where(under.any(-1), under.argmax(-1), -1)
 
 
-def last_above(curves: np.ndarray, limit: np.ndarray) -> np.ndarray:
-  """The largest index at which each curve ``[W, L]`` is above its limit ``[W]``: int ``[W]``.
+def first_negative(d_model: int, base: float, longest: int = LONGEST) -> int:
+  """The first distance at which the sum of cos(f r) is negative; ``longest + 1`` if there is none.
+
+  Args:
+    d_model: twice the number of frequencies base^(-2 i / d_model).
+    base: of them.
+    longest: the last distance that is tried.
 
   Example:
-    >>> last_above(np.array([[1.0, 0.5, 0.7, 0.1]]), np.array([0.6])).tolist()
-    [2]
+    >>> first_negative(2, 1e4), first_negative(2, 1e4, longest=1)
+    (2, 2)
   """
-  over = np.asarray(curves) > np.asarray(limit)[:, None]
-  return over.shape[1] - 1 - over[:, ::-1].argmax(1)
+  return _reach(base ** (-np.arange(0, d_model, 2) / d_model), longest) + 1
 
 
 def lowest_bases(lengths: Sequence[int], head_dim: int = 128) -> dict[int, float]:

@@ -28,6 +28,7 @@ from experiments import findings as f
 from experiments.config import run as run
 from experiments.fields import Check, option
 from experiments.findings import pictures, study
+from experiments.findings.study import listed
 from experiments.training import Shape
 from posenc_jax import nn, sweeps
 
@@ -120,6 +121,7 @@ class Music:
 class Config(study.Paged, config_lib.TrainingConfig):
   """What to train; ``found`` are the chorales, if they have been read already."""
 
+  several: ClassVar[tuple[str, ...]] = ("seq_len",)
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "music",
     smoke=dict(encodings=("rotary", "pope"), pieces=20, d_model=(16,), head_dim=8, seq_len=(64,),
@@ -160,7 +162,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
     """With its chorales; raises ImportError without music21."""
     cache = None if self.out is None else pathlib.Path(self.out)
     return self if self.found else dataclasses.replace(
-      self, found=chorales.load(self.pieces, self.resolution, cache))
+      self, found=chorales.load(self.pieces, self.resolution, cache, write=not self.dry_run))
 
   def task(self) -> Music:
     """Chorales as tokens."""
@@ -204,19 +206,18 @@ EXPECTATIONS = (
 
 
 def _setup(config: Config, results: sweeps.Results) -> str:
-  some = lambda values: ", ".join(map(str, values))
   about = config.task().settings
   return (
     f"{about['train_chorales']} four-part chorales from the scores of music21 {about['music21']}, "
     f"{about['resolution']} steps a quarter note, {about['train_tokens']} tokens; one of "
     f"{chorales.EVALUATED}, by a fixed shuffle of the scores, is for evaluation, of which "
     f"{about['eval_chorales']} are used ({about['eval_tokens']} tokens, all predicted at every "
-    f"length). Decoder-only models, layers {some(config.layers)}, width {some(config.d_model)}, "
-    f"heads of {some(config.head_dim)}, windows of {some(config.seq_len)} tokens, "
-    f"{some(config.steps)} steps of {some(config.batch_size)} windows, dropout "
-    f"{some(config.dropout)}. {len(config.seeds)} seeds. A model that knows only how frequent each "
-    f"pitch is has {about['unigram']:.3f} nats a token; {about['held']:.0%} of the tokens are the "
-    "pitch that their voice had a step before.")
+    f"length). Decoder-only models, {study.sizes(config)}, windows of "
+    f"{listed(config.seq_len)} tokens, {listed(config.steps)} steps of "
+    f"{listed(config.batch_size)} windows, dropout {listed(config.dropout)}. {len(config.seeds)} "
+    "seeds. A model that knows only how frequent each pitch is has "
+    f"{about['unigram']:.3f} nats a token; {about['held']:.0%} of the "
+    "tokens are the pitch that their voice had a step before.")
 
 
 def page(config: Config, results: sweeps.Results) -> f.Page:

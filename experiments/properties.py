@@ -66,11 +66,17 @@ class Config(study.Paged):
     if found.sound("bases") and list(self.bases) != sorted(self.bases):
       found.add("bases", self.bases, "rising numbers", "Sort them")
     if found.sound("encodings"):
+      seen = []
       for text in self.encodings:
         try:
-          encodings.parse(text)
+          spec = encodings.parse(text)
         except ValueError as error:
           found.faults.append(str(error))
+          continue
+        if spec.label in seen:  # Two spellings are one row.
+          found.add("encodings", f"{text!r}, which is there already", "each encoding once",
+                    "Drop the repeats")
+        seen.append(spec.label)
     return found.faults
 
 
@@ -82,7 +88,8 @@ class Properties:
     config: the settings.
     similarity, decay: ``[W, L]``, see ``measures``.
     rank: ``[W, lengths]``, effective rank of the sinusoidal table.
-    by_base: ``[B, L]``, similarity at the widest d_model.
+    reach: base to the first distance with a negative similarity at the widest d_model;
+      ``measures.LONGEST + 1`` for none.
     decay_by_base: ``[B, L]``.
     weights: label to ``[N, L]``, whom the last token looks at.
     drift: label to the largest change of these weights when all positions move by 1000.
@@ -99,7 +106,7 @@ class Properties:
   similarity: np.ndarray
   decay: np.ndarray
   rank: np.ndarray
-  by_base: np.ndarray
+  reach: dict[float, int]
   decay_by_base: np.ndarray
   weights: dict[str, np.ndarray]
   drift: dict[str, float]
@@ -185,7 +192,7 @@ def run(config: Config) -> Properties:
     config, np.asarray(measures.similarity(waves, counts, distances)),
     np.asarray(measures.decay_bound(waves, counts, distances)),
     np.asarray(measures.effective_rank(waves, counts, jnp.asarray(config.seq_len), longest=length)),
-    np.asarray(measures.similarity(stacked, every, distances)),
+    {base: measures.first_negative(max(config.d_model), base) for base in config.bases},
     np.asarray(measures.decay_bound(stacked, every, distances)),
     weights, drift,
     {"T5, causal": np.asarray(functions.t5_bucket(keys, bidirectional=False)),

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of ``experiments.properties``: expectations, tables, pictures."""
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from experiments import measures
-from experiments.findings import Expectation, Missing, Page, Picture, Table, exact, judge
+from experiments.findings import Expectation, Missing, Page, Table, exact, judge
+from experiments.findings.statistics import number
+from experiments.properties_pictures import pictures
 
 
 def _decays(found: Any) -> Any:
@@ -31,19 +34,17 @@ def _bound(found: Any) -> Any:
 
 
 def _base(found: Any) -> Any:
-  reach = _reach(found)
+  reach = found.reach
   if len(reach) < 2:
     raise Missing("one base alone")
-  return [exact(b - a, 0, f"reach at base {after:g} - at base {before:g}, tokens", sign=1)
-          for a, b, before, after in zip(reach[:-1], reach[1:], found.config.bases[:-1],
-                                         found.config.bases[1:], strict=True)
-          if a < found.by_base.shape[1]]  # else both lie beyond what was measured
-
-
-def _reach(found: Any) -> list[int]:
-  """The first distance with a negative similarity by base; the number of distances for none."""
-  first = measures.first_below(found.by_base, 0.0)
-  return [int(x) if x >= 0 else found.by_base.shape[1] for x in first]
+  claims = []
+  for before, after in itertools.pairwise(reach):
+    if reach[before] <= measures.LONGEST:  # else both lie beyond what was measured
+      more = reach[after] - reach[before]
+      told = f">= {more}" if reach[after] > measures.LONGEST else str(more)
+      claims.append(exact(more, 0, f"reach at base {after:g} - at base {before:g}, tokens", sign=1,
+                          shown=told))
+  return claims
 
 
 LOWEST = {1000: 4.3e3, 2000: 1.6e4, 4000: 2.7e4, 8000: 8.4e4}  # published, of 1k to 8k tokens
@@ -123,7 +124,7 @@ EXPECTATIONS = (
               "source texts", _monotone),
   Expectation("Is a step of any size a linear map of sinusoids?",
               "the row at p + k is a linear function of the "
-              "row at p, for every fixed k", "arXiv 1706.03762, section 3.5", _shift),
+              "row at p, for every fixed k", "definition, arXiv 1706.03762, section 3.5", _shift),
   Expectation("Does the bound on rotary scores decay?", "it decays with the distance",
               "arXiv 2104.09864, section 3.4.3 and figure 2", _bound),
   Expectation("Does a larger rotary base carry further?", "the reach grows with the base",
@@ -133,15 +134,16 @@ EXPECTATIONS = (
               "2k, 4k and 8k tokens", "arXiv 2405.14591, table 2", _lowest),
   Expectation("Do ALiBi's weights fall by exp(-slope) a token?",
               "scores fall by the slope a token, so weights of equal "
-              "content by exp(-slope)", "arXiv 2108.12409, section 3", _alibi),
+              "content by exp(-slope)", "definition, arXiv 2108.12409, section 3", _alibi),
   Expectation("Does T5's bias give distances from 128 on one bucket?",
-              "32 buckets; all distances from 128 on share one", "arXiv 1910.10683, section 2.1",
-              _buckets),
+              "32 buckets; all distances from 128 on share one",
+              "definition, arXiv 1910.10683, section 2.1", _buckets),
   Expectation("Do scaling rules stretch the wavelengths as published?",
               "interpolation stretches all by the factor, NTK and YaRN keep the fast ones",
-              "arXiv 2309.00071, section 3", _scaling),
+              "definition, arXiv 2309.00071, section 3", _scaling),
   Expectation("Do attention weights stay when all positions move by 1000?",
-              "the scores depend on the distance alone", "arXiv 2104.09864, 2108.12409", _relative),
+              "the scores depend on the distance alone",
+              "definition, arXiv 2104.09864, 2108.12409", _relative),
   Expectation("Is bfloat16 too coarse for positions?",
               "8 significant bits: 769 distinct integers below 4096, angles off by more than 1",
               "our arithmetic", _bfloat16),
@@ -151,34 +153,29 @@ EXPECTATIONS = (
 )
 
 
-def _number(x: float) -> str:
-  return f"{x:.3g}"
-
-
 def _tables(found: Any) -> tuple[Table, ...]:
   config, length = found.config, found.similarity.shape[1]
   some = [d for d in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8191) if d < length]
-  nearest = measures.last_above(found.similarity, found.similarity[:, 1])
   reach = measures.first_below(found.similarity, 0.0)
   shown = lambda x: str(x) if x >= 0 else f"beyond {length - 1}"
   rows = [(str(d), *(f"{found.similarity[w, r]:.3f}" for r in some),
-           f"{1 - found.similarity[w, 1]:.3f}", str(nearest[w]), shown(reach[w]),
+           f"{1 - found.similarity[w, 1]:.3f}", shown(reach[w]),
            *(f"{x:.1f}" for x in found.rank[w])) for w, d in enumerate(config.d_model)]
-  fields = [(name, *(_number(x) for x in measures.receptive_field(w)),
-             _number(float((w * np.arange(w.shape[1])).sum(-1).mean())),
+  fields = [(name, *(str(x) for x in measures.receptive_field(w)),
+             number(float((w * np.arange(w.shape[1])).sum(-1).mean())),
              f"{found.drift[name]:.1e}") for name, w in found.weights.items()]
   pairs = range(0, 32, 4)
-  waves = [(name, *(_number(w[i]) for i in pairs)) for name, w in found.wavelengths.items()]
+  waves = [(name, *(number(float(w[i])) for i in pairs)) for name, w in found.wavelengths.items()]
   angles = [(str(p), *(f"{found.angles[n][i]:.1e}" for n in found.angles))
             for i, p in enumerate(found.positions)]
   return (
-    Table("Sinusoidal table and rotary scores by width", (
+    Table("Similarity of two rows of the sinusoidal table, and its rank, by width", (
       "d_model", *(f"similarity at {r}" for r in some), "resolution: 1 - similarity at 1",
-      "last distance as similar as 1", "first negative", *(f"rank of {n}" for n in config.seq_len)),
+      "first negative", *(f"rank of {n}" for n in config.seq_len)),
       tuple(rows)),
     Table("Reach by base", ("base", "first distance with a negative similarity"),
-          tuple((f"{b:g}", str(r) if r < length else f"beyond {length - 1}")
-                for b, r in zip(config.bases, _reach(found), strict=True))),
+          tuple((f"{b:g}", str(r) if r <= measures.LONGEST else f"beyond {measures.LONGEST}")
+                for b, r in found.reach.items())),
     Table("Lowest base by context, heads of 128 dims", ("tokens", "published", "ours"),
           tuple((str(n), f"{base:g}", f"{found.lowest[n]:g}") for n, base in LOWEST.items())),
     Table("Nearest tokens that hold 90 percent of the attention, by head", (
@@ -190,45 +187,21 @@ def _tables(found: Any) -> tuple[Table, ...]:
           ("position", *found.angles), tuple(angles)))
 
 
-def _pictures(found: Any) -> tuple[Picture, ...]:
-  from matplotlib.figure import Figure
-
-  def drawn(lines, x, y, *, logx=False, logy=False):
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for label, xs, ys in lines:
-      axes.plot(xs, ys, label=label, linewidth=1.3)
-    axes.set(xlabel=x, ylabel=y, xscale="log" if logx else "linear",
-             yscale="log" if logy else "linear")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
-
-  length = found.similarity.shape[1]
-  r = np.arange(1, length)
-  widths, bases = found.config.d_model, found.config.bases
-  curve = lambda names, rows: [(n, r, row[1:]) for n, row in zip(names, rows, strict=True)]
+def _setup(found: Any) -> str:
+  config = found.config
   return (
-    Picture("similarity", "Similarity of two positions by distance, for each width.", drawn(
-      curve([f"d_model {d}" for d in widths], found.similarity), "distance", "similarity",
-      logx=True)),
-    Picture("base", "The bound on rotary scores by distance, for each base.", drawn(
-      curve([f"base {b:g}" for b in bases], found.decay_by_base), "distance", "bound",
-      logx=True)),
-    Picture("fields", "Attention by position alone, mean over heads: the share of the nearest "
-            "tokens.", drawn([(n, np.arange(1, length + 1), np.cumsum(w, -1).mean(0))
-                              for n, w in found.weights.items()],
-                             "nearest tokens", "share of attention", logx=True)),
-    Picture("buckets", "Buckets of distances; keys lie before the query.", drawn(
-      [(n, np.arange(length), b) for n, b in found.buckets.items()], "distance", "bucket",
-      logx=True)),
-    Picture("wavelengths", "Wavelength over that of plain rotary, context extended 8 times.", drawn(
-      [(n, np.arange(32), w / found.wavelengths["rotary"]) for n, w in found.wavelengths.items()],
-      "pair of dims", "stretched by", logy=True)),
-    Picture("precision", "Worst error of an angle by position; a full turn is 6.28.", drawn(
-      [(n, found.positions, np.maximum(e, 1e-9)) for n, e in found.angles.items()], "position",
-      "radians", logx=True, logy=True)))
+    f"Widths {', '.join(map(str, config.d_model))}, distances up to {max(config.seq_len) - 1}. "
+    "Similarity is the mean of cos(f r) over the frequencies f, the cosine of two rows of the "
+    "table; the rank of a table is (tr G)^2 / tr G^2 of the covariance G of its rows. The reach of "
+    "a base is the first distance with a negative similarity, at the widest d_model, sought up to "
+    f"{measures.LONGEST}. Attention by position alone has queries and keys of ones (of an encoding "
+    "on embeddings: what it adds, scaled alike), four heads of 16 dims; learned encodings are as "
+    "they are initialised. No chance is involved: every number is exact. Statements whose source "
+    "is a definition follow from what the encoding is: they test this package and are not counted "
+    "as from papers. The row of rotary-longrope is that of rotary-ntk: LongRoPE's factors are "
+    "searched with a model, which context_extension does, and the search begins with NTK's. "
+    "rotary-by-parts has the ramp of YaRN's paper, over the turns of a pair within the trained "
+    "length; rotary-yarn has the ramp of its released code, over the pairs, with the same ends.")
 
 
 def page(config: Any, found: Any) -> Page:
@@ -238,11 +211,6 @@ def page(config: Any, found: Any) -> Page:
     "What do encodings say about positions before anything is learned: how similar two positions "
     "look, how far attention reaches by position alone, what rules of context extension do to the "
     "wavelengths, and when a dtype runs out of digits?",
-    f"Widths {', '.join(map(str, config.d_model))}, distances up to {max(config.seq_len) - 1}. "
-    "Similarity is the mean of cos(f r) over the frequencies f; the rank of a table is "
-    "(tr G)^2 / tr G^2 of the covariance G of its rows. Attention by position alone has queries "
-    "and keys of ones (of an encoding on embeddings: what it adds, scaled alike), four heads of 16 "
-    "dims; learned encodings are as they are initialised. No chance is involved: every number is "
-    "exact.", tuple(judge(EXPECTATIONS, found)), _tables(found), _pictures(found),
+    _setup(found), tuple(judge(EXPECTATIONS, found)), _tables(found), pictures(found),
     (("T5, FIRE, Shaw and others whose bias is learned",
       "before training they say nothing; T5's buckets are drawn"),))

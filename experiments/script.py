@@ -10,8 +10,9 @@ A script is a frozen dataclass whose fields ``fields.option`` made, and two func
   if __name__ == "__main__":
     script.start(Config, main, __doc__)
 
-A Config has ``faults(bad) -> list`` for what no bound can say, ``PRESETS`` for ``--preset`` if it
-likes, ``options: sweeps.Options`` if it runs a sweep, and ``load() -> Config`` if it reads data.
+A Config has ``faults(bad) -> list`` for what no bound can say, ``PRESETS`` for ``--preset`` and
+``given`` for the names of the flags on the command line if it likes, ``options: sweeps.Options`` if
+it runs a sweep, and ``load() -> Config`` if it reads data.
 The flags are the script's own, not ``absl.flags.FLAGS``: a script that runs twice in one process,
 as by ``%run``, finds nothing of the first run.
 """
@@ -183,6 +184,8 @@ def from_flags(cls: Any, argv: Sequence[str]) -> Any:
       faults.append(fault)
     else:
       settings |= cls.PRESETS[preset]
+  if any(f.name == "given" for f in dataclasses.fields(cls)):  # for flags that nothing would read
+    settings["given"] = frozenset(given)
   own = fields.options_of(cls)
   settings |= {name: value for name, value in given.items() if name in own}
   if any(f.name == "options" for f in dataclasses.fields(cls)):
@@ -293,7 +296,7 @@ def start(cls: Any, main: Callable[[Any], int | None], doc: str | None = None) -
     sys.exit(0)
   if any(f.name == "options" for f in dataclasses.fields(cls)):
     _one_device_a_core(sys.argv)
-  with _quiet():
+  with _quiet(), sweeps.exits():  # Ctrl-C while data is read is one line, too
     try:
       config = from_flags(cls, sys.argv)
     except Faults as error:

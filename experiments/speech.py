@@ -27,6 +27,7 @@ from experiments import script, spoken, training
 from experiments.config import run as run
 from experiments.fields import Check, option
 from experiments.findings import pictures, study
+from experiments.findings.study import listed
 from experiments.training import Shape
 from posenc_jax import nn, sweeps
 
@@ -138,12 +139,13 @@ class Speech:
       logits = model(frames, mask=labels != spoken.PADDING, rngs=training.position_streams(key))
       return spoken.scores(logits, labels, which, most)
 
-    rows = -(-self.rows // AT_ONCE) * AT_ONCE
+    rows = -(-self.rows // AT_ONCE) * AT_ONCE  # the last ones fill up and do not count
+    real = jnp.arange(rows) < self.rows
     counts = jnp.repeat(jnp.asarray(self.eval_digits), rows)
     keys = jax.random.split(jax.random.key(0), counts.shape[0])  # the same for every lane
-    right, digits, nats, frames = (x.reshape(len(self.eval_digits), rows).sum(axis=1) for x in
-                                   jax.lax.map(piece, (counts.reshape(-1, AT_ONCE),
-                                                       keys.reshape(-1, AT_ONCE))))
+    found = jax.lax.map(piece, (counts.reshape(-1, AT_ONCE), keys.reshape(-1, AT_ONCE)))
+    right, digits, nats, frames = (
+      jnp.sum(x.reshape(len(self.eval_digits), rows), axis=1, where=real[None]) for x in found)
     trained = jnp.asarray([n <= self.digits for n in self.eval_digits], nats.dtype)
     accuracy = 100 * right / digits
     return {"loss": jnp.sum(nats * trained) / jnp.sum(frames * trained),
@@ -163,8 +165,7 @@ class Config(study.Paged, config_lib.TrainingConfig):
 
   digits: int = option(2, "the most digits in a row of training", low=1)
   eval_digits: tuple[int, ...] = option((1, 2, 4, 8), "digits in a row of evaluation", low=1)
-  eval_rows: int = option(96, "utterances that are evaluated of each number of digits, rounded up "
-                              f"to a multiple of {AT_ONCE}", low=1)
+  eval_rows: int = option(96, "utterances that are evaluated of each number of digits", low=1)
   noise: float = option(1.0, "deviation of the noise, in deviations of the energies", low=0)
   encodings: tuple[str, ...] = option(
     ("none", "sinusoidal", "rotary", "alibi", "t5(bidirectional=True)"), "encodings")
@@ -178,11 +179,8 @@ class Config(study.Paged, config_lib.TrainingConfig):
   found: spoken.Spoken | None = dataclasses.field(default=None, repr=False, compare=False)
 
   def check(self, bad: Collection[str] = ()) -> Check:
-    """Everything that is wrong; models have one width, utterances one length."""
+    """Everything that is wrong; some number of digits is that of training."""
     found = super().check(bad)
-    for name in ("d_model", "seq_len"):
-      if found.sound(name) and len(getattr(self, name)) > 1:
-        found.add(name, getattr(self, name), "one number", "Choose one")
     if found.sound("digits", "eval_digits"):
       if min(self.eval_digits) > self.digits:
         found.add("eval_digits", self.eval_digits, f"a number that training has, up to "
@@ -253,15 +251,14 @@ EXPECTATIONS = (
 
 def page(config: Config, results: sweeps.Results) -> f.Page:
   """The verdicts, and how many digits are right by their number in a row."""
-  some = lambda values: ", ".join(map(str, values))
   voices = {name: len(spoken.ACCENTS) * len(found) for name, found in spoken.SPEAKERS.items()}
   setup = (
     f"eSpeak NG says the digits in {voices['train']} voices for training and {voices['valid']} "
     f"others for evaluation, at {len(spoken.SPEEDS)} speeds. "
-    f"Encoders, layers {some(config.layers)}, width {some(config.d_model)}, heads of "
-    f"{some(config.head_dim)}, read {spoken.BANDS} log-mel energies every 20 ms, with noise of "
-    f"{config.noise:g} of their deviations, and say of each frame which digit is spoken in it. "
-    f"Trained for {some(config.steps)} steps of {some(config.batch_size)} utterances of 1 to "
+    f"Encoders, {study.sizes(config)}, read {spoken.BANDS} log-mel energies every 20 ms, "
+    f"with noise of {config.noise:g} of their deviations, and say of each frame "
+    "which digit is spoken in it. "
+    f"Trained for {listed(config.steps)} steps of {listed(config.batch_size)} utterances of 1 to "
     f"{config.digits} digits. A digit counts as right if the sum of the log probabilities over its "
     f"frames is highest for it; {config.eval_rows} utterances of each number of digits. "
     f"{len(config.seeds)} seeds.")

@@ -44,6 +44,22 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STRAY_NUMBERS = re.compile(r"\\\d+:\d+\\")
 
 
+def told(data: str, data_file: str | None = None) -> str:
+  """How a sentence calls a text.
+
+  Args:
+    data: one of the keys of ``BIBLES``, or another name.
+    data_file: a file that is read in its place, or None.
+
+  Example:
+    >>> told("kjv"), told("web", "poems/all.txt")
+    ('the King James Version', 'the text file all.txt')
+  """
+  if data_file is not None:
+    return f"the text file {file_name(data_file)}"
+  return f"the {BIBLES[data][1]}" if data in BIBLES else f"the text {data}"
+
+
 def clean(text: str) -> str:
   r"""Returns the text with one kind of line end and without control characters or colour codes.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
@@ -196,6 +197,17 @@ def draw_tokens(key: jax.Array, batch: int, length: int, vocabulary: int) -> jax
   """
   row = lambda i: jax.random.randint(jax.random.fold_in(key, i), (length,), 0, vocabulary)
   return jax.vmap(row)(jnp.arange(batch, dtype=jnp.uint32))
+
+
+def in_batches(rows: np.ndarray, size: int) -> jax.Array:
+  """Rows ``[M, ..]`` as batches ``[ceil(M / size), size, ..]``, the last one filled up with row 0.
+
+  Example:
+    >>> in_batches(np.array([5, 6, 7]), 2).tolist()
+    [[5, 6], [7, 5]]
+  """
+  filled = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % size, axis=0)])
+  return jnp.asarray(filled.reshape(-1, size, *rows.shape[1:]))
 
 
 def masked_mean(each: jax.Array, counted: Any) -> jax.Array:

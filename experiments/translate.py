@@ -13,148 +13,19 @@ decoder to the source ("across"). Needs the extras ``experiments`` and ``tasks``
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from flax import nnx
 
 from experiments import config as config_lib
-from experiments import encodings, pairs, script, training
+from experiments import encodings, pairs, script
 from experiments import findings as f
 from experiments.fields import Faults, option
-from experiments.findings import statistics, study
-from experiments.training import Shape
-from posenc_jax import nn, sweeps
-from posenc_jax._errors import explain_fault
-from posenc_jax.methods import Sizes
-
-BINS = 4  # of source lengths
-PADDING, END = 0, 3
-
-
-def chrf(written: list[str], wanted: list[str]) -> float:
-  """chrF of a corpus, 0 to 100.
-
-  Raises:
-    ImportError: sacrebleu is not installed.
-  """
-  try:
-    import sacrebleu
-  except ImportError as error:
-    raise ImportError(explain_fault(
-      "experiments.translate", "an environment without sacrebleu", "one with it, for chrF",
-      "Run: pip install -e '.[tasks]'")) from error
-  return float(sacrebleu.corpus_chrf(written, [wanted]).score)
-
-
-def greedy(model: nn.Seq2SeqTransformer, sources: jax.Array, begin: int, length: int,
-           rngs: nnx.Rngs) -> jax.Array:
-  """The likeliest next token, ``length`` times: sources int ``[B, S]`` to int32 ``[B, length]``."""
-  cache = model.init_cache(model.encode(sources, mask=sources != PADDING, rngs=rngs), length)
-
-  def step(carry, _):
-    token, cache = carry
-    logits, cache = model.decode(token, cache=cache, rngs=rngs)
-    token = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    return (token, cache), token[:, 0]
-
-  first = jnp.full((sources.shape[0], 1), begin, jnp.int32)
-  return jax.lax.scan(step, (first, cache), None, length=length)[1].T
-
-
-class Translate:
-  """A verse in other words; a ``training.Task``.
-
-  Args:
-    found: the pairs.
-    cross: encoding of the attention to the source, or "none".
-    eval_rows, written_rows: pairs whose loss is taken, and that are written out.
-  """
-
-  def __init__(self, found: pairs.Pairs, cross: str, eval_rows: int, written_rows: int):
-    self.found, self.cross, self.written_rows = found, cross, written_rows
-    self.name = f"translate {found.name}, {cross} across"
-    self.data: str | None = found.sha256
-    order = np.random.default_rng(0).permutation(len(found.valid[0]))[:eval_rows]
-    self.valid = tuple(x[order] for x in found.valid)
-    self.length = found.train[0].shape[1]
-    self.settings: Mapping[str, Any] = {
-      "cross": cross, "eval_rows": eval_rows, "written_rows": written_rows, "longest": self.length}
-    middles = [(i + 0.5) * self.length / BINS for i in range(BINS)]
-    self.axes: Mapping[str, tuple[str, Sequence[float]]] = {
-      "loss_by_length": ("characters of the source", middles)}
-
-  def longest(self, length: int) -> int:
-    """A target has its BEGIN and END too."""
-    return length + 2
-
-  def together(self, lengths: Any) -> bool:
-    """Pairs of other lengths are other data."""
-    return len(lengths) == 1
-
-  def model(self, shape: Shape, encoding: Any, *, width: Any, dropout: Any, rngs: Any) -> Any:
-    """The encoder-decoder, one table for both sides."""
-    heads = shape.d_model // shape.head_dim
-    sizes = Sizes(shape.d_model, heads, shape.head_dim, shape.length + 2, shape.length)
-    across = None if self.cross == "none" else encodings.build(
-      self.cross, sizes, jax.random.key(0))
-    return nn.Seq2SeqTransformer(
-      len(self.found.vocabulary), shape.d_model, shape.layers, head_dim=shape.head_dim,
-      encoding=encoding, cross_encoding=across, active_width=width, dropout=dropout, rngs=rngs)
-
-  def batch(self, shape: Shape, traced: dict[str, Any], key: jax.Array) -> Any:
-    """(sources ``[B, S]``, targets ``[B, S + 2]``)."""
-    rows = jax.random.randint(key, (shape.batch_size,), 0, len(self.found.train[0]))
-    return tuple(jnp.asarray(x)[rows] for x in self.found.train)
-
-  def loss(self, shape: Shape, model: Any, batch: Any, traced: dict[str, Any], key: jax.Array
-           ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Nats per character of the target, its END included."""
-    streams = {"positions": key}
-    if shape.dropout:
-      streams["dropout"] = jax.random.fold_in(key, 1)
-    each, counts = self._each(model, batch, not shape.dropout, nnx.Rngs(**streams))
-    return jnp.sum(each) / jnp.sum(counts), {}
-
-  def _each(self, model: Any, batch: Any, plain: bool, rngs: nnx.Rngs) -> tuple[jax.Array, ...]:
-    """(nats of each row, its number of characters)."""
-    sources, targets = batch
-    logits = model(sources, targets[:, :-1], source_mask=sources != PADDING, deterministic=plain,
-                   rngs=rngs)
-    nats = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32),
-                                                           targets[:, 1:])
-    real = (targets[:, 1:] != PADDING).astype(jnp.float32)
-    return jnp.sum(nats * real, axis=-1), jnp.sum(real, axis=-1)
-
-  def evaluate(self, shape: Shape, model: Any, traced: dict[str, Any]) -> dict[str, jax.Array]:
-    """Nats per character in all and by the source's length, and what is written greedily."""
-    key = training.evaluation_key(traced) if training.draws_always(self, shape) else None
-    count = len(self.valid[0]) // shape.batch_size
-    fold = lambda x: jnp.asarray(x[:count * shape.batch_size].reshape(
-      count, shape.batch_size, x.shape[-1]))
-    each, counts = jax.lax.map(
-      lambda pair: self._each(model, pair, True, training.position_streams(key)),
-      tuple(map(fold, self.valid)))
-    each, counts = each.reshape(-1), counts.reshape(-1)
-    sizes = (self.valid[0][:count * shape.batch_size] != PADDING).sum(-1)
-    bins = np.minimum((sizes - 1) * BINS // self.length, BINS - 1)
-    member = jnp.asarray(bins[None] == np.arange(BINS)[:, None], jnp.float32)
-    by_length = jnp.sum(member * each[None], -1) / jnp.sum(member * counts[None], -1)
-    written = greedy(model, jnp.asarray(self.valid[0][:self.written_rows]),
-                     self.found.vocabulary.index(pairs.BEGIN), self.length + 1,
-                     training.position_streams(key))
-    return {"loss": jnp.sum(each) / jnp.sum(counts), "loss_by_length": by_length,
-            "written": written.reshape(-1).astype(jnp.float32)}
-
-  def text_of(self, ids: np.ndarray) -> str:
-    """The characters up to END, special ones left out."""
-    known = np.asarray(ids, int).tolist()
-    known = known[:known.index(END)] if END in known else known
-    return "".join(self.found.vocabulary[i] for i in known if i > END)
+from experiments.findings import select, study
+from experiments.findings.study import listed
+from experiments.translate_task import BINS, Translate, chrf, cross_fault
+from experiments.translate_task import greedy as greedy
+from posenc_jax import sweeps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,21 +55,29 @@ class Config(study.Paged, config_lib.TrainingConfig):
   def check(self, bad: Any = ()) -> Any:
     """Everything that is wrong."""
     found = super().check(bad)
-    if found.sound("seq_len") and len(self.seq_len) > 1:
-      found.add("seq_len", self.seq_len, "one number", "Choose one")
-    if found.sound("batch_size", "eval_rows") and self.eval_rows < max(self.batch_size):
-      found.add("eval_rows", self.eval_rows, f"a batch of {max(self.batch_size)} at least",
-                "Raise it")
+    if found.sound("eval_rows", "written_rows") and self.written_rows > self.eval_rows:
+      found.add("written_rows", self.written_rows, f"at most --eval_rows={self.eval_rows}",
+                "Lower it")
     if found.sound("cross"):
-      for text in self.cross:
-        try:
-          spec = encodings.parse(text)
-          if found.sound("d_model", "head_dim") and (fault := encodings.reader_fault(
-              "--cross", spec.label, spec.build(self._some(), jax.random.key(0)))):
-            found.faults.append(fault)
-        except ValueError as error:
-          found.faults.append(str(error).replace("--encodings", "--cross", 1))
+      self._check_cross(found)
     return found
+
+  def _check_cross(self, found: Any) -> None:
+    seen = []
+    for text in self.cross:
+      try:
+        spec = encodings.parse(text)
+      except ValueError as error:
+        found.faults.append(str(error).replace("--encodings", "--cross", 1))
+        continue
+      if spec in seen:
+        found.add("cross", f"{text!r}, which is there already", "each encoding once",
+                  "Drop the repeats")
+      seen.append(spec)
+      if found.sound("d_model", "head_dim", "seq_len"):
+        faults = (cross_fault(spec, width, head_dim, self.seq_len[0])
+                  for head_dim in self.head_dim for width in self.d_model)
+        found.faults += [fault for fault in [next(filter(None, faults), None)] if fault]
 
   def part(self, cross: str) -> "Config":
     """The config of one encoding across."""
@@ -260,50 +139,60 @@ EXPECTATIONS = (
 )
 
 
-def scores(task: Translate, results: sweeps.Results, encoding: str) -> tuple[list[float], str]:
+def written(task: Translate, results: sweeps.Results, encoding: str) -> tuple[list[float], str]:
   """(chrF of each seed, the first verse as the first seed wrote it)."""
   wanted = [task.text_of(row[1:]) for row in task.valid[1][:task.written_rows]]
-  found, sample = [], ""
+  scores, sample = [], ""
   for record in results:
     if record["status"] == "ok" and record["cell"]["encoding"] == encoding:
       rows = np.asarray(record["series"]["written"]).reshape(len(wanted), -1)
       texts = [task.text_of(row) for row in rows]
-      found.append(chrf(texts, wanted))
+      scores.append(chrf(texts, wanted))
       sample = sample or texts[0]
-  return found, sample
+  return scores, sample
 
 
 def _by_length(found: sweeps.Results, encoding: str, middle: float) -> str:
-  """The mean over seeds in a bin; "-" if no source has such a length."""
+  """The mean over seeds in a bin; "-" if no source has such a length, "failed" without lanes."""
+  if encoding not in f.ended(found):
+    return select.FAILED
   try:
     values = f.by_seed(found, "loss_by_length", at=middle, encoding=encoding)
   except f.Missing:
     return "-"
-  return f"{statistics.interval_of(list(values.values())).mean:.3f}"
+  return f"{f.interval_of(list(values.values())).mean:.3f}"
+
+
+def _setup(config: Config, rows: int) -> str:
+  return (
+    f"Encoder-decoders, {study.sizes(config, 'd_model')}, "
+    f"{listed(config.steps)} steps of {listed(config.batch_size)} verse pairs "
+    f"of at most {config.seq_len[0]} characters, {len(config.seeds)} seeds. Losses are of {rows} "
+    "pairs from books that training never saw; chrF is sacrebleu's, "
+    f"of {min(config.written_rows, rows)} of them, greedily written.")
 
 
 def page(config: Config, results: dict[str, Any]) -> f.Page:
   """The page of what ``run`` found."""
   rows, samples = [], []
+  tasks = {cross: config.part(cross).task() for cross in results}
   for cross, found in results.items():
-    task = config.part(cross).task()
+    task = tasks[cross]
     if not samples:
       samples = [("King James", task.text_of(task.valid[0][0])),
                  ("World English", task.text_of(task.valid[1][0][1:]))]
     for encoding in map(str, found.values("encoding")):
-      values, sample = scores(task, found, encoding)
+      values, sample = written(task, found, encoding)
       by = [_by_length(found, encoding, x) for x in task.axes["loss_by_length"][1]]
       rows.append((encoding, cross, *by,
-                   str(statistics.interval_of(values))))
-      samples.append((f"{encoding}, {cross} across", sample))
+                   str(f.interval_of(values)) if values else select.FAILED))
+      samples.append((f"{encoding}, {cross} across", sample if values else select.FAILED))
   edges = [config.seq_len[0] * (i + 1) // BINS for i in range(BINS)]
   return f.Page(
     "translate", "King James English into today's",
     "Which encodings serve an encoder-decoder: within both sides, and across, in the attention "
     "from the decoder to the source?",
-    f"{config.layers[0]} layers, d_model {config.d_model[0]}, {config.steps[0]} steps of "
-    f"{config.batch_size[0]} verse pairs of at most {config.seq_len[0]} characters; books that "
-    f"training never saw. chrF is sacrebleu's, of {config.written_rows} greedily written verses.",
+    _setup(config, len(next(iter(tasks.values())).valid[0])),
     tuple(f.judge(EXPECTATIONS, results)),
     (f.Table("Nats per character by the source's length, and chrF",
              ("both sides", "across", *(f"up to {e}" for e in edges), "chrF"), tuple(rows)),

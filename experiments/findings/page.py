@@ -1,9 +1,9 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of verdicts: ``docs/results/NAME.md`` with its pictures, and the index of all pages.
+"""Pages of verdicts: ``docs/results/NAME.md`` with its pictures.
 
-Beside each page stands NAME.json with the same content, from which the index is made. The same
-results make the same files, but for the date and the time.
+Beside each page stands NAME.json with its verdicts, from which ``catalogue`` makes the index of all
+pages. The same results make the same files, but for the date and the time.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from experiments.findings.statistics import Interval
 from experiments.findings.verdict import Judged, Verdict
 from experiments.timing import cores
 from posenc_jax import sweeps
-from posenc_jax._errors import value_error
+from posenc_jax._errors import explain_fault, value_error
 from posenc_jax.selfcheck.check import processor
 from posenc_jax.sweeps.show.figures import to_bytes
 
@@ -83,6 +83,7 @@ class Page:
     verdicts: of its expectations.
     tables, pictures: in the order shown.
     left_out: (what was not reproduced, why).
+    unwell: settings with lanes that did not end well, a sentence each.
   """
 
   name: str
@@ -93,6 +94,7 @@ class Page:
   tables: tuple[Table, ...] = ()
   pictures: tuple[Picture, ...] = ()
   left_out: tuple[tuple[str, str], ...] = ()
+  unwell: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +119,23 @@ class Made:
     return cls(shlex.join(sweeps.command_line()) if command is None else command,
                time.strftime("%Y-%m-%d"), seconds, machine())
 
+  @property
+  def duration(self) -> str:
+    """Its seconds as text."""
+    minutes, rest = divmod(round(self.seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+  @property
+  def preset(self) -> str:
+    """The preset that the command names.
+
+    Example:
+      >>> Made("python -m experiments.all --preset=smoke --seeds=1", "", 1.0, "").preset
+      'smoke'
+    """
+    found = re.findall(r"--?preset[= ](\S+)", self.command)
+    return found[-1] if found else "default"
+
 
 def machine() -> str:
   """The processor and its cores, or the accelerators, and JAX's version."""
@@ -138,9 +157,18 @@ def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.
 
   Returns:
     The path of the page.
+
+  Raises:
+    CannotWrite: a file of its name is there that no such page is.
   """
   folder = pathlib.Path(directory)
   folder.mkdir(parents=True, exist_ok=True)
+  path = folder / f"{page.name}.md"
+  if path.exists() and read(path.with_suffix(".json")) is None:
+    raise sweeps.CannotWrite(explain_fault(
+      "--pages", f"{str(path)!r}, beside which no {page.name}.json of such a page is",
+      "no file of this name, or a page that this project made",
+      "Move it, or name another directory: finished cells in --out are not trained again"))
   intervals = forest_lib.forest(page.verdicts)
   if intervals is not None:
     shown = Picture("intervals", forest_lib.CAPTION, intervals)
@@ -150,7 +178,6 @@ def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.
   data = {"name": page.name, "title": page.title, "made": dataclasses.asdict(made),
           "verdicts": [dataclasses.asdict(v) for v in page.verdicts]}
   (folder / f"{page.name}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-  path = folder / f"{page.name}.md"
   path.write_text(text_of(page, made), encoding="utf-8")
   return path
 
@@ -158,14 +185,17 @@ def write(page: Page, directory: str | os.PathLike[str], made: Made) -> pathlib.
 def text_of(page: Page, made: Made) -> str:
   """The page in Markdown."""
   parts = [f"# {page.title}", page.question, f"    {made.command}",
-           f"Made on {made.date} in {_duration(made.seconds)} by this command; {made.machine}.",
-           "## How", page.setup, tables.WORDS,
-           "## Verdicts", tables.tally(page.verdicts), tables.ROLL,
+           f"Made on {made.date} in {made.duration} by this command; {made.machine}.",
+           "## How", page.setup, tables.WORDS]
+  if page.unwell:
+    parts += ["## Lanes that did not end well", tables.UNWELL,
+              "\n".join(f"- {line}" for line in page.unwell)]
+  parts += ["## Verdicts", tables.tally(page.verdicts), tables.ROLL,
            tables.verdict_table(page.verdicts)]
   if any(v.claims for v in page.verdicts):
     parts += ["## Numbers", tables.RULES, tables.claim_table(page.verdicts)]
   for picture in page.pictures:
-    alt = picture.caption.split(".")[0]
+    alt = picture.caption.split(". ")[0].rstrip(".")
     parts += [f"![{alt}]({page.name}-{picture.name}.png)", f"*{picture.caption}*"]
   for table in page.tables:
     parts += [f"## {table.title}", tables.markdown_table(table.head, table.rows)]
@@ -174,44 +204,30 @@ def text_of(page: Page, made: Made) -> str:
   return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _duration(seconds: float) -> str:
-  minutes, rest = divmod(round(seconds), 60)
-  return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+@dataclasses.dataclass(frozen=True)
+class Data:
+  """What NAME.json says of a page.
 
-
-def index(directory: str | os.PathLike[str]) -> pathlib.Path:
-  """Writes README.md of a directory of pages: every verdict, with its page's command.
-
-  Returns:
-    Its path.
-
-  Raises:
-    ValueError: the directory has no pages.
+  Attributes:
+    name, title, verdicts: of the page.
+    made: how, when and where.
   """
-  folder = pathlib.Path(directory)
-  pages = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-  if not pages:
-    raise value_error("directory", str(directory), "a directory with pages",
-                      "Run a script such as python -m experiments.extrapolation first")
-  verdicts = [(page, _read_verdict(v)) for page in pages for v in page["verdicts"]]
-  rows = [(f"[{page['name']}]({page['name']}.md)", v.question, f"{v.published} ({v.source})",
-           tables.ours(v), tables.largest(v), f"**{v.verdict}**") for page, v in verdicts]
-  made = [(f"[{p['name']}]({p['name']}.md)", p["title"], f"`{p['made']['command']}`",
-           p["made"]["date"], _duration(p["made"]["seconds"]), p["made"]["machine"])
-          for p in pages]
-  text = "\n\n".join([
-    "# Published results, reproduced in the small",
-    "Each page states what was published, what we found with small models, and whether they agree. "
-    "A verdict needs a 95 percent interval on one side and a p-value below 0.05 after Holm's "
-    "correction; without them there is no claim. Numbers without chance in them need neither.",
-    tables.tally([v for _, v in verdicts]), tables.ROLL, tables.WORDS,
-    tables.markdown_table(("page", "question", "published", "ours, 95 percent interval",
-                           "largest p", "verdict"), rows),
-    "## Commands",
-    tables.markdown_table(("page", "title", "command", "date", "time", "machine"), made)])
-  path = folder / "README.md"
-  path.write_text(text + "\n", encoding="utf-8")
-  return path
+
+  name: str
+  title: str
+  made: Made
+  verdicts: tuple[Verdict, ...]
+
+
+def read(path: pathlib.Path) -> Data | None:
+  """What a file says of the page of its name; None if it is no such file."""
+  try:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    data = Data(found["name"], found["title"], Made(**found["made"]),
+                tuple(map(_read_verdict, found["verdicts"])))
+    return data if data.name == path.stem and data.made.duration else None
+  except (OSError, ValueError, KeyError, TypeError):
+    return None
 
 
 def _read_verdict(found: dict[str, Any]) -> Verdict:

@@ -2,17 +2,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures and tables of a series, one line or row an encoding."""
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from experiments.findings.page import Table
+from experiments.findings.select import FAILED
 from posenc_jax import sweeps
+from posenc_jax.sweeps.cells import Cell
+from posenc_jax.sweeps.summaries import VectorSummary
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
 _DASHES = ("-", "--", ":", "-.")
+NOTHING = "no lane ended well"
+
+
+def vectors(results: sweeps.Results, series: str) -> list[VectorSummary]:
+  """The means of a series; none if all lanes failed, so that no record has it.
+
+  Raises:
+    ValueError: a lane ended well, but there is no such series.
+  """
+  if series not in results.series and all(r["status"] != "ok" for r in results):
+    return []
+  return results.mean(f"series/{series}")
 
 
 def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: str, ylabel: str, *,
@@ -40,13 +56,13 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
   figure = Figure(figsize=(max(4.2 * columns, 6.0) + 1.6, 3.1 * rows + 0.4), layout="constrained")
   axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
   names = list(dict.fromkeys(str(s.settings["encoding"]) for _, results in panels
-                             for s in results.mean(f"series/{series}")))
+                             for s in vectors(results, series)))
   names = [n for n in (encodings or names) if n in names]
   colours = colormaps["tab10"].colors
   for i, (title, results) in enumerate(panels):
     ax = axes[i // columns][i % columns]
-    for vector in (results if against is None else minus(results, series, against)).mean(
-        f"series/{series}"):
+    shown = results if against is None else minus(results, series, against)
+    for vector in vectors(shown, series):
       name = str(vector.settings["encoding"])
       points = [(x, s.mean, s.half or 0.0) for x, s in zip(vector.at, vector.entries, strict=True)
                 if s.mean is not None]
@@ -59,6 +75,8 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
       ax.fill_between(xs, [m - h for m, h in zip(means, halves, strict=True)],
                       [m + h for m, h in zip(means, halves, strict=True)],
                       color=style["color"], alpha=0.15, linewidth=0)
+    if not ax.get_lines():
+      ax.text(0.5, 0.5, NOTHING, transform=ax.transAxes, ha="center", va="center", fontsize=9)
     if logarithmic:
       ax.set_xscale("log", base=2)
       ax.xaxis.set_major_formatter("{x:g}")
@@ -92,18 +110,29 @@ def minus(results: sweeps.Results, series: str, against: str) -> sweeps.Results:
 
 
 def table(title: str, results: sweeps.Results, series: str, unit: str = "") -> Table:
-  """Mean and half of the 95 percent interval, a row an encoding, a column an entry of a series."""
-  vectors = results.mean(f"series/{series}")
-  at = sorted({x for v in vectors for x in v.at})
+  """Mean and half of the 95 percent interval, a row an encoding, a column an entry of a series.
+
+  The last column says how many seeds count, "2 of 5" if lanes diverged or failed; entries of an
+  encoding of which no lane ended well are "failed".
+  """
+  found = {v.settings: v for v in vectors(results, series)}
+  at = sorted({x for v in found.values() for x in v.at})
+  lanes = collections.defaultdict(list)
+  for r in results:
+    lanes[Cell(r["cell"]).without("seed")].append(r["status"])
   rows = []
-  for v in vectors:
-    entries = dict(zip(v.at, v.entries, strict=True))
+  for settings, statuses in lanes.items():
+    v = found.get(settings)
+    entries = {} if v is None else dict(zip(v.at, v.entries, strict=True))
+    count = max((s.count for s in entries.values()), default=0)
+    none = "-" if "ok" in statuses else FAILED
     shown = []
     for x in at:
       s = entries.get(x)
       half = "" if s is None or s.half is None else f" ± {s.half:.3f}"
-      shown.append("-" if s is None or s.mean is None else f"{s.mean:.3f}{half}")
-    rows.append((str(v.settings["encoding"]), *shown, str(max(v.count, default=0))))
+      shown.append(none if s is None or s.mean is None else f"{s.mean:.3f}{half}")
+    rows.append((str(settings["encoding"]), *shown,
+                 str(count) if count == len(statuses) else f"{count} of {len(statuses)}"))
   return Table(title, ("encoding", *(f"{x:g}{unit}" for x in at), "seeds"), tuple(rows))
 
 

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from experiments.findings.claims import Missing
+from experiments.findings.statistics import interval_of
 from posenc_jax import sweeps
 from posenc_jax._errors import value_error
 from posenc_jax.sweeps.records import axis_values
+
+FAILED = "failed"
 
 
 def _matches(cell: Any, wanted: dict[str, Any]) -> bool:
@@ -61,6 +64,30 @@ def by_seed(results: sweeps.Results, metric: str, *, at: float | Iterable[float]
   if not found:
     raise Missing(f"no result of {told}" if not records else f"no lane of {told} ended well")
   return found
+
+
+def shown(results: sweeps.Results, metric: str, *, at: float | Iterable[float] | None = None,
+          scale: float = 1.0, **cell: Any) -> str:
+  """Mean and 95 percent interval of a setting over its seeds, as tables of pages show them.
+
+  Args:
+    results, metric, at, **cell: as of ``by_seed``.
+    scale: what values are multiplied by.
+
+  Returns:
+    The text; "failed" if no lane of the setting ended well with this number, "-" if none was run.
+  """
+  try:
+    found = by_seed(results, metric, at=at, **cell)
+  except Missing:
+    return FAILED if any(_matches(r["cell"], cell) for r in results) else "-"
+  return str(interval_of([scale * x for x in found.values()]))
+
+
+def ended(results: sweeps.Results, **cell: Any) -> list[Any]:
+  """The encodings of which some lane with these settings ended well, in the order of the grid."""
+  return list(dict.fromkeys(r["cell"]["encoding"] for r in results
+                            if r["status"] == "ok" and _matches(r["cell"], cell)))
 
 
 def places(results: sweeps.Results, series: str) -> list[float]:

@@ -14,13 +14,15 @@ A study is a module with a Config (a ``Paged``, with PRESETS smoke, default and 
 
 import dataclasses
 import datetime
+import pathlib
+import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 from experiments.fields import option
+from experiments.findings import catalogue, tables, unwell
 from experiments.findings import page as page_lib
-from experiments.findings import tables
 from posenc_jax import sweeps
 
 PAGES = "docs/results"
@@ -32,6 +34,8 @@ SEEDS, SMOKE_SEEDS = (0, 1, 2, 3, 4), (0, 1, 2)
 @dataclasses.dataclass(frozen=True)
 class Paged:
   """The field of a study's Config beside those of its runs."""
+
+  several: ClassVar[tuple[str, ...]] = ()  # see TrainingConfig
 
   pages: str = option(PAGES, "directory of the page, its pictures and the index")
 
@@ -57,8 +61,13 @@ def main(config: Any, run: Callable[[Any], Any], page: Callable[[Any, Any], page
     config: of the script.
     run: config to results; to a ``sweeps.Plan`` or several of them in a dry run.
     page: config and results to the page.
+
+  Before anything is run, a directory of pages that cannot be written is refused.
   """
   with sweeps.exits():
+    if fault := catalogue.fault(config.pages):
+      print(f"error: {fault}\nNothing was run.", file=sys.stderr)
+      return 2
     start = time.perf_counter()
     results = run(config)
     every = list(results.values()) if isinstance(results, dict) else [results]
@@ -71,16 +80,49 @@ def main(config: Any, run: Callable[[Any], Any], page: Callable[[Any, Any], page
       print(f"{missing} cells have no result yet, so no page was written. Run the other shares, "
             "then this command again.")
       return max(one.exit_code for one in sweeps_run)
-    found = page(config, results)
+    parts = results if isinstance(results, dict) else {"": results}
+    parts = {name: one for name, one in parts.items() if isinstance(one, sweeps.Results)}
+    found = dataclasses.replace(page(config, results), unwell=unwell.told(parts))
     seconds = time.perf_counter() - start + _before(sweeps_run, start)
-    path = page_lib.write(found, config.pages, page_lib.Made.now(seconds))
-    page_lib.index(config.pages)
+    path = _write(found, config.pages, page_lib.Made.now(seconds))
     for v in found.verdicts:
       print(f"{v.verdict:<11}  {v.published}  ({v.source})")
       print("\n".join(f"{'':13}{c.text}: {c.shown}, wanted {c.wanted}: {c.verdict}"
                       for c in v.claims) or f"{'':13}{v.why}")
+    for line in found.unwell:
+      print(f"did not end well: {line}")
     print(f"\n{tables.tally(found.verdicts)}\nwritten to {path}")
     return max((one.exit_code for one in sweeps_run), default=0)
+
+
+def listed(values: Iterable[Any]) -> str:
+  """Values as a sentence lists them: "1, 2"."""
+  return ", ".join(map(str, values))
+
+
+def sizes(config: Any, wide: str = "width") -> str:
+  """The sizes of a study's models as its page tells them.
+
+  Args:
+    config: with ``layers``, ``d_model`` and ``head_dim``.
+    wide: what the page calls ``d_model``.
+  """
+  return (f"layers {listed(config.layers)}, {wide} {listed(config.d_model)}, heads of "
+          f"{listed(config.head_dim)}")
+
+
+def _write(page: page_lib.Page, directory: str, made: page_lib.Made) -> pathlib.Path:
+  """Writes page and index; tells which page it replaces, and what the index leaves out."""
+  path = pathlib.Path(directory) / f"{page.name}.md"
+  before = page_lib.read(path.with_suffix(".json"))
+  if path.exists() and before is not None and before.made.command != made.command:
+    print(f"{path}, made on {before.made.date} by another command, is replaced: "
+          f"{before.made.command}")
+  page_lib.write(page, directory, made)
+  catalogue.index(directory)
+  for name, why in catalogue.pages(directory)[1].items():
+    print(f"the index leaves out {name}: {why}")
+  return path
 
 
 def _before(every: list[sweeps.Results], start: float) -> float:

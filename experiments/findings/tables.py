@@ -11,8 +11,8 @@ WORDS = (
   "L is the length that a model was trained at, 2 L twice that. A nat is the unit of a loss by "
   "natural logarithms: perplexity is the exponential of a loss in nats, so that 0.1 nats more are "
   "10.5 percent more perplexity. A published statement stands with the paper that makes it; "
-  "*source texts* are tutorials on positional encoding, *our* questions, controls and baselines "
-  "come from no paper.")
+  "*source texts* are tutorials on positional encoding, a *definition* follows from what an "
+  "encoding is, *our* questions, controls and baselines come from no paper.")
 
 ROLL = (
   "A statement is one inequality or several. It agrees if all of them do and disagrees if one "
@@ -24,6 +24,11 @@ RULES = (
   "limit (of the sign test where all seeds have the same value), adjusted by Holm's steps for all "
   "rows of this page that have one. A row agrees if its interval lies on the wanted side and p is "
   "below 0.05; it disagrees if both hold for the other side; all else is no claim.")
+
+
+UNWELL = (
+  "Means, intervals and verdicts are of the other lanes. A statement about a setting that has none "
+  "is not tested.")
 
 
 def tally(verdicts: Sequence[Verdict]) -> str:
@@ -46,6 +51,7 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:
+  """A row a statement, in Markdown."""
   rows = [(v.question, f"{v.published} ({v.source})", ours(v), largest(v), f"**{v.verdict}**",
            str(v.seeds or "-")) for v in verdicts]
   return markdown_table(("question", "published", "ours, 95 percent interval", "largest p",
@@ -53,10 +59,18 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
 
 
 def ours(v: Verdict) -> str:
-  return v.why or "<br>".join(dict.fromkeys(f"{c.text}: {c.shown}" for c in v.claims))
+  """The numbers of a statement, each with the limit that it should be above or below, if not 0."""
+  wanted: dict[str, list[str]] = {}
+  for c in v.claims:
+    limits = wanted.setdefault(f"{c.text}: {c.shown}", [])
+    limits += [] if float(c.wanted[1:]) == 0 else [c.wanted]
+  return v.why or "<br>".join(
+    number + (f", wanted {' and '.join(dict.fromkeys(limits))}" if limits else "")
+    for number, limits in wanted.items())
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> str:
+  """A row an inequality, in Markdown."""
   rows = [(c.text, c.shown, c.wanted, "exact" if c.exact else _p(c.p),
            "-" if c.exact else str(c.interval.count), c.verdict)
           for v in verdicts for c in v.claims]

@@ -9,6 +9,7 @@ one does.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -101,11 +102,19 @@ def judge(expectations: Sequence[Expectation], results: Any) -> list[Verdict]:
   for expectation in expectations:
     try:
       claims = expectation.test(results)
-      tested.append((claims,) if isinstance(claims, Claim) else tuple(claims))
+      tested.append(_finite((claims,) if isinstance(claims, Claim) else tuple(claims)))
     except Missing as reason:
       tested.append(reason)
   adjusted = _adjusted([c for claims in tested if not isinstance(claims, Missing) for c in claims])
   return [_verdict(e, claims, adjusted) for e, claims in zip(expectations, tested, strict=True)]
+
+
+def _finite(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+  """The claims; raises ``Missing`` if a number of theirs is infinite or none."""
+  for c in claims:
+    if not all(map(math.isfinite, (c.limit, *c.values.values()))):
+      raise Missing(f"not finite: {c.text}")
+  return claims
 
 
 def _adjusted(claims: Sequence[Claim]) -> Iterator[float | None]:

@@ -14,7 +14,7 @@ _MAY_BE_EMPTY = ("T", "S")  # tokens: a sequence may have none
 
 
 def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, int] | None = None,
-           stacked: bool = False) -> Any:
+           stacked: bool = False, empty: tuple[str, ...] = _MAY_BE_EMPTY) -> Any:
   """``x`` if it is a float array of that shape; lists and Python numbers become NumPy float32.
 
   Args:
@@ -24,6 +24,7 @@ def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, i
     mend: how to build it.
     sizes: letters whose size is known.
     stacked: whether axes of lanes, to be taken by vmap, may stand in front (in constructors).
+    empty: letters whose size may be 0.
 
   Returns:
     The array.
@@ -50,7 +51,7 @@ def floats(argument: str, x: Any, letters: str, mend: str, *, sizes: dict[str, i
     raise _errors.value_error(
         argument, came, wanted,
         "An encoding with stacked leaves needs jax.vmap over the encoding" if extra else mend)
-  if any(not m and n not in _MAY_BE_EMPTY for n, m in zip(names, tail, strict=True)):
+  if any(not m and n not in empty for n, m in zip(names, tail, strict=True)):
     raise _errors.value_error(argument, f"shape {shape}", f"{letters}, none of them 0", mend)
   if not _numerics.is_float(x) or np.dtype(kind).kind == "c":
     raise _errors.type_error(argument, _errors.describe(x), f"a float array {letters}", mend)

@@ -80,6 +80,17 @@ def make_directory(path: pathlib.Path) -> None:
       "Give another output directory")) from error
 
 
+def nearest(path: pathlib.Path) -> pathlib.Path:
+  """The path, or the closest above it that is there: a directory, a file or a link."""
+  return next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+
+
+def writable(directory: pathlib.Path) -> bool:
+  """Whether this process may make files in a directory."""
+  effective = os.access in os.supports_effective_ids
+  return os.access(directory, os.W_OK | os.X_OK, effective_ids=effective)
+
+
 def check_directory(path: pathlib.Path) -> None:
   """Checks that a directory can be made, or is there and can be written in; makes nothing.
 
@@ -87,14 +98,13 @@ def check_directory(path: pathlib.Path) -> None:
     CannotWrite: something else than a directory is there, a link to nowhere, what is read-only, or
       a directory with links in place of the files that grow.
   """
-  there = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+  there = nearest(path)
   if not there.is_dir():
     what = "a symbolic link to nothing" if there.is_symlink() and not there.exists() else "a file"
     raise CannotWrite(explain_fault(
       f"{path}", f"an output directory that cannot be made: {there} is {what}",
       "a directory, or nothing yet", "Give another output directory"))
-  effective = os.access in os.supports_effective_ids
-  if not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+  if not writable(there):
     where = "" if there == path else f" in {there}, which"
     raise CannotWrite(explain_fault(
       f"{path}", f"an output directory{where or ' that'} is not writable", "one that is",

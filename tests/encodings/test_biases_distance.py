@@ -242,6 +242,20 @@ def test_toeplitz_at_zero_is_finite():
   assert all(np.isfinite(s).all() for s in jax.tree.leaves(slopes))
 
 
+def test_networks_may_have_no_square_layer():
+  d = np.arange(-3.0, 4)
+  e = px.Toeplitz.init(KEY, 2, hidden=4, depth=0)
+  x = -d[:, None] * np.asarray(e.w_in) + np.asarray(e.b_in)
+  x = np.maximum(x / np.sqrt(np.mean(x * x, -1, keepdims=True) + 1e-8), 0)
+  want = 0.999 ** np.abs(d) * (x @ np.asarray(e.w_out) + np.asarray(e.b_out)).T
+  np.testing.assert_allclose(e.distance_bias(d), want, rtol=1e-4, atol=1e-5)
+  e = px.DynamicPosition.init(KEY, 2, hidden=4, depth=1)
+  x = d[:, None] * np.asarray(e.w_in) + np.asarray(e.b_in)
+  want = (x / (1 + np.exp(-x)) @ np.asarray(e.w_out)).T
+  np.testing.assert_allclose(e.distance_bias(d), want, rtol=1e-5, atol=1e-6)
+  assert px.DynamicGrid.init(KEY, 2, depth=1).distance_bias(np.zeros((3, 2))).shape == (2, 3)
+
+
 def test_goldens_say_what_made_them():
   made_by = " ".join(GOLD["versions"].tolist())
   assert all(p in made_by for p in ("transformers 5", "timm 1", "x-transformers 2", "attn-gym 0"))

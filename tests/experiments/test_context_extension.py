@@ -282,6 +282,7 @@ def test_every_statement_is_tested_and_the_page_has_every_number():
   (dict(eval_multiples=(1, 128), eval_characters=2**17), "multiples that self-extend can serve"),
   (dict(hf="folder"), "--data_file: got none beside --hf, wanted a text"),
   (dict(hf="folder", data_file="x", d_model=(96,)), r"--d_model: got \(96,\), wanted none beside"),
+  (dict(hf="folder", data_file="x", given={"steps"}), "--steps: got .*, wanted none beside"),
   (dict(hf="folder", data_file="x", seq_len=(64,)), r"--seq_len: got \(64,\), wanted none beside"),
 ])
 def test_faults(settings, message):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chorales as tokens, and the task, on chorales made by hand; music21 where it is installed."""
 
+import dataclasses
 import math
 import sys
 import types
@@ -119,6 +120,19 @@ def test_the_file_of_chorales(monkeypatch, tmp_path):
   chorales.load(10, 2, tmp_path)
   chorales.load(None, 4, None)
   assert asked[2:] == [(10, 4), (10, 2), (None, 4)]
+
+
+def test_a_dry_run_writes_nothing(monkeypatch, tmp_path):
+  """It reads the file of chorales if there is one."""
+  monkeypatch.setitem(sys.modules, "music21", types.SimpleNamespace(__version__="0"))
+  asked = []
+  monkeypatch.setattr(chorales, "parse", lambda *args: asked.append(args) or made_by_hand())
+  config = music.Config(out=str(tmp_path / "run"), dry_run=True)
+  assert config.load().found is not None and not list(tmp_path.rglob("*"))
+  dataclasses.replace(config, dry_run=False).load()
+  assert [p.name for p in tmp_path.rglob("*.npz")] == ["chorales-all-4.npz"]
+  config.load()
+  assert len(asked) == 2
 
 
 def test_scores_of_music21():

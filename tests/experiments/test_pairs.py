@@ -66,7 +66,7 @@ def test_pairs_from_a_file(text_file):
   [
     ("a\tb\nno tab\n", "data_file: got .*, 0 tabs or an empty side in line 2, wanted"),
     ("a\tb\tc\n", "2 tabs or an empty side in line 1"),
-    ("a\tb\n\n \t \nc\t \n", "1 tabs or an empty side in line 4"),
+    ("a\tb\n\n \t \nc\t \n", "1 tab or an empty side in line 4"),
     ("a\tb\n" * 9, "with 9 training and 0 evaluation pairs of at most 4 characters"),
     ("abcde\tb\n" * 20, "with 0 training and 0 evaluation pairs of at most 4 characters"),
   ],

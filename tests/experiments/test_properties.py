@@ -3,13 +3,14 @@
 """Measures against loops in float64, and the script's page."""
 
 import math
+import types
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import posenc_jax as px
-from experiments import measures, properties
+from experiments import measures, properties, properties_page, properties_pictures
 from experiments.fields import Faults
 from tests import oracles
 
@@ -90,7 +91,35 @@ def test_angles_in_narrow_dtypes():
     np.testing.assert_allclose(measures.angle_errors(positions, radians, name), wanted, atol=1e-12)
 
 
+def test_the_reach_of_a_base_equals_loops():
+  """Beyond the last distance that is tried it is a lower bound, and its claim says so."""
+  for base in (30.0, 1000.0):
+    own = frequencies(8, base)
+    wanted = next(r for r in range(10**4) if sum(math.cos(w * r) for w in own) < 0)
+    assert measures.first_negative(8, base) == wanted
+    assert measures.first_negative(8, base, longest=wanted - 1) == wanted
+  most = measures.LONGEST + 1
+  reach = {1e2: 60, 1e4: 3284, 1e5: most, 1e6: most}
+  found = properties_page._base(types.SimpleNamespace(reach=reach))
+  assert [c.shown for c in found] == ["3224", f">= {most - 3284}"]
+
+
+def test_envelopes_equal_loops():
+  """Bins cover every distance but 0 once."""
+  curve = np.random.default_rng(0).normal(size=300)
+  at, mean, low, high = properties_pictures.envelope(curve)
+  start = 1
+  for a, m, lowest, highest in zip(at, mean, low, high, strict=True):
+    stop = int(2 * a - start) + 1
+    assert lowest == curve[start:stop].min() and highest == curve[start:stop].max()
+    assert m == pytest.approx(curve[start:stop].mean())
+    start = stop
+  assert start == 300 and len(at) < 100
+
+
 def test_faults():
+  twins = properties.Config(encodings=("rotary", "rotary()", "alibi")).faults()
+  assert len(twins) == 1 and "--encodings: got 'rotary()', which is there already" in twins[0]
   found = properties.Config(d_model=(24,), bases=(10.0, 5.0), encodings=("rotory",)).faults()
   assert [f.split(":")[0] for f in found] == ["--d_model", "--bases", "--encodings"]
   with pytest.raises(Faults, match="--encodings: got 'fox', wanted encodings of positions alone"):

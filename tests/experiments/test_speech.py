@@ -118,6 +118,17 @@ def test_evaluation_of_a_model_that_hears_everything():
   assert 80 < float(less["accuracy_by_digits"][2]) < 97 and float(less["loss"]) > 0.5
 
 
+def test_as_many_utterances_count_as_were_asked_for(monkeypatch):
+  """They are heard 16 at once; of those that fill up the last 16, none counts."""
+  at = jnp.arange(16, dtype=jnp.float32)
+  monkeypatch.setattr(spoken, "scores", lambda *args: (at, at + 1, 2 * at, at + 1))
+  task = speech.Speech(made_by_hand(), 2, (1, 2), 19, 0.0)
+  found = task.evaluate(SHAPE, lambda frames, **how: frames, {"seed": 0})
+  right, digits = sum(range(16)) + sum(range(3)), sum(range(17)) + sum(range(4))
+  np.testing.assert_allclose(found["accuracy_by_digits"], 100 * right / digits, rtol=1e-6)
+  np.testing.assert_allclose(found["loss"], 2 * right / digits, rtol=1e-6)
+
+
 def test_faults():
   found = speech.Config(seq_len=(40, 80), d_model=(32, 64), eval_digits=(3, 4)).faults()
   assert [x.split(":")[0] for x in found] == ["--d_model", "--seq_len", "--eval_digits"]

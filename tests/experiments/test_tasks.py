@@ -3,6 +3,7 @@
 """Data of classify and forecast against what can be looked up, their pages, missing packages."""
 
 import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +16,15 @@ import posenc_jax as px
 from experiments import (
   chorales,
   classify,
+  encodings,
   forecast,
   labelled,
   masked_lm,
   pairs,
+  script,
   series,
   spoken,
+  training,
   translate,
 )
 from posenc_jax import nn, sweeps
@@ -114,51 +118,100 @@ def wave(count=120, period=12.0):
   return series.Series("wave", times, np.sin(2 * np.pi * times / period) + 0.01 * times, period)
 
 
-def test_windows_by_loops():
+def parts_of(found, context, ahead, dropped=0.0, seed=0):
+  """What is left, and the real windows of both parts as NumPy."""
+  @jax.jit
+  def both(seed):
+    observed = series.observe(found, dropped, seed)
+    windows = series.parts(found, observed, context, ahead)
+    return observed, windows, series.baselines(*windows)
+
+  observed, windows, known = both(seed)
+  real = lambda w: [np.asarray(x, np.float64)[np.asarray(w.real)] for x in w]
+  return observed, [real(w) for w in windows], {k: float(x) for k, x in known.items()}
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.3])
+def test_windows_by_loops(dropped):
   found, context, ahead = wave(), 6, 2
-  got = series.windows_of(found, context, ahead)
+  observed, got, _ = parts_of(found, context, ahead, dropped, seed=3)
+  times = np.asarray(observed.times, np.float64)
+  values = {t: y for t, y in zip(found.times, found.values, strict=True)}  # times are exact
+  assert len(times) == len(found.times) - round(dropped * len(found.times))
   border = found.times[0] + 0.7 * (found.times[-1] - found.times[0])
   wanted = []
-  for start in range(len(found.times) - context - ahead + 1):
-    last, target = start + context - 1, start + context - 1 + ahead
-    train = found.times[target] <= border
-    if not train and found.times[start] <= border:
+  for start in range(len(times) - context - ahead + 1):
+    at = times[start:start + context]
+    last, target = at[-1], times[start + context - 1 + ahead]
+    train = target <= border
+    if not train and at[0] <= border:
       continue  # sees the border
-    wanted.append((train, found.times[start:start + context] - found.times[start],
-                   found.times[target] - found.times[start],
-                   found.values[start:start + context] - found.values[last],
-                   found.values[target] - found.values[last]))
-  assert got.train.tolist() == [w[0] for w in wanted]
-  scale = np.std([w[4] for w in wanted if w[0]])
-  np.testing.assert_allclose(got.times[:, :-1], [w[1] for w in wanted])
-  np.testing.assert_allclose(got.times[:, -1], [w[2] for w in wanted])
-  np.testing.assert_allclose(got.values * scale, [w[3] for w in wanted], atol=1e-6)
-  np.testing.assert_allclose(got.targets * scale, [w[4] for w in wanted], atol=1e-6)
-  assert got.scale == pytest.approx(scale)
+    before = target - 12 * max(1, np.ceil((target - last) / 12))
+    nearest = min((t for t in times if t <= last), key=lambda t: abs(t - before))
+    changes = [values[t] - values[last] for t in (*at, target, nearest)]
+    wanted.append((train, [*(at - at[0]), target - at[0]], changes))
+  scale = np.std([c[-2] for train, _, c in wanted if train])
+  for train, one in zip((True, False), got, strict=True):
+    mine = [(t, c) for which, t, c in wanted if which == train]
+    np.testing.assert_allclose(one[1], [t for t, _ in mine])
+    told = np.concatenate([one[0], one[2][:, None], one[3][:, None]], axis=1)
+    np.testing.assert_allclose(told * scale, [c for _, c in mine], atol=2e-6)
 
 
 def test_baselines():
-  """A pure season is known from the season before; a straight line by least squares."""
+  """A pure season is known from the season before; a line by the normal equations in float64."""
   times = np.arange(120.0)
-  season = series.Series("s", times, np.sin(2 * np.pi * times / 12), 12.0)
-  errors = series.baselines(series.windows_of(season, 24, 5))
-  assert errors["seasonal-naive"] < 1e-10 < errors["last"]
-  line = series.Series("l", times, 3 * times + np.sin(times), 12.0)
-  errors = series.baselines(series.windows_of(line, 24, 5))
-  assert errors["linear"] < 0.1 * errors["last"]
+  of = lambda values: parts_of(series.Series("s", times, values, 12.0), 24, 5)[1:]
+  _, found = of(np.sin(2 * np.pi * times / 12))
+  assert found["seasonal-naive"] < 1e-10 < found["last"]
+  (train, valid), found = of(3 * times + np.random.default_rng(0).normal(size=120))
+  rows = lambda w: np.c_[w[0], w[1][:, -1] - w[1][:, -2], np.ones(len(w[0]))]
+  x = rows(train)
+  weights = np.linalg.solve(x.T @ x + 1e-3 * len(x) * np.eye(x.shape[1]), x.T @ train[2])
+  wanted = np.mean((rows(valid) @ weights - valid[2]) ** 2)
+  assert found["linear"] == pytest.approx(wanted, rel=1e-3) and wanted < 0.1 * found["last"]
+
+
+def test_a_seed_decides_the_gaps():
+  """Lanes of one program have gaps of their own, the same by both clocks, and learn from them."""
+  tasks = [forecast.Forecast(wave(), clock, 6, 2, 0.5) for clock in forecast.CLOCKS]
+  shape = training.Shape(None, (16,), (6,), 1, 8, 200, 1)
+
+  @jax.jit
+  @jax.vmap
+  def lane(seed):
+    batches = [t.batch(shape, {"seed": seed}, jax.random.key(9))[0] for t in tasks]
+    return tasks[0].parts(seed)[0].values, *batches
+
+  known, *batches = (np.asarray(x).tolist() for x in lane(jnp.arange(3)))
+  assert batches[0] == batches[1]
+  rows = lambda windows: {tuple(row) for row in windows}
+  for seed in range(3):
+    assert rows(batches[0][seed]) <= rows(known[seed])
+    assert len(rows(batches[0][seed]) & rows(known[(seed + 1) % 3])) < 5
+
+
+def test_series_without_windows_are_told_by_their_flag(monkeypatch):
+  monkeypatch.setattr(series, "load", lambda name: wave(period=series.PERIODS[name]))
+  some = dict(series=("co2",), dropped=0.0, seeds=(0,))
+  assert forecast.Config(**some, seq_len=(6,), ahead=25).load()
+  for wrong, message in ((dict(seq_len=(6,), ahead=26), "--ahead: got 26, wanted at most 25, for"),
+                         (dict(seq_len=(31,)), "--seq_len: got 31, wanted at most 30, for co2")):
+    with pytest.raises(ValueError, match=message):
+      forecast.run(forecast.Config(**some, **wrong, dry_run=True))
 
 
 def test_clocks():
   times = np.array([[0, 2.5, 7]], np.float32)
   assert series.positions_of("time", times) is times
   np.testing.assert_array_equal(series.positions_of("index", times), [[0, 1, 2]])
-  with pytest.raises(ValueError, match="seq_len: got 120, wanted at most"):
-    series.windows_of(wave(), 120, 2)
 
 
 def test_faults():
-  found = classify.Config(batch_size=(64,), eval_rows=32, data=("digit",)).faults()
+  found = classify.Config(eval_rows=0, data=("digit",)).faults()
   assert [x.split(":")[0] for x in found] == ["--data", "--eval_rows"]
+  found = translate.Config(eval_rows=8, written_rows=9).faults()
+  assert found == ["--written_rows: got 9, wanted at most --eval_rows=8. Lower it."]
   found = forecast.Config(seq_len=(8, 16), d_model=(32, 64)).faults()
   assert [x.split(":")[0] for x in found] == ["--d_model", "--seq_len"]
 
@@ -190,6 +243,54 @@ def test_translation_counts_each_target_character_once(text_file):
   np.testing.assert_allclose(each, np.log(len(found.vocabulary)) * np.array(characters), rtol=1e-5)
 
 
+def test_a_length_that_digits_do_not_have_is_refused():
+  """Also if it is that of a preset: the command line says which flags were given."""
+  only = ["x", "--data=digits,permuted-digits"]
+  for length in (96, 128, 256):
+    with pytest.raises(script.Faults, match=rf"--seq_len: got \({length},\), wanted 64, the pix"):
+      script.from_flags(classify.Config, [*only, f"--seq_len={length}"])
+  for words in ([*only, "--seq_len=64"], only, [*only, "--preset=large"],
+                ["x", "--data=digits,book", "--seq_len=128"]):
+    config = script.from_flags(classify.Config, words)
+    assert config.part("digits").faults() == [] and config.part("digits").seq_len == (64,)
+
+
+CROSS = {"t5": "all later tokens look alike", "learned": "which answers inputs",
+         "fox": "which answers layer", "shape": "which answers positions",
+         "rotary()": "which is there already", "rotari": "Did you mean"}
+
+
+def test_what_cannot_stand_across_is_refused_before_anything_runs():
+  found = translate.Config(seeds=(0,), cross=("rotary", "alibi", "none", *CROSS)).faults()
+  assert len(found) == len(CROSS), found
+  for text, (name, told) in zip(found, CROSS.items(), strict=True):
+    assert text.startswith("--cross: got ") and name in text and told in text and "\n" not in text
+
+
+class Zeros:
+  """A classifier that is always of the first class."""
+
+  encoder = types.SimpleNamespace(stack=types.SimpleNamespace(encodings=types.SimpleNamespace(
+    encodings=lambda: [])))
+
+  def __call__(self, ids, *rest, **how):
+    return jnp.stack([jnp.ones(len(ids)), jnp.zeros(len(ids))], axis=1)
+
+
+def test_all_rows_that_were_asked_for_are_evaluated():
+  """The last batch is not whole: its rows count, what fills it up does not."""
+  labels = np.array([0, 1, 1, 1, 0, 1, 1], np.int32)
+  part = np.ones((7, 5), np.int32), labels
+  found = labelled.Labelled("seven", part, part, 3, 2, (), "")
+  shape = training.Shape(encodings.parse("none"), (16,), (5,), 1, 8, 4, 1)
+  lane = {"seed": jnp.int32(0), "seq_len": jnp.int32(5)}
+  for asked, wanted in ((7, 2 / 7), (9, 2 / 7)):
+    task = classify.Classify(found, asked)
+    got = task.evaluate(shape, Zeros(), lane)
+    assert float(got["accuracy"]) == pytest.approx(wanted) and task.settings["eval_rows"] == 7
+    assert float(got["commonest"]) == pytest.approx(5 / 7)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module, needs", [
   (classify, "sklearn"), (forecast, "statsmodels"), (translate, "sacrebleu")])
@@ -214,4 +315,4 @@ def test_encodings_of_one_direction_are_refused_before_anything_runs(script):
 
 def test_positions_across_that_nothing_reads_are_refused():
   found, = translate.Config(cross=("none", "randomized")).faults()
-  assert found.startswith("--cross: got 'randomized', which changes positions that nothing reads")
+  assert found.startswith("--cross: got 'randomized', which cannot be used there (cr")

@@ -388,7 +388,7 @@ def test_a_directory_where_the_results_should_be(tmp_path):
 
 def test_a_file_where_the_directory_should_be(tmp_path):
   (tmp_path / "file").write_text("keep")
-  with pytest.raises(sweeps.CannotWrite, match="file: got a file, wanted a directory"):
+  with pytest.raises(sweeps.CannotWrite, match="file is a file, wanted a directory"):
     sweeps.plan(Line(3), sweep_toy.cells(2), tmp_path / "file")
 
 
@@ -444,3 +444,23 @@ def test_a_cell_with_the_id_of_another_is_refused(tmp_path):
     store.note_run({})
   with pytest.raises(sweeps.CorruptStore, match=f"cells: got cell {first} with settings of"):
     sweeps.plan(Line(3), sweep_toy.cells(2), tmp_path)
+
+
+def test_a_dry_run_refuses_what_a_run_would(tmp_path):
+  """Other settings than the directory's, and results without a manifest."""
+  cells = sweep_toy.cells(2)
+  with open_store(tmp_path):
+    pass
+  assert len(sweeps.plan(Line(3), cells, tmp_path).todo) == 2
+  told = []
+  for start in (sweeps.plan, sweeps.run):
+    with pytest.raises(sweeps.SettingsChanged, match="settings.steps: was 3, now 4") as error:
+      start(Line(4), cells, tmp_path)
+    told.append(str(error.value))
+  assert told[0] == told[1]
+  (tmp_path / "manifest.json").unlink()
+  (tmp_path / "results.jsonl").write_text("{}\n")
+  for start in (sweeps.plan, sweeps.run):
+    with pytest.raises(sweeps.CorruptStore, match="results but no manifest"):
+      start(Line(3), cells, tmp_path)
+  assert sweeps.plan(Line(3), cells, tmp_path, repair=True).todo

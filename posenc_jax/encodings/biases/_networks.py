@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from posenc_jax import _numerics
 from posenc_jax.encodings import _checks
 
+_DEPTHS = ("L", "M")  # numbers of square layers, of which a network may have none
+
 
 def draw(key: jax.Array, inputs: int, *shape: int) -> jax.Array:
   """U(-1/sqrt(inputs), 1/sqrt(inputs)): a PyTorch layer's start."""
@@ -34,7 +36,8 @@ def check(shapes: Mapping[str, str], given: Mapping[str, Any], mend: str, *,
       continue
     names = letters.strip("[]").split(", ")
     known = {n: sizes[n] for n in names if n in sizes} | {n: int(n) for n in names if n.isdigit()}
-    x = _checks.floats(name, given[name], letters, mend, sizes=known, stacked=stacked)
+    x = _checks.floats(name, given[name], letters, mend, sizes=known, stacked=stacked,
+                       empty=_DEPTHS)
     sizes |= dict(zip(names, x.shape[len(x.shape) - len(names):], strict=True))
 
 

@@ -16,7 +16,7 @@ from posenc_jax.sweeps.options import Options, make_options
 from posenc_jax.sweeps.plan import planner
 from posenc_jax.sweeps.records import FAILURES
 from posenc_jax.sweeps.run.code import MOST_TOLD, Changed, Code, statics_of
-from posenc_jax.sweeps.store import reading
+from posenc_jax.sweeps.store import manifest, reading
 from posenc_jax.sweeps.store.code import CodeLog
 
 
@@ -50,7 +50,8 @@ def plan(
   Raises:
     ValueError: the grid is empty or repeats a cell, or a cell does not suit the experiment; the
       options ask for evaluation alone.
-    CorruptStore: the directory's manifest is damaged.
+    CorruptStore: the directory's manifest is damaged, or missing beside results.
+    SettingsChanged: the directory has a sweep of other settings or data.
     CannotWrite: a run could not make the directory, or not write in it.
 
   Example:
@@ -71,6 +72,7 @@ def plan(
   if out is not None:
     files.check_directory(pathlib.Path(out))
     found = reading.recorded(pathlib.Path(out))
+    _check(experiment, found, pathlib.Path(out), options.repair)
     recorded, packed_for = found.groups, found.packed_for
     settled = None if options.shard else found.settled
     changed = _changed(experiment, found, pathlib.Path(out))
@@ -84,6 +86,15 @@ def plan(
   found = planner.plan(experiment, cells, options=options, recorded=recorded, settled=settled,
                        packed_for=packed_for, done=done, parts=parts)
   return dataclasses.replace(found, notes=(*found.notes, *notes))
+
+
+def _check(experiment: Experiment, found: reading.Recorded, out: pathlib.Path, repair: bool
+           ) -> None:
+  """Raises what a run would raise on opening the directory."""
+  if found.manifest is not None and isinstance(experiment, Experiment):
+    reading.check_settings(out, found.manifest, manifest.identity(experiment))
+  elif found.manifest is None and not repair:
+    reading.check_no_orphans(out)
 
 
 def _changed(experiment: Experiment, found: reading.Recorded, out: pathlib.Path) -> Changed:

@@ -22,10 +22,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from posenc_jax._errors import explain_fault
 from posenc_jax.sweeps import files
 from posenc_jax.sweeps.cells import Cell
-from posenc_jax.sweeps.errors import CorruptStore, SettingsChanged, warn
+from posenc_jax.sweeps.errors import CorruptStore, warn
 from posenc_jax.sweeps.group import Group
 from posenc_jax.sweeps.records import Record, newest
 from posenc_jax.sweeps.store import checkpoint, kept, lines, lock, manifest
@@ -33,10 +32,11 @@ from posenc_jax.sweeps.store.code import CodeLog
 from posenc_jax.sweeps.store.journal import Journal
 from posenc_jax.sweeps.store.kept import Kept
 from posenc_jax.sweeps.store.reading import (
+  check_no_orphans,
+  check_settings,
   groups_of,
   read_manifest,
   read_records,
-  result_files,
   settled_groups,
 )
 
@@ -134,12 +134,8 @@ class Store:
       (self.directory / "manifest.json").rename(self.directory / aside)
       self.log(f"manifest.json was damaged; kept as {aside} and written again")
     if old is None:
-      orphans = any(p.stat().st_size for p in result_files(self.directory))
-      if orphans and not repair:
-        raise CorruptStore(explain_fault(
-          f"{self.directory}", "results but no manifest that names their settings",
-          "both of them or neither", "Give another output directory; with repair=True the results "
-          "are taken as this run's"))
+      if not repair:
+        check_no_orphans(self.directory)
       self.manifest = dict(new)
     else:
       self._compare(old, new)
@@ -151,13 +147,7 @@ class Store:
       self._write_manifest()
 
   def _compare(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    found = [line for field in manifest.MUST_MATCH
-             for line in manifest.differences(old.get(field), new.get(field), field)]
-    if found:
-      raise SettingsChanged(explain_fault(
-        f"{self.directory}", "other settings than the sweep in it:\n  " + "\n  ".join(found) + "\n",
-        "the same ones, only the grid may grow",
-        "Give the old settings to finish it, or another output directory to start a new sweep"))
+    check_settings(self.directory, old, new)
     for field in manifest.SHOULD_MATCH:
       for line in manifest.differences(old.get(field), new.get(field), field):
         warn(f"{self.directory}: {line}; new results may differ in their last digits from the old "

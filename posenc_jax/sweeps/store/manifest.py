@@ -123,17 +123,21 @@ def environment() -> dict[str, str]:
   return {k: v for k, v in sorted(os.environ.items()) if k.startswith("JAX_") or k == "XLA_FLAGS"}
 
 
+def identity(experiment: Any) -> dict[str, Any]:
+  """What of a manifest must be the same when a sweep is resumed."""
+  kind = type(experiment)
+  name = getattr(experiment, "name", None) or f"{kind.__module__}.{kind.__qualname__}"
+  return {"schema": SCHEMA, "experiment": name,
+          "settings": settings_of(experiment), "data": getattr(experiment, "data", None)}
+
+
 def describe(experiment: Any, argv: tuple[str, ...] | None, name: str | None) -> dict[str, Any]:
   """A manifest without its grid and packing."""
   devices = jax.local_devices()
-  kind = type(experiment)
   return {
-    "schema": SCHEMA,
+    **identity(experiment),
     "name": name,
     "created": now(),
-    "experiment": getattr(experiment, "name", None) or f"{kind.__module__}.{kind.__qualname__}",
-    "settings": settings_of(experiment),
-    "data": getattr(experiment, "data", None),
     "goal": goal_of(experiment),
     "argv": list(argv) if argv is not None else None,
     "versions": {"python": platform.python_version(),

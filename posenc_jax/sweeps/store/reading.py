@@ -98,6 +98,7 @@ class Recorded:
     groups: all of them; ``divided``: those that had results when they were divided.
     settled, packed_for: see ``planner.plan``.
     records: the newest record of each cell.
+    manifest: None if there is none.
   """
 
   groups: tuple[Group, ...] = ()
@@ -105,6 +106,7 @@ class Recorded:
   settled: frozenset[str] = frozenset()
   packed_for: dict[str, Any] | None = None
   records: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+  manifest: Mapping[str, Any] | None = None
 
 
 def recorded(directory: pathlib.Path) -> Recorded:
@@ -117,7 +119,27 @@ def recorded(directory: pathlib.Path) -> Recorded:
   journal.read()
   settled = settled_groups(directory, found, records, journal)
   return Recorded(tuple(groups_of(found)), tuple(groups_of(found, "divided")), frozenset(settled),
-                  found.get("packed_for"), records)
+                  found.get("packed_for"), records, found)
+
+
+def check_settings(directory: pathlib.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+  """Raises SettingsChanged unless a run of the manifest ``new`` may go on with that of ``old``."""
+  found = [line for field in manifest.MUST_MATCH
+           for line in manifest.differences(old.get(field), new.get(field), field)]
+  if found:
+    raise SettingsChanged(explain_fault(
+      f"{directory}", "other settings than the sweep in it:\n  " + "\n  ".join(found) + "\n",
+      "the same ones, only the grid may grow",
+      "Give the old settings to finish it, or another output directory to start a new sweep"))
+
+
+def check_no_orphans(directory: pathlib.Path) -> None:
+  """Raises CorruptStore if a directory without a manifest has results."""
+  if any(p.stat().st_size for p in result_files(directory)):
+    raise CorruptStore(explain_fault(
+      f"{directory}", "results but no manifest that names their settings",
+      "both of them or neither", "Give another output directory; with repair=True the results "
+      "are taken as this run's"))
 
 
 def _check_same(first: Mapping[str, Any], other: Mapping[str, Any], one: str, two: str) -> None:

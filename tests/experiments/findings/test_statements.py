@@ -194,7 +194,7 @@ def test_classify():
   def make(sign):
     scale = lambda x: x if sign > 0 else 20 * (1 - x)
     rows = lambda data: ((({"encoding": e}), {"accuracy": scale(x if data != "permuted-digits"
-                                                                 else .6)})
+                                                                 else .6), "commonest": .5})
                          for e, x in right.items())
     return {data: results(rows(data)) for data in ("translation", "book", "follows",
                                                    *classify.DIGITS)}
@@ -249,7 +249,7 @@ def measured(sign):
   float32 = np.where(positions > 1e5, 2e-2, 2e-4) if right else np.where(positions > 1e5, 0, 1)
   return types.SimpleNamespace(
     config=types.SimpleNamespace(d_model=(16,), bases=(1e2, 1e4, 1e6)), similarity=falling,
-    decay=falling, by_base=np.stack([np.where(distances < r, 1, -1) for r in reach]),
+    decay=falling, reach=dict(zip((1e2, 1e4, 1e6), reach, strict=True)),
     lowest={n: base * (1 if right else 3) for n, base in properties_page.LOWEST.items()},
     shift=1e-9 if right else 1, drift={"rotary": 1e-9 if right else 1},
     buckets={"T5, causal": np.minimum(distances // 4, 31) if right else distances},

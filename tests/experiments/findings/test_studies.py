@@ -3,6 +3,7 @@
 """Scripts that write pages: their presets, statements, tasks and the runner of all."""
 
 import importlib
+import os
 import subprocess
 import types
 
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import algorithmic, data, encodings, extrapolation, masked_lm, script
+from experiments import algorithmic, data, encodings, extrapolation, findings, masked_lm, script
 from experiments import all as all_scripts
 from experiments.findings import pictures, study
 from experiments.training import Shape
@@ -33,6 +34,31 @@ def test_presets_and_docstring(name):
       assert len(config.seeds) == seeds
   assert smoke.faults() == [] and default.faults() == []
   assert callable(module.run)
+
+
+SEVERAL = {"extrapolation": "seq_len", "masked_lm": "seq_len", "music": "seq_len",
+           "claims": "d_model"}
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "properties"])
+def test_axes_that_a_page_has_no_mean_over_are_refused(name):
+  """Two values of anything but encodings and seeds, unless the page tells them apart."""
+  module = importlib.import_module(f"experiments.{name}")
+  preset = module.Config.PRESETS["smoke"] | {"dry_run": True}
+  two = {"d_model": (16, 32), "seq_len": (64, 32), "layers": (1, 2), "learning_rate": (0.1, 0.2),
+         "dropout": (0, 0.1), "steps": (5, 6), "clip": (1.0, 2.0), "batch_size": (8, 16)}
+  told = [fault for fault in module.Config(**preset | two).faults() if "wanted one number" in fault]
+  told = {fault.split(":")[0].removeprefix("--") for fault in told}
+  assert told == set(two) - {SEVERAL.get(name)}
+
+
+def test_two_settings_of_an_encoding_are_refused_on_a_page():
+  make = lambda values: extrapolation.Config(encodings=("alibi", "fire"),
+                                             vary=(f"fire.threshold={values}",)).faults()
+  assert make("8") == []
+  assert make("8,16") == [
+    "--vary: got 2 values of fire_threshold, wanted one of each setting, as the page of this "
+    "script compares encodings. Choose one, or use experiments.compare."]
 
 
 def test_every_causal_encoding_is_in_the_large_preset():
@@ -110,17 +136,75 @@ def test_masked_characters(tmp_path):
   assert abs(float(found["gain"])) < 1e-5 and float(found["loss"]) > 1
 
 
-def test_all_goes_on_after_a_failure_and_says_so(monkeypatch, capsys):
+def test_all_goes_on_after_a_failure_and_says_so(tmp_path, monkeypatch, capsys):
   asked = []
 
-  def run(command):
+  def start(command):
     asked.append(command[1:])
-    return types.SimpleNamespace(returncode=int("masked" in command[2]))
+    return types.SimpleNamespace(wait=lambda: int("masked" in command[2]))
 
-  monkeypatch.setattr(subprocess, "run", run)
+  monkeypatch.setattr(subprocess, "Popen", start)
+  monkeypatch.chdir(tmp_path)
   config = script.from_flags(all_scripts.Config, ["all", "--preset=smoke"])
   assert all_scripts.main(config) == 1
   assert asked == [["-m", f"experiments.{name}", "--preset=smoke"] for name in STUDIES]
   assert "masked_lm" in (told := capsys.readouterr().out) and told.count("FAILED") == 1
   assert all_scripts.main(script.from_flags(all_scripts.Config, ["all", "--scripts=algorithmic"])
                           ) == 0
+
+
+def test_all_says_which_pages_are_older(tmp_path, monkeypatch, capsys):
+  """A failed script leaves its old page in the index; one that wrote its page is not named."""
+  monkeypatch.chdir(tmp_path)
+  made = findings.Made("python -m experiments.x --preset=smoke", "2026-01-31", 1.0, "a machine")
+  page = lambda name: findings.Page(name, "T", "Q", "S", ())
+  for name in ("masked_lm", "claims"):
+    findings.write(page(name), study.SMOKE_PAGES, made)
+    os.utime(f"{study.SMOKE_PAGES}/{name}.json", (1e9, 1e9))
+
+  def start(command):
+    if "claims" in command[2]:
+      findings.write(page("claims"), study.SMOKE_PAGES, made)
+    return types.SimpleNamespace(wait=lambda: int("masked" in command[2]))
+
+  monkeypatch.setattr(subprocess, "Popen", start)
+  argv = ["all", "--preset=smoke", "--scripts=masked_lm,claims"]
+  assert all_scripts.main(script.from_flags(all_scripts.Config, argv)) == 1
+  told = capsys.readouterr().out.splitlines()
+  assert [line for line in told if "older" in line] == [
+    "runs/smoke/results/masked_lm.md is older than this run: made on 2026-01-31 by python -m "
+    "experiments.x --preset=smoke"]
+
+
+def test_ctrl_c_waits_for_the_script_and_tells_the_rest(tmp_path, monkeypatch, capsys):
+  """The script saves its state; a second Ctrl-C kills it."""
+  monkeypatch.chdir(tmp_path)
+  for presses in (1, 2):
+    calls, killed = [], []
+
+    def wait(presses=presses, calls=calls):
+      calls.append(0)
+      if len(calls) <= presses:
+        raise KeyboardInterrupt
+      return 130
+
+    process = types.SimpleNamespace(wait=wait, kill=lambda killed=killed: killed.append(0))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, process=process: process)
+    config = script.from_flags(all_scripts.Config, ["all", "--scripts=claims,music"])
+    assert all_scripts.main(config) == 130
+    assert len(calls) == presses + 1 and len(killed) == presses - 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2].startswith("claims ") and told[-2].endswith("stopped by Ctrl-C")
+    assert told[-1].split() == ["music", "not", "begun"]
+
+
+def test_ctrl_c_while_a_script_reads_its_data_is_one_line(monkeypatch, capsys):
+  def load(self):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(extrapolation.Config, "load", load)
+  monkeypatch.setattr(script.sys, "argv", ["extrapolation", "--preset=smoke"])
+  with pytest.raises(SystemExit) as stop:
+    script.start(extrapolation.Config, extrapolation.main, extrapolation.__doc__)
+  assert stop.value.code == 130
+  assert capsys.readouterr().err == "KeyboardInterrupt: \n"
