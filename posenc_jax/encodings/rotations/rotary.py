@@ -119,7 +119,7 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
   if r > x.shape[-1]:
     raise _errors.value_error("frequencies", f"{r // 2} pairs", f"at most {x.shape[-1] // 2} "
                               f"for head dim {x.shape[-1]}", "Build them for the head dim, not D")
-  # Of blocks of r dims the first turns: one pass, where joining it to the rest takes two.
+  # Of blocks of r dims the first turns: one pass, where joining it to the rest may take several.
   part = x if x.shape[-1] % r == 0 else x[..., :r]
   # Pairs get an axis of their own: halves joined on the last axis cost CPUs a pass of their own.
   axis, pairs = (-2, (2, r // 2)) if pairing == "half" else (-1, (r // 2, 2))
@@ -131,7 +131,7 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
     first = jax.lax.broadcasted_iota(jnp.int32, a.shape, a.ndim - 2) == 0
     turned = tuple(jnp.where(first, new, old) for new, old in zip(turned, (a, b), strict=True))
   y = jnp.stack(turned, axis=axis).reshape(part.shape).astype(x.dtype)
-  return y if part is x else jax.lax.dynamic_update_slice(x, y, (0,) * x.ndim)
+  return y if part is x else jnp.concatenate([y, x[..., r:]], axis=-1)
 
 
 @encoding
