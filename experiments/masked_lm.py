@@ -131,7 +131,7 @@ class Config(study.Paged, TrainingConfig):
   seq_len: tuple[int, ...] = option((64,), "training lengths, in characters", low=1)
   seeds: tuple[int, ...] = option(study.SEEDS, "seeds of parameters and batches", low=0,
                                   high=2**31 - 1)
-  steps: tuple[int, ...] = option((1200,), "training steps", low=1)
+  steps: tuple[int, ...] = option((4000,), "training steps", low=1)
   windows: int = option(256, "evaluation windows", low=1)
   data: str = option("web", "text: World English, King James or Basic English Bible",
                      choices=tuple(texts.BIBLES))

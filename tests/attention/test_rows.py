@@ -110,8 +110,8 @@ def test_causal(rng, name):
   _compare(rng, name, causal=True, mask=_causal(21, 21))
 
 
-@pytest.mark.parametrize("name", ["alibi", "t5"])
-def test_square_tiles_of_long_sequences(rng, name, monkeypatch):
+@pytest.mark.parametrize("name", ["none", "alibi", "t5"])
+def test_square_tiles_of_tpus(rng, name, monkeypatch):
   monkeypatch.setattr(rows_lib, "cuts_keys", lambda *_: True)
   ids = np.arange(21) // 15
   mask = _causal(21, 21) & (ids[:, None] == ids) & (_distance(ids * 0 + np.arange(21),

@@ -125,10 +125,10 @@ def backward(work: Work, q, k, v, scale, data, masking: Masking, out, lse, d_out
 
 
 def _tile_rows(q, d_out, chunk, groups):
-  """Makes a tile's rows of q and of d_out, and both turned, from the whole arrays."""
+  """Makes a tile's rows of q and of d_out, and what turns both, from the whole arrays."""
   def rows(at):
     qt, dt = (take_rows(x, at, groups) for x in (q, d_out))
-    return qt, dt, jnp.swapaxes(qt, 1, 2), jnp.swapaxes(dt, 1, 2)
+    return qt, dt, lambda: (jnp.swapaxes(qt, 1, 2), jnp.swapaxes(dt, 1, 2))
 
   return rows
 
@@ -143,8 +143,8 @@ def _chunk_rows(q, d_out, chunk, groups):
   def rows(at):
     some = [take(x, {2: at.row}, {2: at.rows}) for x in whole]
     high = [take(x, {3: at.row}, {3: at.rows}) for x in turned]
-    return (*(x.reshape(x.shape[0], -1, x.shape[-1]) for x in some),
-            *(x.reshape(*x.shape[:2], -1) for x in high))
+    qt, dt = (x.reshape(x.shape[0], -1, x.shape[-1]) for x in some)
+    return qt, dt, lambda: tuple(x.reshape(*x.shape[:2], -1) for x in high)
 
   return rows
 
@@ -155,13 +155,13 @@ def _backward_tile(work, kept, rows, delta, context, at, parts, carry):
   acc, groups = _numerics.wide(q), q.shape[2] // k.shape[2]
   d_scale, dq, dkc, dvc, state = carry
   kt, vt = parts
-  qt, dt, qh, dh = rows(at)
+  qt, dt, turned = rows(at)
   s = tile_scores(work, qt, kt, scale, context, data, masking, at, (q, k))
   lt, et = (take(x, *at.of_rows).reshape(*s.shape[:-1], 1) for x in (lse, delta))
   p = jnp.exp(s - lt)
   # The barriers fix an order that a compiler for CPUs does not find: rows are turned once, not in
   # the matmul, and dv is taken while p is still in the caches.
-  qh, dh = jax.lax.optimization_barrier((qh, dh))
+  qh, dh = jax.lax.optimization_barrier(turned())
   dvt = jnp.einsum("xht,xts->xhs", dh, joined(p, kt, v.dtype), preferred_element_type=acc)
   p, dvt = jax.lax.optimization_barrier((p, dvt))
   dp = jnp.einsum("xth,xsh->xts", dt, vt, preferred_element_type=acc)

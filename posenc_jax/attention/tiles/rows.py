@@ -66,32 +66,25 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   q, k = call.queries.x, call.keys.x
   t, s, n, kv = call.sizes
   platform = settings.platform_of()
-  # A strip is as tall as a tile, and its gradient is summed in memory: 256 rows at most, unless
-  # tiles along a diagonal find their part of it in the caches.
+  # A strip is as tall as a tile, and its gradient is summed in memory: 256 rows at most.
   by_distance = _offset(call) is not None and columns(call) is None
-  rows = call.tile_rows or tile_rows(t, s, n // kv, most=512)
-  if by_distance and not call.tile_rows and not (call.rule.causal and cuts_keys(platform, rows)):
-    rows = tile_rows(t, s, n // kv, most=256)
-  rows = min(rows, t)
+  rows = min(call.tile_rows or tile_rows(t, s, n // kv, most=256 if by_distance else 512), t)
   groups = groups or (8 if t <= 16 * rows else 16)
   tiles = schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups)
   if not tiles:
     return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
   general = not by_distance and columns(call) is None and call.encoding.has("bias")
   square = blocks(tiles, s, keys=rows)
-  pieces = square if cuts_keys(platform, rows) and not general else tiles
+  pieces = square if cuts_keys(platform) and not general else tiles
   form, data = _form(call, pieces)
   masking = _masking(call)
   all_heads = isinstance(form, General) or masking.encoding is not None
 
   def cut(some):
     size = n // kv * max(g.rows * g.keys for g in some)
-    # One head in a step of square tiles: compilers for CPUs make better loops over two axes.
-    few = cuts_keys(platform, rows) and some is not tiles and not general
-    return Cut(some, *chunk(q.shape[0], kv, size, whole_heads=all_heads,
-                            budget=1 if few else budget(platform)))
+    return Cut(some, *chunk(q.shape[0], kv, size, whole_heads=all_heads, budget=budget(platform)))
 
-  # One loop in place of many compiles in about half of the time: see docs/performance.md.
+  # One loop in place of many compiles in a part of the time: see docs/performance.md.
   work = Work(cut(tiles), cut(pieces), cut(square if general else pieces), call.rule, form,
               _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))

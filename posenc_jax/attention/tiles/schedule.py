@@ -73,15 +73,14 @@ def blocks(groups: tuple[Group, ...], s: int, *, keys: int) -> tuple[Group, ...]
     keys: of a block; blocks begin at its multiples, and the last one may have fewer.
 
   Returns:
-    At most four groups, each along diagonals, as tiles of one distance share their part of a
-    strip. What was one or two loops already stays as it is.
+    At most four groups. What was one or two loops already stays as it is.
 
   Example:
     >>> import numpy as np
     >>> side = Side(np.ones((1, 4, 1, 2)), order=np.arange(4)[None])
     >>> whole = schedule(Rule(causal=True), side, side, rows=1, groups=4)
     >>> [(g.rows, g.keys, g.row_starts, g.key_starts) for g in blocks(whole, 4, keys=2)]
-    [(1, 2, (0, 2, 1, 3, 2, 3), (0, 2, 0, 2, 0, 0))]
+    [(1, 2, (0, 1, 2, 2, 3, 3), (0, 0, 0, 2, 0, 2))]
   """
   if len(groups) < 3:
     return groups
@@ -92,9 +91,7 @@ def blocks(groups: tuple[Group, ...], s: int, *, keys: int) -> tuple[Group, ...]
       for start in range(key // keys * keys, last + 1, keys):
         shape = group.rows, min(keys, s - start)
         found.setdefault(shape, []).append((row, start, last))
-  by_diagonal = lambda tile: (tile[0] - tile[1], tile[0])
-  return tuple(Group(*shape, *zip(*sorted(tiles, key=by_diagonal), strict=True))
-               for shape, tiles in found.items())
+  return tuple(Group(*shape, *zip(*tiles, strict=True)) for shape, tiles in found.items())
 
 
 def _by_size(tiles, groups):
@@ -164,9 +161,12 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   return divisor(batch, budget // (size * many)) if many == heads else 1, many
 
 
-def cuts_keys(platform: str, rows: int) -> bool:
-  """Whether both passes take square tiles: on CPUs, where those are large enough to be as fast."""
-  return platform == "cpu" and rows * rows >= 2**18
+def cuts_keys(platform: str) -> bool:
+  """Whether both passes take square tiles: on TPUs, whose compiler takes long for many loops.
+
+  On CPUs they compile as much faster, and run a fifth slower: see docs/performance.md.
+  """
+  return platform == "tpu"
 
 
 def budget(platform: str) -> int:

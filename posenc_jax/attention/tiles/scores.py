@@ -30,12 +30,9 @@ def tile_scores(work: Work, q, k, scale, context, data, masking: Masking, at: At
     sources: all of q and of k, for an encoding that reads them.
   """
   acc = _numerics.wide(q)
-  # Scaling q where that rounds no more than the sums do saves a pass over unmasked scores.
-  ahead = q.dtype == acc
-  s = jnp.einsum("xth,xsh->xts", q * scale if ahead else q, k, preferred_element_type=acc)
+  s = jnp.einsum("xth,xsh->xts", q, k, preferred_element_type=acc)
   x = s.reshape(s.shape[0] * (s.shape[1] // at.rows), at.rows, at.keys)
-  x = x[0] if x.shape[0] == 1 else x
-  x = x if ahead else x * scale
+  x = (x[0] if x.shape[0] == 1 else x) * scale
   bias = work.form.bias(context, data, at, sources, scale)
   if bias is not None:
     x = jnp.maximum(jnp.add(*same_rank(x, bias.astype(acc))), LOWEST)

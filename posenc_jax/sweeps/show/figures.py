@@ -184,6 +184,12 @@ def maps_figure(maps: Maps, direction: str | None) -> "Figure":
     axes.set_visible(False)
   for axes, heat in zip(grid.flat, maps.heats, strict=False):
     _draw_heat(axes, heat, norm(low, high if high > low else low + 1.0), direction)
+  told = any(heat.title != maps.value for heat in maps.heats)  # titles that say where, not what
+  starred = any(s is not None and s.mean is not None and s.failed
+                for heat in maps.heats for row in heat.fields for s in row)
+  if told or starred:
+    figure.suptitle(plain(maps.title) + (" (*: some seeds have no value)" if starred else ""),
+                    fontsize=9)
   return figure
 
 
