@@ -73,9 +73,8 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   tiles = schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups)
   if not tiles:
     return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
-  general = not by_distance and columns(call) is None and call.encoding.has("bias")
   square = blocks(tiles, s, keys=rows)
-  pieces = square if cuts_keys(platform) and not general else tiles
+  pieces = square if cuts_keys(platform) else tiles
   form, data = _form(call, pieces)
   masking = _masking(call)
   all_heads = isinstance(form, General) or masking.encoding is not None
@@ -85,8 +84,8 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
     return Cut(some, *chunk(q.shape[0], kv, size, whole_heads=all_heads, budget=budget(platform)))
 
   # One loop in place of many compiles in a part of the time: see docs/performance.md.
-  work = Work(cut(tiles), cut(pieces), cut(square if general else pieces), call.rule, form,
-              _numerics.known(call.scale) is not None)
+  work = Work(cut(tiles), cut(pieces), cut(square if isinstance(form, General) else pieces),
+              call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
   arrays: Any = _compat.vary_together((q, k, call.v, scale, data, masking))
   return flash(work, *arrays)
