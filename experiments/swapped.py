@@ -54,4 +54,5 @@ def untrained(made: px.Encoding) -> Iterator[str]:
   if count:
     yield f"its parameters ({count}) are initial values from --seed, not trained ones"
   if any(getattr(part, "bidirectional", False) for part, *_ in made.parts()):
-    yield "it is of both directions, and the model sees no later tokens: half of it is never read"
+    yield ("it is of both directions, and the model sees no later tokens: what is for those is "
+           "never read")

@@ -124,7 +124,7 @@ def _written(page: page_lib.Page, config: Any, made: page_lib.Made) -> pathlib.P
   except sweeps.SweepError:
     raise
   except OSError as error:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
     out = getattr(config, "out", None)
     kept = "" if out is None else (f" The results are kept in {out!r}: the same command with "
                                    "another --pages makes the page at once.")

@@ -127,7 +127,7 @@ def test_an_encoding_of_both_directions_is_told(llama):
     dataclasses.replace(ask, encoding="t5(bidirectional=True, num_buckets=8)").load()
   assert str(told[1].message) == (
     "--encoding: 't5(bidirectional=True, num_buckets=8)': it is of both directions, and the model "
-    "sees no later tokens: half of it is never read")
+    "sees no later tokens: what is for those is never read")
 
 
 def test_the_models_own_end(tmp_path):
