@@ -58,15 +58,6 @@ def _panels(every: dict[str, sweeps.Results], part: str, metric: str, scale: flo
           for steps in sorted(every[part].values("tuned"))]
 
 
-def _limits(panels: list[tuple[str, sweeps.Results]]) -> tuple[float, float] | None:
-  """A range that one method far above all others does not fill; None without values."""
-  values = sorted(x for _, one in panels for r in one for x in r["series"][BY] if x is not None)
-  if not values:
-    return None
-  low, middle = values[0], values[len(values) // 2]
-  return low - 0.05 * (middle - low + 0.1), min(values[-1], low + 5 * (middle - low) + 0.2) + 0.05
-
-
 def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
   """The verdicts; losses and passkeys by length, without further training and after it."""
   results = dict(results)
@@ -77,21 +68,23 @@ def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
     panels = _panels(results, "extended", "loss")
     tables += [pictures.table(f"Nats, {title}", one, BY, " L") for title, one in panels]
     tables.append(_short(reading))
+    figure = pictures.curves(
+      panels, BY, "length / trained length", "nats", encodings=names, logarithmic=True, fitted=True)
     shown.append(f.Picture(
-      "length", "Loss at multiples of the trained length, means with 95 percent bands. All lengths "
-      "predict the same tokens; a line that leaves the picture goes on in the table.",
-      pictures.curves(panels, BY, "length / trained length", "nats", encodings=names,
-                      logarithmic=True, limits=_limits(panels))))
+      "length", _caption("Loss at multiples of the trained length, means with 95 percent bands. "
+                         "Each panel has a scale of its own that holds all means; bands may leave "
+                         "it. All lengths predict the same tokens.", figure), figure))
     shown += _training(reading)
   if "retrieved" in results:
     panels = _panels(results, "retrieved", "solved", 100.0)
     tables += [pictures.table(f"Percent of passkeys told whole, {title}", one, BY, " L")
                for title, one in panels]
+    figure = pictures.curves(
+      panels, BY, "length / trained length", "percent of passkeys", encodings=names,
+      logarithmic=True, limits=(-3, 103), within=(0, 100))
     shown.append(f.Picture(
-      "keys", "Percent of passkeys told whole, their depths spread over the row, means with 95 "
-      "percent bands.",
-      pictures.curves(panels, BY, "length / trained length", "percent of passkeys",
-                      encodings=names, logarithmic=True, limits=(-3, 103))))
+      "keys", _caption("Percent of passkeys told whole, their depths spread over the row, means "
+                       "with 95 percent bands, cut at 0 and 100.", figure), figure))
   return f.Page(
     "context_extension" if config.hf is None else "context_extension_released",
     "Longer contexts for a trained rotary model",
@@ -100,6 +93,11 @@ def page(config: Any, results: Mapping[str, sweeps.Results]) -> f.Page:
     _setup(config), tuple(f.judge(EXPECTATIONS, results)), tuple(tables), tuple(shown),
     LEFT_OUT if config.hf is None else (*LEFT_OUT, (
       "passkeys", "models of our own are trained to find them; a released one is not asked")))
+
+
+def _caption(text: str, figure: Any) -> str:
+  """A caption that also tells which lines cannot be seen."""
+  return " ".join(filter(None, (text, pictures.hidden(figure))))
 
 
 def _training(results: sweeps.Results) -> list[f.Picture]:

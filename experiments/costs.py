@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What encodings and attention cost by length, as the compiler counts it: no clocks, no chance."""
 
+import decimal
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import posenc_jax as px
 from posenc_jax import functions, nn
 
+PI = decimal.Decimal("3.14159265358979323846264338327950288419716939937511")
 
 def counted(function: Callable[..., Any], *shapes: Any) -> tuple[float, float]:
   """(floating-point operations, temporary and output bytes) of a compiled program.
@@ -67,17 +70,30 @@ def storage(d_model: int, max_len: int) -> tuple[int, int]:
   return size(module.table[...]), size(px.Sinusoidal(d_model))
 
 
-def farthest_error(d_model: int) -> float:
-  """Largest error of ``sinusoidal`` at positions up to 2^31 - 1, against exact whole numbers.
+def far_positions() -> list[int]:
+  """Positions up to 2^31 - 1: powers of two with their neighbours, and others evenly between.
 
-  Of the first and the slowest frequency: sin(p) from p reduced in 60 digits is not needed, as
-  frequency 1 is compared through sin(a + b) = sin a cos b + cos a sin b with b the last 2^15.
+  Example:
+    >>> far_positions()[:5], far_positions()[-2:] == [2**31 - 2, 2**31 - 1]
+    ([0, 1, 2, 3, 4], True)
   """
-  top = 2**31 - 1
-  low = jnp.arange(1, 1025, dtype=jnp.int32)
-  table = lambda at: functions.sinusoidal(at, d_model)
-  here, moved = table(jnp.array([top - 1024], jnp.int32)), table(jnp.int32(top - 1024) + low)
-  step = table(low)
-  sin, cos = here[:, 0::2], here[:, 1::2]
-  wanted = sin * step[:, 1::2] + cos * step[:, 0::2]
-  return float(jnp.abs(moved[:, 0::2] - wanted).max())
+  near = {2**n + by for n in range(32) for by in (-2, -1, 0, 1)}
+  return sorted(p for p in near | set(range(0, 2**31, 2**26 - 5)) if 0 <= p < 2**31)
+
+
+def farthest_error(d_model: int) -> float:
+  """Largest error of ``sinusoidal``, of all columns at ``far_positions``.
+
+  It is compared with sines and cosines of angles in decimal arithmetic of 50 digits, reduced by
+  whole turns before they are rounded: nothing of the package is in them.
+  """
+  exact = decimal.Context(prec=50)
+  powers = [exact.divide(decimal.Decimal(-2 * i), decimal.Decimal(d_model))
+            for i in range((d_model + 1) // 2)]
+  frequencies = [exact.power(decimal.Decimal(10_000), x) for x in powers]
+  turn, positions = exact.multiply(decimal.Decimal(2), PI), far_positions()
+  angles = np.array([[float(exact.remainder(exact.multiply(decimal.Decimal(p), x), turn))
+                      for x in frequencies] for p in positions])
+  wanted = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(len(positions), -1)
+  found = functions.sinusoidal(jnp.array(positions, jnp.int32), d_model)
+  return float(np.abs(np.asarray(found, np.float64) - wanted[:, :d_model]).max())

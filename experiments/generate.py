@@ -25,8 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import encodings, kept, script, spelling
-from experiments.encodings import Sizes
+from experiments import kept, script, spelling, swapped
 from experiments.fields import Check, Faults, option
 from posenc_jax import nn
 from posenc_jax._errors import counted, value_error
@@ -153,25 +152,12 @@ def read(config: Config) -> Writer:
       raise value_error("--hf", f"{config.hf}, a {type(model).__name__}", "a language model that "
                         "writes from left to right", "Call it by nn.load_hf")
     if config.encoding is not None:
-      model = _swapped(model, config)
+      prompt = len(config.tokens) or len((config.prompt or "").encode())  # a byte a token, at most
+      model = swapped.swapped(model, config.encoding, prompt + config.steps, config.length,
+                              config.seed)
     return Writer(model, spells, _ends(config, model.embedding.table.shape[0]))
   except (TypeError, KeyError, OSError) as error:
     raise ValueError(str(error.args[0] if error.args else error)) from error
-
-
-def _swapped(model: Any, config: Config) -> Any:
-  attention = model.stack.layers[0].attention
-  heads, head_dim = attention.query.shape[1:]
-  prompt = len(config.tokens) or len((config.prompt or "").encode())  # a byte a token, at most
-  length = prompt + config.steps
-  sizes = Sizes(model.stack.d_model, heads, head_dim, length, config.length or length)
-  try:
-    made = encodings.build(str(config.encoding), sizes, jax.random.key(config.seed))
-    return nn.with_encoding(model, made)
-  except (ValueError, TypeError) as error:
-    text = str(error)
-    raise ValueError(text.replace("--encodings", "--encoding", 1) if text.startswith("--encoding")
-                     else f"--encoding: {config.encoding!r} does not fit: {text}") from error
 
 
 def _ends(config: Config, vocabulary: int) -> tuple[int, ...]:

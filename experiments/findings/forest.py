@@ -35,6 +35,17 @@ def scaled(claim: Judged) -> tuple[float, float, float] | None:
   return ends[0] / most, sign * (mean - limit) / most, ends[1] / most
 
 
+def label(claim: Judged) -> str:
+  """The name of a claim's row, with the limit if it is not 0: a margin is two rows of one name.
+
+  Example:
+    >>> from experiments.findings.statistics import Interval
+    >>> label(Judged("a - b", "> -0.1", Interval(1.0, 0.0, 1.5, 5), 0.01, "agrees", False, ""))
+    'a - b, wanted > -0.1'
+  """
+  return claim.text + ("" if float(claim.wanted[1:]) == 0 else f", wanted {claim.wanted}")
+
+
 def forest(verdicts: Sequence[Verdict]) -> "Figure | None":
   """A row for each claim that has an interval; None if there is none."""
   from matplotlib.figure import Figure
@@ -49,7 +60,7 @@ def forest(verdicts: Sequence[Verdict]) -> "Figure | None":
     axes.plot([low, high], [i, i], color=colour, linewidth=1.6, solid_capstyle="butt")
     axes.plot(mean, i, "o", color=colour, markersize=3.5)
   axes.axvline(0, color="0.2", linewidth=0.9)
-  axes.set_yticks(range(len(rows)), [c.text for c, _ in reversed(rows)], fontsize=7)
+  axes.set_yticks(range(len(rows)), [label(c) for c, _ in reversed(rows)], fontsize=7)
   axes.set_ylim(-0.8, len(rows) - 0.2)
   axes.set_xlim(-1.06, 1.06)
   axes.set_xticks([-1, 0, 1], ["the opposite", "limit", "as published"], fontsize=8)

@@ -4,8 +4,9 @@
 
 import collections
 import dataclasses
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.findings.page import Table
 from experiments.findings.select import FAILED
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _DASHES = ("-", "--", ":", "-.")
 NOTHING = "no lane ended well"
+_COVERED = 0.004  # of the height of a panel: about half the width of a line
 
 
 def vectors(results: sweeps.Results, series: str) -> list[VectorSummary]:
@@ -33,7 +35,9 @@ def vectors(results: sweeps.Results, series: str) -> list[VectorSummary]:
 
 def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: str, ylabel: str, *,
            encodings: Sequence[str] | None = None, logarithmic: bool = False,
-           limits: tuple[float, float] | None = None, against: str | None = None) -> "Figure":
+           limits: tuple[float, float] | None = None,
+           fitted: bool = False, within: tuple[float, float] = (-math.inf, math.inf),
+           against: str | None = None) -> "Figure":
   """A panel for each title and results: means over seeds with 95 percent bands, a line an encoding.
 
   Args:
@@ -42,7 +46,9 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
     xlabel, ylabel: of the axes.
     encodings: which, in the legend's order; None for all.
     logarithmic: whether lengths double from tick to tick.
-    limits: of y.
+    limits: of y, of all panels.
+    fitted: whether each panel has limits of its own in their place, those of ``mean_limits``.
+    within: what values can be, such as (0, 100) for percent: bands end there.
     against: an encoding whose series is taken from the others', seed by seed; None for none.
 
   Returns:
@@ -54,7 +60,7 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
   columns = min(3, len(panels))
   rows = -(-len(panels) // columns)
   figure = Figure(figsize=(max(4.2 * columns, 6.0) + 1.6, 3.1 * rows + 0.4), layout="constrained")
-  axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+  axes = figure.subplots(rows, columns, squeeze=False, sharey=not fitted)
   names = list(dict.fromkeys(str(s.settings["encoding"]) for _, results in panels
                              for s in vectors(results, series)))
   names = [n for n in (encodings or names) if n in names]
@@ -72,14 +78,16 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
       at = names.index(name)
       style = {"color": colours[at % 10], "linestyle": _DASHES[at // 10 % 4]}
       ax.plot(xs, means, label=name, linewidth=1.3, marker="o" if len(xs) == 1 else "", **style)
-      ax.fill_between(xs, [m - h for m, h in zip(means, halves, strict=True)],
-                      [m + h for m, h in zip(means, halves, strict=True)],
-                      color=style["color"], alpha=0.15, linewidth=0)
+      low, high = ([min(max(m + sign * h, within[0]), within[1])
+                    for m, h in zip(means, halves, strict=True)] for sign in (-1, 1))
+      ax.fill_between(xs, low, high, color=style["color"], alpha=0.15, linewidth=0)
     if not ax.get_lines():
       ax.text(0.5, 0.5, NOTHING, transform=ax.transAxes, ha="center", va="center", fontsize=9)
     if logarithmic:
       ax.set_xscale("log", base=2)
       ax.xaxis.set_major_formatter("{x:g}")
+    if fitted and (own := mean_limits(shown, series)) is not None:
+      ax.set_ylim(*own)
     ax.set_title(title, fontsize=9)
     ax.grid(alpha=0.3)
     ax.tick_params(labelsize=8)
@@ -93,6 +101,45 @@ def curves(panels: Sequence[tuple[str, sweeps.Results]], series: str, xlabel: st
   figure.legend([handles[n] for n in names if n in handles], [n for n in names if n in handles],
                 loc="outside right upper", fontsize=8, frameon=False)
   return figure
+
+
+def mean_limits(results: sweeps.Results, series: str) -> tuple[float, float] | None:
+  """Limits of y that hold every mean line, however wide the bands are; None without values."""
+  means = [s.mean for vector in vectors(results, series) for s in vector.entries
+           if s.mean is not None]
+  if not means:
+    return None
+  room = 0.05 * (max(means) - min(means)) or 0.05 * abs(max(means)) or 1.0
+  return min(means) - room, max(means) + room
+
+
+def hidden(figure: "Figure") -> str:
+  """Which lines of ``curves`` others cover, by panel: "Lines that others cover: .."; "" for none.
+
+  A line is covered if one that is drawn later has its points to half the width of a line.
+  """
+  told = []
+  for ax in figure.axes:
+    low, high = ax.get_ylim()
+    lines = [line for line in ax.get_lines() if ax.get_visible()]
+    below: dict[str, list[str]] = {}
+    for i, line in enumerate(lines):
+      above = [o for o in lines[i + 1:] if _covers(o, line, _COVERED * (high - low))]
+      if above:
+        below.setdefault(str(above[-1].get_label()), []).append(str(line.get_label()))
+    pairs = [f"{' and '.join(names)} under {over}" for over, names in below.items()]
+    told += [", ".join(filter(None, (ax.get_title(), *pairs)))] if pairs else []
+  return f"Lines that others cover: {'; '.join(told)}." if told else ""
+
+
+def _covers(over: Any, under: Any, most: float) -> bool:
+  """Whether a line has the points of another, and none between them; points alone have marks."""
+  points = dict(zip(under.get_xdata(), under.get_ydata(), strict=True))
+  ends = min(points), max(points)
+  found = {x: y for x, y in zip(over.get_xdata(), over.get_ydata(), strict=True)
+           if ends[0] <= x <= ends[1]}
+  return (over.get_marker() == under.get_marker() and found.keys() == points.keys()
+          and all(abs(y - points[x]) <= most for x, y in found.items()))
 
 
 def minus(results: sweeps.Results, series: str, against: str) -> sweeps.Results:

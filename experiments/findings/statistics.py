@@ -43,21 +43,19 @@ class Interval:
 
 
 def number(x: float | None) -> str:
-  """Three digits, as pages show them; "-" for None.
+  """Three digits, as pages show them, or all before the point; "-" for None.
 
   Example:
-    >>> number(0.51236), number(-12.0), number(123456.0), number(None)
-    ('0.512', '-12.0', '123456', '-')
+    >>> number(0.51236), number(-12.0), number(123456.0), number(0.009996), number(None)
+    ('0.512', '-12.0', '123456', '0.0100', '-')
   """
   if x is None:
     return "-"
   if x == 0 or not math.isfinite(x):
     return f"{x:.3g}"
-  if abs(x) >= 1000:
-    return f"{x:.0f}"
-  if abs(x) < 1e-3:
-    return f"{x:.2e}"
-  return f"{x:.{max(0, 2 - math.floor(math.log10(abs(x))))}f}"
+  rounded = f"{x:.2e}"
+  power = int(rounded.split("e")[1])  # of ten, once rounded: 9.996 has that of 10.0
+  return rounded if power < -3 else f"{x:.{max(0, 2 - power)}f}"
 
 
 def interval_of(values: Sequence[float]) -> Interval:

@@ -14,6 +14,7 @@ A study is a module with a Config (a ``Paged``, with PRESETS smoke, default and 
 
 import dataclasses
 import datetime
+import errno
 import pathlib
 import sys
 import time
@@ -24,6 +25,7 @@ from experiments.fields import option
 from experiments.findings import catalogue, tables, unwell
 from experiments.findings import page as page_lib
 from posenc_jax import sweeps
+from posenc_jax._errors import explain_fault
 
 PAGES = "docs/results"
 SMOKE_PAGES = "runs/smoke/results"
@@ -84,7 +86,7 @@ def main(config: Any, run: Callable[[Any], Any], page: Callable[[Any, Any], page
     parts = {name: one for name, one in parts.items() if isinstance(one, sweeps.Results)}
     found = dataclasses.replace(page(config, results), unwell=unwell.told(parts))
     seconds = time.perf_counter() - start + _before(sweeps_run, start)
-    path = _write(found, config.pages, page_lib.Made.now(seconds))
+    path = _written(found, config, page_lib.Made.now(seconds))
     for v in found.verdicts:
       print(f"{v.verdict:<11}  {v.published}  ({v.source})")
       print("\n".join(f"{'':13}{c.text}: {c.shown}, wanted {c.wanted}: {c.verdict}"
@@ -109,6 +111,27 @@ def sizes(config: Any, wide: str = "width") -> str:
   """
   return (f"layers {listed(config.layers)}, {wide} {listed(config.d_model)}, heads of "
           f"{listed(config.head_dim)}")
+
+
+def _written(page: page_lib.Page, config: Any, made: page_lib.Made) -> pathlib.Path:
+  """``_write``; what goes wrong only then is one line, which says where the results are.
+
+  Raises:
+    StorageFull: the disk is full; CannotWrite: a directory or file cannot be made.
+  """
+  try:
+    return _write(page, config.pages, made)
+  except sweeps.SweepError:
+    raise
+  except OSError as error:
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+    out = getattr(config, "out", None)
+    kept = "" if out is None else (f" The results are kept in {out!r}: the same command with "
+                                   "another --pages makes the page at once.")
+    raise (sweeps.StorageFull if full else sweeps.CannotWrite)(explain_fault(
+      "--pages", f"{config.pages!r}, which cannot be written: {error.strerror or error}",
+      "a directory that can", f"Name another directory{', or free some space' if full else ''}"
+      ) + kept) from error
 
 
 def _write(page: page_lib.Page, directory: str, made: page_lib.Made) -> pathlib.Path:

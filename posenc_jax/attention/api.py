@@ -160,11 +160,20 @@ def explain(q, k, v, encoding: Encoding | None = None, *, implementation: str = 
     call = make_call(q, k, v, encoding, **options)
     applied = arguments.check_applied(call.encoding, options.get("applied", ()))
     found.append(dispatch.decide(call, implementation, platform)._replace(
-        not_run=tuple(hook for hook in applied if call.encoding.has(hook))))
+        not_run=tuple(hook for hook in applied if call.encoding.has(hook)), notes=_notes(call)))
     _ask_hooks(call)
 
   jax.eval_shape(trace, *(leaves[i] for i in at))
   return found[0]
+
+
+def _notes(call: Call) -> tuple[str, ...]:
+  """What is allowed and seldom meant: a table of the past for keys of the future."""
+  past = [type(part).__name__ for part, *_ in call.encoding.parts() if part.one_way]
+  if call.rule.causal or call.sizes[0] < 2:
+    return ()
+  return tuple(f"to {name} all keys after the query look alike; unless the mask hides them, pass "
+               "causal=True, or build it for both directions" for name in past)
 
 
 def _ask_hooks(call: Call) -> None:

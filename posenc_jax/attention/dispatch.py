@@ -52,12 +52,14 @@ class Explanation(NamedTuple):
     why: a sentence.
     obstacles: for every implementation None if it can serve the call, else the reason.
     not_run: hooks of the encoding that ``applied`` says the caller runs, so attention does not.
+    notes: what the call does that may not be meant.
   """
 
   chosen: str
   why: str
   obstacles: dict[str, str | None]
   not_run: tuple[str, ...] = ()
+  notes: tuple[str, ...] = ()
 
   def __str__(self) -> str:
     lines = [f"{self.chosen}: {self.why}"]
@@ -65,6 +67,7 @@ class Explanation(NamedTuple):
       lines.append(f"  {name}: {'can serve this call' if obstacle is None else obstacle}")
     if self.not_run:
       lines.append(f"  not run here, as applied= says: {', '.join(self.not_run)}")
+    lines += [f"  note: {note}" for note in self.notes]
     return "\n".join(lines)
 
 

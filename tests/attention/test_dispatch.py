@@ -261,3 +261,13 @@ def test_asking_about_many_tokens_needs_no_memory_for_their_pairs():
     assert px.explain(x, x, x, e, causal=True, platform="tpu").chosen in ("strip", "splash")
   grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
   assert grown < 2**20, f"{grown} KiB; the pairs alone are 2^22"
+
+
+def test_explain_notes_a_table_of_the_past_where_the_future_is_seen():
+  x = jax.ShapeDtypeStruct((1, 4, 2, 8), jnp.float32)
+  past = px.chain(px.Rotary(8), px.T5Bias.init(jax.random.key(0), 2))
+  told = px.explain(x, x, x, past)
+  assert len(told.notes) == 1 and "to T5Bias all keys after the query look alike" in str(told)
+  assert not px.explain(x, x, x, past, causal=True).notes
+  both = px.T5Bias.init(jax.random.key(0), 2, bidirectional=True)
+  assert not px.explain(x, x, x, both).notes and "note" not in str(px.explain(x, x, x, both))

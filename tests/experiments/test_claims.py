@@ -10,7 +10,8 @@ from flax import nnx
 
 import posenc_jax as px
 from experiments import claims, costs, probes
-from posenc_jax import nn, sweeps
+from posenc_jax import functions, nn, sweeps
+from tests.oracles import exact
 
 
 def test_counts_of_a_product():
@@ -26,8 +27,33 @@ def test_storage():
   assert table == 8 * 10 * 4 and kept == 4 * 3 * 4 + 4  # three words a frequency, and the scale
 
 
-def test_sines_near_the_last_position():
-  assert costs.farthest_error(16) < 1e-6
+def test_sines_at_far_positions():
+  assert costs.farthest_error(16) < 1e-6 and costs.farthest_error(7) < 1e-6
+  assert abs(exact.difference(exact.quotient(exact.TWO_PI, 2), costs.PI)) < 1e-49
+
+
+@pytest.mark.parametrize("off", [
+  lambda at: jnp.where(at > 2**20, at - 7, at), lambda at: jnp.where(at > 2**30, at - 1, at)])
+def test_a_table_that_is_off_by_a_position_far_out_is_seen(off, monkeypatch):
+  """Its rows fit each other by the sum formula all the same."""
+  right = functions.sinusoidal
+  monkeypatch.setattr(functions, "sinusoidal", lambda at, d_model: right(off(at), d_model))
+  assert costs.farthest_error(16) > 0.5
+
+
+def test_a_table_with_one_wrong_frequency_is_seen(monkeypatch):
+  """The slowest frequency is off by a part in 2^24, as float32 has it: 0.02 radians at 2^31."""
+  right = functions.sinusoidal
+
+  def table(at, d_model):
+    slow = np.float32(10_000.0 ** (2 / d_model - 1))
+    angle = np.asarray(at, np.float64) * slow
+    found = np.array(right(at, d_model))
+    found[..., -2], found[..., -1] = np.sin(angle), np.cos(angle)
+    return jnp.asarray(found)
+
+  monkeypatch.setattr(functions, "sinusoidal", table)
+  assert costs.farthest_error(16) > 1e-3
 
 
 def test_the_probe_is_a_ridge_regression(rng):

@@ -29,6 +29,7 @@ from experiments import context_extension_run as run_lib
 from experiments.context_extension import Config
 from experiments.data import Corpus
 from experiments.extension import Rope
+from experiments.findings import pictures
 from posenc_jax import functions, nn, sweeps
 from tests.nn.test_load import parts
 from tests.support.nn_models import call
@@ -271,6 +272,25 @@ def test_every_statement_is_tested_and_the_page_has_every_number():
   assert rows["yarn"][2].startswith(f"{mean:.3f}")
   alone = page_lib.page(Config(tune_steps=0), {"extended": told})
   assert {v.verdict for v in alone.verdicts} >= {"not tested"}
+
+
+def test_pictures_hold_every_mean_and_tell_hidden_lines():
+  """One method is far above all others; shares of keys have bands within 0 and 100 percent."""
+  results = made_up()
+  far = [r if r["cell"]["encoding"] != "pi" else {**r, "metrics": {**r["metrics"], "loss": 40.0}}
+         for r in results["extended"]]
+  found = {p.name: p for p in page_lib.page(
+    Config(tune_steps=9), results | {"extended": sweeps.Results(tuple(far))}).pictures}
+  for name in ("length", "keys"):
+    for ax in found[name].figure.axes:
+      low, high = ax.get_ylim()
+      means = [y for line in ax.get_lines() for y in line.get_ydata()]
+      assert means and low < min(means) and max(means) < high, name
+    assert found[name].caption.endswith(pictures.hidden(found[name].figure))
+  assert max(found["length"].figure.axes[0].get_ylim()) > 40
+  ends = [p.vertices[:, 1] for ax in found["keys"].figure.axes for c in ax.collections
+          for p in c.get_paths()]
+  assert 0 <= min(map(min, ends)) and max(map(max, ends)) <= 100
 
 
 @pytest.mark.parametrize("settings, message", [

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -104,6 +105,29 @@ def test_another_encoding_and_the_end(llama):
   at = wanted.index(wanted[2])
   assert ended.ended and list(ended.tokens) == wanted[:at + 1]
   assert ended.text.split() == [str(i) for i in wanted[:at]]  # the end itself is not told
+
+
+def test_an_encoding_that_is_not_trained_is_told(llama):
+  """Fresh parameters are told with their number; one without any is not."""
+  ask = Config(hf=llama, tokens=(29, 30, 3), steps=1, temperature=0.0)
+  with pytest.warns(UserWarning) as told:
+    dataclasses.replace(ask, encoding="t5(num_buckets=8)+kerple-log", seed=5).load()
+  assert [str(w.message) for w in told] == [
+    "--encoding: 't5(num_buckets=8)+kerple-log': its parameters (40) are initial values from "
+    "--seed, not trained ones"]
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    dataclasses.replace(ask, encoding="rotary(base=500.0)").load()
+
+
+def test_an_encoding_of_both_directions_is_told(llama):
+  """The model is causal: a bidirectional table has entries that nothing reads."""
+  ask = Config(hf=llama, tokens=(29, 30, 3), steps=1, temperature=0.0)
+  with pytest.warns(UserWarning) as told:
+    dataclasses.replace(ask, encoding="t5(bidirectional=True, num_buckets=8)").load()
+  assert str(told[1].message) == (
+    "--encoding: 't5(bidirectional=True, num_buckets=8)': it is of both directions, and the model "
+    "sees no later tokens: what is for those is never read")
 
 
 def test_the_models_own_end(tmp_path):

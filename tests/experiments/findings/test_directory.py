@@ -3,8 +3,10 @@
 """The directory of pages: refused before a run, nothing of others overwritten."""
 
 import dataclasses
+import errno
 import json
 import os
+import pathlib
 import types
 
 import pytest
@@ -67,6 +69,36 @@ def test_a_page_that_another_command_made_is_replaced_with_a_word(tmp_path, caps
           "experiments.sample\n") in capsys.readouterr().out
   assert main(tmp_path) == 0  # by the same command
   assert "replaced" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code, status", [(errno.ENOENT, 73), (errno.EACCES, 73),
+                                          (errno.ENOSPC, 74)])
+def test_a_page_that_cannot_be_written_after_the_run_is_one_line(tmp_path, monkeypatch, capsys,
+                                                                  code, status):
+  """As of --pages=/proc/x, which os.access calls writable: the results are kept, and it says so."""
+  def mkdir(*args, **kwargs):
+    raise OSError(code, os.strerror(code), "x")
+
+  for out, told in (("runs/a", " The results are kept in 'runs/a': the same command with another "
+                     "--pages makes the page at once.\n"), (None, "\n")):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
+      patch.setattr(pathlib.Path, "mkdir", mkdir)
+      given = types.SimpleNamespace(pages=str(tmp_path / "x"), out=out)
+      study.main(given, lambda c: sweeps.Results(()), lambda c, r: sample())
+    error = capsys.readouterr().err
+    assert stop.value.code == status and error.count("\n") == 1
+    assert f"--pages: got '{tmp_path / 'x'}', which cannot be written: {os.strerror(code)}" in error
+    assert error.endswith(("another directory." if status == 73 else "or free some space.") + told)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc")
+def test_a_directory_in_proc(capsys):
+  """The real thing; without root's rights it is refused before the run."""
+  try:
+    assert main("/proc/x") == 2
+  except SystemExit as stop:
+    assert stop.code == 73
+  assert "--pages: got '/proc/x', w" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("beside", [None, "{", '{"name": "sample"}', "[]"])
@@ -152,6 +184,16 @@ def test_tables_of_verdicts_show_limits_other_than_zero():
   assert tables.ours(found).split("<br>") == [
     "a: 1.10 [0.852, 1.35], wanted > 0.5", "b: 1.10 [0.852, 1.35]",
     "c: 0 [0, 0], wanted < 0.15 and > -0.15"]
+
+
+def test_the_p_of_a_statement_that_disagrees_is_that_of_the_row_which_does():
+  clear, vague = {0: 1.0, 1: 1.001, 2: 1.002}, {0: 1.0, 1: -1.0, 2: 0.5}
+  found, = sample("sample", f.below(clear, 0, "a"), f.above(vague, 0, "b")).verdicts
+  assert found.verdict == verdict.DISAGREES
+  assert tables.deciding(found) == "< 0.0001" != tables._p(found.claims[1].p)
+  found, = sample("sample", f.above(clear, 0, "a"), f.above(vague, 0, "b")).verdicts
+  assert found.verdict == verdict.NO_CLAIM
+  assert tables.deciding(found) == tables._p(found.claims[1].p)
 
 
 def test_alternative_texts_end_where_sentences_do():

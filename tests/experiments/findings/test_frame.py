@@ -47,7 +47,10 @@ def test_holm_by_hand():
 
 
 @pytest.mark.parametrize("x, told", [(0.0, "0"), (0.98765, "0.988"), (-0.0123, "-0.0123"),
-                                     (99.96, "100.0"), (4.2e-5, "4.20e-05"), (2345.6, "2346")])
+                                     (99.96, "100"), (4.2e-5, "4.20e-05"), (2345.6, "2346"),
+                                     (0.009996, "0.0100"), (-9.996, "-10.0"), (0.99951, "1.00"),
+                                     (999.6, "1000"), (9.99e-4, "9.99e-04"), (9.996e-4, "0.00100"),
+                                     (0.001, "0.00100"), (float("nan"), "nan")])
 def test_numbers_have_three_digits(x, told):
   assert statistics.number(x) == told
 
@@ -182,6 +185,16 @@ def test_the_picture_has_a_row_for_each_interval_on_the_side_where_it_lies():
   assert sides[:3] == [[-1, 1], [-1, -1], [1, 1]]  # from below: the exact one has no row
   assert forest.forest(verdict.judge([verdict.Expectation("q", "p", "s", lambda _: given[3])],
                                      None)) is None
+
+
+def test_rows_of_the_picture_say_a_limit_that_is_not_zero():
+  """A margin is two claims of one name, told apart by their limits."""
+  near = {0: 0.01, 1: 0.02, 2: 0.015}
+  given = (*findings.close(near, dict.fromkeys(near, 0.0), 0.1, "a - b"),
+           findings.above(near, 0, "c"))
+  figure = forest.forest(verdict.judge([expectation(*given)], None))
+  assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
+    "c", "a - b, wanted > -0.1", "a - b, wanted < 0.1"]
 
 
 def test_the_index_has_every_verdict_and_command(tmp_path):
