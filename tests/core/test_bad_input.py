@@ -189,7 +189,7 @@ VALID = {
                                             -px.sinusoidal(AT, 8)[:, ::2], atol=1e-7),
   "lists": lambda: equal(px.sinusoidal([0, 1, 2], 4), px.sinusoidal(np.arange(3), 4)),
   "traced NaN": lambda: bool(jnp.isnan(jax.jit(lambda s: px.Alibi(slopes=s).slopes)(
-    jnp.array([float("nan"), 1.0]))[0]),
+    jnp.array([float("nan"), 1.0]))[0])),
   "traced row beyond": lambda: bool(jnp.isnan(jax.jit(px.lookup)(TABLE, np.array([4]))).all()),
   "real positions": lambda: np.allclose(px.sinusoidal(AT + np.float32(0.5), 2)[:, 0],
                                         np.sin(AT + 0.5), atol=1e-7),
