@@ -73,7 +73,7 @@ def test_no_function_fills_a_container_of_its_module(folder):
 @pytest.mark.parametrize("text, bad", [
   ("_seen: dict = {}\ndef f(x):\n  _seen[x] = 1", True),
   ("import collections\n_seen = collections.defaultdict(list)\ndef f(x):\n  _seen[x] = 1", True),
-  ("a = []\nclass C:\n  def f(self, x):\n    a.append(x)", True),
+  ("a = []\nclass C(list):\n  def f(self, x):\n    a.append(x)", True),
   ("a = set()\nf = lambda x: a.add(x)", True),
   ("a = {}\ndef f():\n  global a\n  a = {}", True),
   ("a = {}\ndef f(x):\n  del a[x]", True),
