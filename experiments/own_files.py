@@ -46,7 +46,8 @@ def load(text: str) -> tuple[str, Any, str]:
     raise _errors.value_error("--encodings", repr(text), "a file of Python and a name in it",
                               f"{where}: {error.strerror}") from error
   version = hashlib.sha256(content).hexdigest()[:DIGITS]
-  if "@" in name:  # the label of an earlier run
+  name = name.removesuffix(f"@{version}")  # the label of an earlier run, of this very file
+  if "@" in name:
     raise _errors.value_error("--encodings", repr(text), f"{where} as it is now, @{version}",
                               f"Write {where}:{name.split('@')[0]}, if that is what it should be")
   module = _run(path.resolve(), version)

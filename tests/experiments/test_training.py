@@ -229,6 +229,8 @@ def test_a_label_of_an_earlier_file_is_no_name_in_the_file_of_now(own, monkeypat
   label = encodings.parse(f"{own}:Kerple").label
   monkeypatch.delitem(sys.modules, f"my_file_{label.rsplit('@')[-1]}")  # as in another process
   monkeypatch.chdir(own.parent)
+  assert encodings.parse(label).label == label
+  own.write_text(OWN + "\n")
   with pytest.raises(ValueError, match=f"got '{label}', wanted my_file.py as it is now, @.*Write "
                      "my_file.py:Kerple, if"):
     encodings.parse(label)
