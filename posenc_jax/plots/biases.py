@@ -68,7 +68,10 @@ def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure"
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
   order = np.argsort(max_distance - keys)
-  _canvas.draw_heads(axes, (max_distance - keys)[order], rows[:, order])
+  distance = (max_distance - keys)[order]
+  _canvas.draw_heads(axes, distance, rows[:, order])
+  room = 0.05 * (distance[-1] - distance[0])
+  axes.set_xlim(distance[0] - room, distance[-1] + room)  # a gap at an end is seen as well
   _canvas.finish(axes, "distance to the key, in tokens", "added to the score",
                  _canvas.titled(*_ask.names_of(e, shown), gaps, note))
   return figure

@@ -208,6 +208,8 @@ def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = No
   figure = attention(_drawn_weights(e, sizes, at, rows, causal, 1, seed)[0])
   note = figure.get_suptitle()
   names, without = _ask.names_of(e, _ACTS)
+  width, height = figure.get_size_inches()
+  figure.set_size_inches(width, height + 0.2 + 0.2 * bool(without))
   figure.suptitle(_canvas.titled(f"{names}, random queries and keys", without, note),
                   fontsize=_canvas.SMALL + 2)
   return figure
