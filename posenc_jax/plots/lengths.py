@@ -73,11 +73,12 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
   colours = groups.groups_of(results)
   mend = "See results.table(); the picture says so"
   if chart.gone:
-    _errors.warn("results", f"no {wanted} of {notes.listed(chart.gone)}", "a line for each setting",
-                 mend)
+    _errors.warn("results", figures.printable(f"no {wanted} of {notes.listed(chart.gone)}", 300),
+                 "a line for each setting", mend)
   if fewer := notes.fewer_seeds(chart):
-    _errors.warn("results", f"{wanted} of {notes.listed(fewer)}", "a value of every seed", mend)
+    _errors.warn("results", figures.printable(f"{wanted} of {notes.listed(fewer)}", 300),
+                 "a value of every seed", mend)
   if grey := notes.grey(chart, colours):
     _errors.warn("results", grey.split(":")[0], f"at most {len(groups.COLOURS)} to have a colour "
-                 "and a name", "Draw a part, results.where(..), or see results.table()")
+                 "and a name", "See results.table(), or draw Results of some of the records")
   return figures.chart_figure(chart, colours, [unknown])

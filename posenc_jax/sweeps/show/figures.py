@@ -28,11 +28,15 @@ MOST_ACROSS = 4  # panels of one setting beside each other
 _DASHES = ("-", "--", ":", "-.")
 
 
+def printable(name: object, most: int = 60) -> str:
+  """A name without control characters, cut to so many letters."""
+  shown = "".join(c if c.isprintable() else "?" for c in str(name))
+  return shown if len(shown) <= most else shown[:most - 1] + "…"
+
+
 def plain(name: object, most: int = 60) -> str:
   """A name as matplotlib should draw it: printable, short, no mathematics."""
-  shown = "".join(c if c.isprintable() else "?" for c in str(name))
-  shown = shown if len(shown) <= most else shown[:most - 1] + "…"
-  return shown.replace("$", r"\$")
+  return printable(name, most).replace("$", r"\$")
 
 
 def file_name(index: int, title: str) -> str:
@@ -169,7 +173,7 @@ def chart_figure(chart: Chart, groups: Sequence[Group], also: Sequence[str] = ()
   order = [_legend_name(g.name, rest) for g in (*groups, ALL) for rest in rests]
   names = [name for name in dict.fromkeys(order) if name in handles]
   if len(names) > 1:
-    figure.legend([handles[name] for name in names], names, loc="outside right upper",
+    figure.legend([handles[name] for name in names], names, loc="outside right center",
                   frameon=False, fontsize=8, title=plain(chart.by, 32), title_fontsize=8)
   _tell(figure, [*notes.notes_of(chart, groups), *filter(None, (cut, *also))])
   return figure
