@@ -22,15 +22,17 @@ import optax
 from flax import nnx
 
 from experiments import config as config_lib
-from experiments import findings as f
 from experiments import problems, script, training
-from experiments.algorithmic_expectations import EXPECTATIONS, LEFT_OUT, RELEVANT
+from experiments.algorithmic_expectations import EXPECTATIONS as EXPECTATIONS
+from experiments.algorithmic_expectations import RELEVANT
+from experiments.algorithmic_page import page
 from experiments.config import TrainingConfig
 from experiments.fields import Check, option
-from experiments.findings import pictures, study
+from experiments.findings import study
 from experiments.problems import PROBLEMS
 from experiments.training import Shape
-from posenc_jax import nn, sweeps
+from posenc_jax import nn
+from posenc_jax._errors import value_error
 
 ROWS_AT_ONCE = 64
 
@@ -120,13 +122,19 @@ class Solving:
             **{f"accuracy_{name}": exact[name] for name in self.problem.variants}}
 
   def evaluated(self, length: int) -> list[tuple[str, int, int, int]]:
-    """(multiple or variant, tokens, smallest and largest size) of each evaluation."""
+    """(multiple or variant, tokens, smallest and largest size) of each evaluation.
+
+    Raises:
+      ValueError: at a multiple are no larger sizes than at the one before.
+    """
     found, before = [], self.problem.least - 1
     for multiple in self.multiples:
       tokens = round(multiple * length)
       largest = self.problem.fits(tokens)
-      smallest = self.problem.least if largest <= before else before + 1
-      found.append((f"{multiple:g}", tokens, smallest, largest))
+      if largest <= before:
+        raise value_error("multiples", f"{multiple:g}", f"one at which {self.name} has larger sizes"
+                          f" than the {before} before it, of {length} tokens", "Leave it out")
+      found.append((f"{multiple:g}", tokens, before + 1, largest))
       before = largest
     largest = self.problem.fits(length)
     return found + [(name, length, self.problem.least, largest) for name in self.problem.variants]
@@ -220,6 +228,11 @@ class Config(study.Paged, TrainingConfig):
         if not PROBLEMS[name].fits(min(self.seq_len)):
           found.add("seq_len", min(self.seq_len), f"at least {shortest(name)} for {name}",
                     "Raise it, or drop the task")
+    if found.sound("eval_multiples"):
+      asked = self.eval_multiples
+      if asked[0] != 1 or any(b <= a for a, b in zip(asked, asked[1:], strict=False)):
+        found.add("eval_multiples", ", ".join(f"{m:g}" for m in asked), "1, then larger ones that "
+                  "rise", "Begin with 1: what is called at L is measured there")
     if found.sound("tasks", "encodings", "every"):
       for name in self.tasks:
         if not self.encodings_of(name):
@@ -233,10 +246,33 @@ class Config(study.Paged, TrainingConfig):
                  if self.every or label in RELEVANT[name])
 
   def only(self, name: str) -> "Config":
-    """This config for one task."""
+    """This config for one task, with the multiples at which it has longer rows."""
     out = None if self.out is None else str(pathlib.Path(self.out) / name)
     return dataclasses.replace(self, task_name=name, tasks=(name,), out=out,
-                               encodings=self.encodings_of(name))
+                               encodings=self.encodings_of(name),
+                               eval_multiples=longer(name, self.eval_multiples, self.seq_len))
+
+  def shortened(self) -> str:
+    """A sentence for the tasks that have no longer rows at some multiples; "" if there are none."""
+    kept = {name: self.only(name).eval_multiples for name in self.tasks}
+    told = [f"{name} has none at {', '.join(f'{m:g} L' for m in self.eval_multiples if m not in k)}"
+            for name, k in kept.items() if k != self.eval_multiples]
+    return f"Larger sizes: {'; '.join(told)}, so those are left out." if told else ""
+
+
+def longer(name: str, multiples: Sequence[float], lengths: Sequence[int]) -> tuple[float, ...]:
+  """The multiples at which a problem has larger sizes than at the one before, for every length.
+
+  Example:
+    >>> longer("copy", (1, 1.5, 2), (24,)), longer("indirect-indexing", (1, 1.5, 2), (24,))
+    ((1, 1.5, 2), (1,))
+  """
+  sizes = lambda m: [PROBLEMS[name].fits(round(m * n)) for n in lengths]
+  kept = list(multiples[:1])
+  for m in multiples[1:]:
+    if all(new > old for new, old in zip(sizes(m), sizes(kept[-1]), strict=True)):
+      kept.append(m)
+  return tuple(kept)
 
 
 def shortest(name: str) -> int:
@@ -252,39 +288,9 @@ def run(config: Config) -> dict[str, Any]:
   """
   if faults := config.faults():
     raise config_lib.Faults(faults)
+  if told := config.shortened():
+    print(told)
   return {name: config_lib.run(config.only(name)) for name in config.tasks}
-
-
-def page(config: Config, results: dict[str, sweeps.Results]) -> f.Page:
-  """The verdicts, accuracies by length and training curves."""
-  panels = list(results.items())
-  shown = (
-    f.Picture("length", "Share of answers that are right in every token, at multiples of the "
-              "training length, means over seeds with 95 percent bands.", pictures.curves(
-                panels, "accuracy_by_multiple", "tokens / training length", "exact match",
-                encodings=config.labels, limits=(-0.05, 1.05))),
-    f.Picture("tokens", "Share of right tokens of the answers, each after the right ones before "
-              "it, means over seeds with 95 percent bands.", pictures.curves(
-                panels, "tokens_by_multiple", "tokens / training length", "right tokens",
-                encodings=config.labels, limits=(-0.05, 1.05))),
-    f.Picture("training", "Exact match of the training batches, step by step.", pictures.curves(
-      panels, "accuracy", "step", "exact match", encodings=config.labels,
-      limits=(-0.05, 1.05))))
-  setup = (
-    f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, trained for "
-    f"{config.steps[0]} steps of {config.batch_size[0]} rows of at most {config.seq_len[0]} tokens,"
-    f" of every size that fits. {config.eval_rows} rows are evaluated at each length, of sizes "
-    "that need more tokens than the length before; \"beyond L\" is the mean over the lengths after "
-    "the first. Exact match counts answers whose every token is right, the share of right tokens "
-    f"each token after the right ones before it. {len(config.seeds)} seeds.")
-  return f.Page(
-    "algorithmic", "Algorithmic tasks by length",
-    "Which encodings let a small model solve a problem that is longer than all it was trained on, "
-    "and which let it solve the problem at all?", setup, tuple(f.judge(EXPECTATIONS, results)),
-    tuple(pictures.table(f"{name}: {what}", one, series, " L") for name, one in panels
-          for what, series in (("exact match", "accuracy_by_multiple"),
-                               ("share of right tokens", "tokens_by_multiple"))),
-    shown, LEFT_OUT)
 
 
 def main(config: Config) -> int:

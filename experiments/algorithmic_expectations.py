@@ -193,6 +193,16 @@ _GATES = (
 EXPECTATIONS = (*_RANKINGS, *_RANDOM, *_GATES)
 
 LEFT_OUT = (
+  ("small differences", "with five seeds and Holm's correction over this page's rows only "
+   "differences of about eight standard errors are claimed; an interval on one side of 0 is not "
+   "enough. Rows in which every seed has the same value take the sign test, whose p is not below "
+   "0.06 with five seeds: shares of seeds that solve a task cannot agree. --seeds has more"),
+  ("the other forms of copying (arXiv 2305.19466)", "copying has five there, of which this is the "
+   "one of several letters; in that of twice the letters ALiBi is above T5's bias, .569 to .524"),
+  ("sparse flip-flops of the papers' lengths", "rows of ours have so few pairs that the first bit "
+   "is the right answer to most: all encodings are near the ceiling"),
+  ("selective copying by length", "sizes count the blanks, which the answer leaves out: many rows "
+   "of the lengths just beyond L have answers that fit into L"),
   ("Abacus and position coupling on addition (arXiv 2405.17399, 2405.20671)", "their positions "
    "come from what the digits are, which the models of this script do not pass on"),
   ("accuracies of the papers", "their models are larger by one to four orders of magnitude, and "

@@ -47,11 +47,11 @@ def index(directory: str | os.PathLike[str]) -> pathlib.Path:
   verdicts = [(page, v) for page in found for v in page.verdicts]
   preset = lambda page: (page.made.preset,) if mixed else ()
   rows = [(_link(page), *preset(page), v.question, f"{v.published} ({v.source})", tables.ours(v),
-           tables.largest(v), f"**{v.verdict}**") for page, v in verdicts]
+           tables.deciding(v), f"**{v.verdict}**") for page, v in verdicts]
   made = [(_link(page), page.title, f"`{page.made.command}`", page.made.date, page.made.duration,
            page.made.machine) for page in found]
   head = ("page", *(["preset"] if mixed else []), "question", "published",
-          "ours, 95 percent interval", "largest p", "verdict")
+          "ours, 95 percent interval", tables.DECIDING, "verdict")
   parts = [
     TITLE,
     "Each page states what was published, what we found with small models, and whether they agree. "

@@ -16,7 +16,8 @@ WORDS = (
 
 ROLL = (
   "A statement is one inequality or several. It agrees if all of them do and disagrees if one "
-  "does; else there is no claim.")
+  "does; else there is no claim. The deciding p is the largest of its inequalities, or that of the "
+  "one that disagrees.")
 
 RULES = (
   "Each row is an inequality. Its value is a mean over seeds, differences taken seed by seed, with "
@@ -25,6 +26,8 @@ RULES = (
   "rows of this page that have one. A row agrees if its interval lies on the wanted side and p is "
   "below 0.05; it disagrees if both hold for the other side; all else is no claim.")
 
+
+DECIDING = "deciding p"  # of a column
 
 UNWELL = (
   "Means, intervals and verdicts are of the other lanes. A statement about a setting that has none "
@@ -52,9 +55,9 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:
   """A row a statement, in Markdown."""
-  rows = [(v.question, f"{v.published} ({v.source})", ours(v), largest(v), f"**{v.verdict}**",
+  rows = [(v.question, f"{v.published} ({v.source})", ours(v), deciding(v), f"**{v.verdict}**",
            str(v.seeds or "-")) for v in verdicts]
-  return markdown_table(("question", "published", "ours, 95 percent interval", "largest p",
+  return markdown_table(("question", "published", "ours, 95 percent interval", DECIDING,
                          "verdict", "seeds"), rows)
 
 
@@ -77,10 +80,14 @@ def claim_table(verdicts: Sequence[Verdict]) -> str:
   return markdown_table(("value", "ours", "wanted", "p", "seeds", "verdict"), rows)
 
 
-def largest(v: Verdict) -> str:
-  """The largest p of a statement's claims, which decides whether it agrees."""
+def deciding(v: Verdict) -> str:
+  """The p that decides: the largest of a statement's claims, or that of the one that disagrees."""
   if v.claims and all(c.exact for c in v.claims):
     return "exact"
+  if v.verdict == verdicts_lib.DISAGREES:
+    against = [c for c in v.claims if c.verdict == verdicts_lib.DISAGREES]
+    known = [c.p for c in against if c.p is not None and not c.exact]
+    return _p(min(known)) if known else "exact"
   ps = [c.p for c in v.claims if not c.exact]
   known = [p for p in ps if p is not None]
   return _p(max(known) if len(known) == len(ps) and known else None)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rotary encodings against complex rotations in exact arithmetic and against other packages."""
 
+import functools
 import json
 
 import jax
@@ -155,3 +156,22 @@ def test_type_errors():
     px.from_hf([])
   with pytest.raises(TypeError, match="positions: got bfloat16"):
     px.rotate(jnp.ones((2, 1, 4)), jnp.arange(2).astype(jnp.bfloat16), px.rotary_frequencies(4))
+
+
+@pytest.mark.parametrize("pairing", ["half", "interleaved"])
+@pytest.mark.parametrize(("h", "r"), [(8, 8), (8, 4), (12, 4), (10, 4)])
+def test_partial_rotation_turns_the_first_dims_alone(h, r, pairing):
+  x = np.random.default_rng(0).standard_normal((5, 2, h)).astype(np.float32)
+  x[..., r:][0] = np.inf  # and what passes is not touched, whatever it is
+  theta, want = 7.0 ** -np.arange(r // 2), x.astype(np.float64)
+  for t in range(5):
+    for i in range(r // 2):
+      a, b = (i, i + r // 2) if pairing == "half" else (2 * i, 2 * i + 1)
+      turn = np.exp(1j * 2 * t * theta[i]) * (x[t, :, a] + 1j * x[t, :, b].astype(np.float64))
+      want[t, :, a], want[t, :, b] = turn.real, turn.imag
+  rotate = functools.partial(px.functions.rotate, frequencies=theta, pairing=pairing)
+  got = jax.jit(rotate)(jnp.asarray(x), 2 * jnp.arange(5))
+  np.testing.assert_allclose(got, want, atol=1e-5)
+  pull = jax.vjp(lambda x: rotate(x, 2 * jnp.arange(5)), jnp.asarray(x))[1](jnp.ones_like(x))[0]
+  back = rotate(jnp.ones_like(x), -2 * jnp.arange(5))  # a rotation's transpose turns back
+  np.testing.assert_allclose(pull, back, atol=1e-5)

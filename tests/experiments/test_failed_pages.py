@@ -72,7 +72,8 @@ def test_classify(monkeypatch):
   assert "No interval lies above the commonest answer on follows: that was not" in page.setup
   assert "3 seeds" in page.setup
   follows = next(v for v in page.verdicts if "verse follows" in v.question)
-  assert "sinusoidal - the commonest answer" in follows.claims[1].text
+  # What nothing learned says nothing about encodings: the page counted it as a contradiction.
+  assert follows.verdict == "not tested" and "sinusoidal did not learn it" in follows.why
 
 
 def test_translate(monkeypatch, text_file):

@@ -169,8 +169,23 @@ def test_sizes_of_evaluations_do_not_overlap():
     ("1", 21, 1, 9), ("1.5", 32, 10, 15), ("2", 42, 16, 20)]
   assert algorithmic.Solving("flip-flop", (1, 2), 8).evaluated(12) == [
     ("1", 12, 1, 4), ("2", 24, 5, 10), ("sparse", 12, 1, 4), ("dense", 12, 1, 4)]
-  assert algorithmic.Solving("indirect-indexing", (1, 2), 8).evaluated(32) == [
-    ("1", 32, 8, 16), ("2", 64, 8, 16)]
+  assert algorithmic.Solving("indirect-indexing", (1,), 8).evaluated(32) == [("1", 32, 8, 16)]
+
+
+def test_lengths_without_larger_sizes_are_left_out_and_told():
+  """They were evaluated on the trained sizes, and called beyond L."""
+  for name, multiples in (("indirect-indexing", (1, 2)), ("duplicate", (1, 1.01))):
+    with pytest.raises(ValueError, match=f"multiples: got .*larger sizes|multiples: .*{name}"):
+      algorithmic.Solving(name, multiples, 8).evaluated(24)
+  config = algorithmic.Config(tasks=("indirect-indexing", "copy"))
+  assert config.only("indirect-indexing").eval_multiples == (1,)
+  assert config.only("copy").eval_multiples == config.eval_multiples
+  assert config.shortened() == ("Larger sizes: indirect-indexing has none at 1.25 L, 1.5 L, 2 L, "
+                                "so those are left out.")
+  assert algorithmic.longer("addition", (1, 1.25, 1.5, 2), (16,)) == (1, 1.25, 2)
+  for wrong in ((2, 4), (2, 1), (1, 2, 1.5)):
+    told, = algorithmic.Config(eval_multiples=wrong).faults()
+    assert told.startswith("--eval_multiples: got ") and "Begin with 1" in told
 
 
 def test_faults_of_tasks():

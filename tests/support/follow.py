@@ -187,13 +187,19 @@ def methods_page(text: str) -> str:
   tables = [f"## {'No encoding' if room == '-' else room.capitalize()}\n\n{head}{''.join(lines)}\n"
             for room, lines in rooms.items()]
   words = "".join(f"- *{word}*: {meaning}.\n" for word, meaning in living.BEHAVIOUR.items())
-  text = between(text, r"The table has ", r" rows", str(count))
+  text = between(text, r"The table has ", r" methods", str(count - 1))  # one row is no encoding
   text = between(text, r"^- \*\*cache, packing\*\*: .*?\n\n", r"\n## ", words)
   return between(text, r"(?=^## No encoding)", r"\Z", "\n".join(tables).rstrip("\n") + "\n")
 
 
+def index(text: str) -> str:
+  """``docs/index.md``: how many methods there are."""
+  return between(text, r"a library of ", " methods", str(len(METHODS)))
+
+
 PAGES = {"posenc_jax/__init__.py": package, "posenc_jax/functions.py": functions,
-         "README.md": readme, "docs/design.md": hooks, "docs/methods.md": methods_page}
+         "README.md": readme, "docs/design.md": hooks, "docs/methods.md": methods_page,
+         "docs/index.md": index}
 
 
 def main() -> None:

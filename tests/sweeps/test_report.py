@@ -24,7 +24,17 @@ import scipy.stats
 
 from posenc_jax import sweeps
 from posenc_jax.sweeps import __main__ as report_module
-from posenc_jax.sweeps.show import figures, groups, heats, page, payload, table, tables, views
+from posenc_jax.sweeps.show import (
+  figures,
+  groups,
+  headline,
+  heats,
+  page,
+  payload,
+  table,
+  tables,
+  views,
+)
 from posenc_jax.sweeps.show.static import to_static_html
 from posenc_jax.sweeps.summaries import Summary
 from tests.support import sweep_results, sweep_toy
@@ -483,3 +493,29 @@ def test_intervals_of_two_seeds_are_told_and_not_drawn():
   two, three = (Summary({}, n, 0, 1.0, 0.1) for n in (2, 3))
   assert two.drawn is None and three.drawn == three.interval
   np.testing.assert_allclose(two.interval, (1 - 1.27062, 1 + 1.27062), rtol=1e-5)
+
+
+def test_the_report_says_first_what_is_best_and_whether_the_seeds_tell():
+  results = made_up(failed=False)  # alibi is rope + 1 in every seed
+  lines = headline.headline(results)
+  assert lines[0].startswith("d_model 8, seq_len 32: lowest loss: rope, ") and len(lines) == 4
+  assert "alibi - rope, seed by seed: 1 [1, 1]." in lines[0]
+  assert "".join(lines[0].split())[:30] in "".join(page.summary_html(results, "t").split())
+  noisy = [{"id": f"{e}{s}", "cell": {"encoding": e, "seed": s}, "status": "ok",
+            "metrics": {"loss": x}} for e, s, x in (("a", 0, 1.0), ("a", 1, 2.0), ("b", 0, 3.0),
+                                                    ("b", 1, 1.0))]
+  told, = headline.headline(sweeps.Results(tuple(noisy)))
+  assert told.startswith("Lowest loss: a, 1.5. Next: b, 2; b - a, seed by seed: 0.5 [")
+  assert told.endswith("which does not tell them apart.")
+  one = sweeps.Results(tuple(noisy[::2]))
+  assert headline.headline(one)[0].endswith("One seed says nothing about how certain that is.")
+  assert "no order is certain" in page.averages(one)
+  assert "no order" not in page.averages(results)
+
+
+def test_many_settings_are_counted_in_the_first_line():
+  records = [{"id": f"{e}{d}", "cell": {"encoding": e, "d_model": d, "seed": 0}, "status": "ok",
+              "metrics": {"loss": d + (e == ("a" if d > 8 else "b"))}}
+             for e in "ab" for d in (8, 16, 24, 32, 40, 48, 56)]
+  assert headline.headline(sweeps.Results(tuple(records))) == [
+    "Lowest loss, of 7 settings: b in 6, a in 1."]

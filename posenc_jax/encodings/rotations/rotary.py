@@ -119,14 +119,20 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
   if r > x.shape[-1]:
     raise _errors.value_error("frequencies", f"{r // 2} pairs", f"at most {x.shape[-1] // 2} "
                               f"for head dim {x.shape[-1]}", "Build them for the head dim, not D")
-  y, rest = x[..., :r].astype(cos.dtype), x[..., r:]
+  part = x if x.shape[-1] % r == 0 else x[..., :r]
+  # Of blocks of r dims the first turns: one pass, where joining it to the rest may take several.
+  blocks = (part.shape[-1] // r,) if part.shape[-1] > r else ()
   # Pairs get an axis of their own: halves joined on the last axis cost CPUs a pass of their own.
   axis, pairs = (-2, (2, r // 2)) if pairing == "half" else (-1, (r // 2, 2))
-  a, b = (jax.lax.index_in_dim(y.reshape(*y.shape[:-1], *pairs), i, axis, keepdims=False)
-          for i in (0, 1))
-  y = jnp.stack([a * cos - b * sin, b * cos + a * sin], axis=axis).reshape(*y.shape)
-  y = y.astype(x.dtype)
-  return jnp.concatenate([y, rest], axis=-1) if rest.shape[-1] else y
+  y, shape = part.astype(cos.dtype), (*x.shape[:-1], *blocks, *pairs)
+  a, b = (jax.lax.index_in_dim(y.reshape(shape), i, axis, keepdims=False) for i in (0, 1))
+  cos, sin = (x[..., None, :] if blocks else x for x in (cos, sin))
+  turned = a * cos - b * sin, b * cos + a * sin
+  if blocks:
+    first = jax.lax.broadcasted_iota(jnp.int32, a.shape, a.ndim - 2) == 0
+    turned = tuple(jnp.where(first, new, old) for new, old in zip(turned, (a, b), strict=True))
+  y = jnp.stack(turned, axis=axis).reshape(part.shape).astype(x.dtype)
+  return y if part is x else jnp.concatenate([y, x[..., r:]], axis=-1)
 
 
 @encoding

@@ -19,6 +19,7 @@ from posenc_jax.sweeps.results import REPEATS, Results
 from posenc_jax.sweeps.show import attached, charts, heats, payload, tables, views
 from posenc_jax.sweeps.show.attached import Attached
 from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
+from posenc_jax.sweeps.show.headline import headline
 from posenc_jax.sweeps.show.views import Chart, shown
 
 
@@ -42,6 +43,7 @@ def summary_html(results: Results, title: str) -> str:
   fixed = "; ".join(f"{n} = {shown(results.values(n)[0])}" for n in results.settings
                     if len(results.values(n)) == 1)
   parts = [f"<h1>{text(title)}</h1><p>{counted(len(results), 'cell')}{text(counts)}{missing}.</p>"]
+  parts += [f'<p class="headline">{text(line)}</p>' for line in headline(results)]
   if fixed:
     parts.append(f"<p>The same in all: {text(fixed)}.</p>")
   if results.notes:
@@ -62,6 +64,10 @@ def averages(results: Results) -> str:
   over = f" ({'; '.join(repeats)})" if repeats else ""
   rest = [n for n in results.varying()]
   apart = f" Over {', '.join(rest)} nothing is averaged." if rest else ""
+  counts = {s.count + s.failed for s in results.mean(results.main)} if results.main else set()
+  if counts == {1}:
+    return (f"Every value is that of one seed{over}, so that there are no intervals and no order "
+            f"is certain.{apart}")
   return (f"Every value is a mean over seeds only{over}; bars and bands are its 95 percent "
           f"t-interval, cut at a panel's edge; two seeds, whose interval is 12.7 standard errors "
           f"either way, have theirs in the table alone.{apart} A lane that diverged or failed "

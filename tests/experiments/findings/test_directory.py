@@ -154,6 +154,16 @@ def test_tables_of_verdicts_show_limits_other_than_zero():
     "c: 0 [0, 0], wanted < 0.15 and > -0.15"]
 
 
+def test_the_p_of_a_statement_that_disagrees_is_that_of_the_row_which_does():
+  clear, vague = {0: 1.0, 1: 1.001, 2: 1.002}, {0: 1.0, 1: -1.0, 2: 0.5}
+  found, = sample("sample", f.below(clear, 0, "a"), f.above(vague, 0, "b")).verdicts
+  assert found.verdict == verdict.DISAGREES
+  assert tables.deciding(found) == "< 0.0001" != tables._p(found.claims[1].p)
+  found, = sample("sample", f.above(clear, 0, "a"), f.above(vague, 0, "b")).verdicts
+  assert found.verdict == verdict.NO_CLAIM
+  assert tables.deciding(found) == tables._p(found.claims[1].p)
+
+
 def test_alternative_texts_end_where_sentences_do():
   from matplotlib.figure import Figure
   shown = f.Picture("line", "A turn of 6.28 radians. More.", Figure())
