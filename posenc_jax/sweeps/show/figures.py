@@ -50,18 +50,19 @@ def _legend_name(group: str, rest: str) -> str:
 
 def _draw_line(axes: Any, line: Line, group: Group, style: Any, few: bool) -> None:
   drawn = line.smooth or line.points
-  points = [(x, s) for x, s in zip(drawn.at, drawn.entries, strict=True) if s.mean is not None]
-  xs, means = [x for x, _ in points], [s.mean for _, s in points]
+  points = [(x, s.mean, s) for x, s in zip(drawn.at, drawn.entries, strict=True)
+            if s.mean is not None]
+  xs, means = [x for x, _, _ in points], [m for _, m, _ in points]
   if not group.on:
     axes.plot(xs, means, color="0.6", linewidth=0.6, alpha=0.5, zorder=1,
               marker="." if few else "", markersize=3)
     return
-  halves = [_half(s) for _, s in points]
+  halves = [_half(s) for _, _, s in points]
   more = {"color": group.colour, "linewidth": 1.3, "linestyle": style,
           "label": _legend_name(line.group, line.rest)}
   if few:
     axes.errorbar(xs, means, halves, marker="o", markersize=3.5, capsize=2, elinewidth=0.8, **more)
-    fewer = [(x, s.mean) for x, s in points if s.failed]
+    fewer = [(x, m) for x, m, s in points if s.failed]
     if fewer:
       axes.plot(*zip(*fewer, strict=True), "o", markersize=4.5, markerfacecolor="white",
                 color=group.colour, zorder=3, label="_fewer seeds")
