@@ -110,6 +110,16 @@ def test_causal(rng, name):
   _compare(rng, name, causal=True, mask=_causal(21, 21))
 
 
+@pytest.mark.parametrize("name", ["none", "alibi", "t5"])
+def test_square_tiles_of_tpus(rng, name, monkeypatch):
+  monkeypatch.setattr(rows_lib, "cuts_keys", lambda *_: True)
+  ids = np.arange(21) // 15
+  mask = _causal(21, 21) & (ids[:, None] == ids) & (_distance(ids * 0 + np.arange(21),
+                                                              np.arange(21)) <= 9)
+  # A window of its own, as programs are kept by their options.
+  _compare(rng, name, causal=True, window=(9, 0), mask=mask, known={"segments": ids})
+
+
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_both_directions(rng, name):
   _compare(rng, name)

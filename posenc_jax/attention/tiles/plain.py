@@ -30,16 +30,16 @@ def plain(work: Work, q, k, v, scale, data, masking: Masking) -> jax.Array:
   rows, keys, starts, where = _one_size(work, q.shape[1], k.shape[1])
   form, data = work.form.reaching(data, starts, rows, keys)
   work = work._replace(form=form)
-  along, across = count_chunks(work.forward, q, k)
+  along, across = count_chunks(work.whole, q, k)
   tiles = len(starts)
 
   @jax.checkpoint
   def one(i):
     row, key, last = jnp.asarray(starts)[i % tiles]
     chunk = i // tiles
-    heads = work.forward.heads * groups
-    first = 0 if along == 1 else chunk // across * work.forward.batch
-    at = At(first, work.forward.batch, chunk % across * heads, heads, row, rows, key, keys,
+    heads = work.whole.heads * groups
+    first = 0 if along == 1 else chunk // across * work.whole.batch
+    at = At(first, work.whole.batch, chunk % across * heads, heads, row, rows, key, keys,
             last=last)
     return _tile(work, q, k, v, scale, data, masking, at)
 
@@ -62,9 +62,9 @@ def _one_size(work, t, s):
     the last key that the rows see; where ``[T]`` says at which of the tiles' rows each query
     stands, or -1.
   """
-  rows, keys = (max(getattr(g, n) for g in work.forward.groups) for n in ("rows", "keys"))
+  rows, keys = (max(getattr(g, n) for g in work.whole.groups) for n in ("rows", "keys"))
   starts, where = [], np.full(t, -1)
-  for group in work.forward.groups:
+  for group in work.whole.groups:
     for row, key, last in zip(group.row_starts, group.key_starts, group.lasts, strict=True):
       first, left = min(row, t - rows), min(key, s - keys)
       where[row:row + group.rows] = len(starts) * rows + np.arange(group.rows) + row - first

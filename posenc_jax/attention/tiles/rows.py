@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Attention by tiles of query rows over whole key rows: any encoding, O(tile * S) memory.
+"""Attention by tiles of query rows, over whole key rows or parts: any encoding, O(tile * S) memory.
 
 An encoding whose scores are q k^T plus a bias goes through ``flash``, which has derivatives of its
 own; the bias takes the cheapest form that is exact (see ``forms``). One that maps whole rows of
@@ -21,7 +21,14 @@ from posenc_jax.attention.bias.distances import contiguous, distances, vector
 from posenc_jax.attention.call import Call
 from posenc_jax.attention.tiles.flash import flash
 from posenc_jax.attention.tiles.forms import Columns, General, NoBias, Strip
-from posenc_jax.attention.tiles.schedule import blocks, budget, chunk, schedule, tile_rows
+from posenc_jax.attention.tiles.schedule import (
+    blocks,
+    budget,
+    chunk,
+    cuts_keys,
+    schedule,
+    tile_rows,
+)
 from posenc_jax.attention.tiles.whole import whole
 from posenc_jax.attention.tiles.work import Cut, Masking, Work
 from posenc_jax.attention.visibility import Side
@@ -58,6 +65,7 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   """``flash`` for a call with one batch axis whose encoding adds a bias, or nothing."""
   q, k = call.queries.x, call.keys.x
   t, s, n, kv = call.sizes
+  platform = settings.platform_of()
   # A strip is as tall as a tile, and its gradient is summed in memory: 256 rows at most.
   by_distance = _offset(call) is not None and columns(call) is None
   rows = min(call.tile_rows or tile_rows(t, s, n // kv, most=256 if by_distance else 512), t)
@@ -65,19 +73,19 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   tiles = schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups)
   if not tiles:
     return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
-  form, data = _form(call, tiles)
+  square = blocks(tiles, s, keys=rows)
+  pieces = square if cuts_keys(platform) else tiles
+  form, data = _form(call, pieces)
   masking = _masking(call)
   all_heads = isinstance(form, General) or masking.encoding is not None
 
-  def cut(tiles):
-    size = n // kv * max(g.rows * g.keys for g in tiles)
-    return Cut(tiles, *chunk(q.shape[0], kv, size, whole_heads=all_heads,
-                             budget=budget(settings.platform_of())))
+  def cut(some):
+    size = n // kv * max(g.rows * g.keys for g in some)
+    return Cut(some, *chunk(q.shape[0], kv, size, whole_heads=all_heads, budget=budget(platform)))
 
-  # One loop in place of many compiles in about 0.6 of the time. Cheaper forms lose a tenth to a
-  # third of their speed to it: see docs/performance.md.
-  square = blocks(tiles, s, keys=rows) if isinstance(form, General) else tiles
-  work = Work(cut(tiles), cut(square), call.rule, form, _numerics.known(call.scale) is not None)
+  # One loop in place of many compiles in a part of the time: see docs/performance.md.
+  work = Work(cut(tiles), cut(pieces), cut(square if isinstance(form, General) else pieces),
+              call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
   arrays: Any = _compat.vary_together((q, k, call.v, scale, data, masking))
   return flash(work, *arrays)

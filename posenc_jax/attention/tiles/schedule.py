@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows meet which keys: tiles of query rows in groups of one shape, planned on the host.
 
-A tile of the forward pass holds whole rows, so it needs no online softmax. Where order or segments
-are known on the host, a tile gets only the range of keys that its rows can see: causal, windowed
-and packed work is left out rather than masked. Tiles that see about as many keys form a group,
-which is one loop. The backward pass knows the rows' sums, so it may cut the keys as well: then all
-tiles have one shape, and there is one loop to compile in place of many.
+Where order or segments are known on the host, a tile gets only the range of keys that its rows can
+see: causal, windowed and packed work is left out rather than masked. Tiles of whole rows need no
+online softmax; those that see about as many keys form a group, which is one loop. Where the keys
+are cut as well, all tiles have one shape, and there is one loop to compile in place of many.
 """
 
 import math
@@ -160,6 +159,14 @@ def chunk(batch: int, heads: int, size: int, *, whole_heads: bool, budget: int) 
   if not isinstance(batch, int):
     return batch, many
   return divisor(batch, budget // (size * many)) if many == heads else 1, many
+
+
+def cuts_keys(platform: str) -> bool:
+  """Whether both passes take square tiles: on TPUs, whose compiler takes long for many loops.
+
+  On CPUs they compile as much faster, and run a fifth slower: see docs/performance.md.
+  """
+  return platform == "tpu"
 
 
 def budget(platform: str) -> int:

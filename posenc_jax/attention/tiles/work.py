@@ -32,13 +32,14 @@ class Work(NamedTuple):
   It is hashable: programs are kept by it.
 
   Attributes:
-    forward: tiles of whole rows.
-    backward: tiles of any rows and keys.
+    whole: tiles of whole rows.
+    forward, backward: those, or tiles of any rows and keys.
     rule: static facts about who sees whom.
     form: one of ``forms``.
     scale_known: no gradient is wanted for the scale.
   """
 
+  whole: Cut
   forward: Cut
   backward: Cut
   rule: Rule
