@@ -19,14 +19,14 @@ def page(config: Any, results: dict[str, sweeps.Results]) -> f.Page:
     f.Picture("length", "Share of answers that are right in every token, at multiples of the "
               "training length, means over seeds with 95 percent bands.", pictures.curves(
                 panels, "accuracy_by_multiple", "tokens / training length", "exact match",
-                encodings=config.labels, limits=(-0.05, 1.05))),
+                encodings=config.labels, limits=(-0.05, 1.05), within=(0, 1))),
     f.Picture("tokens", "Share of right tokens of the answers, each after the right ones before "
               "it, means over seeds with 95 percent bands.", pictures.curves(
                 panels, "tokens_by_multiple", "tokens / training length", "right tokens",
-                encodings=config.labels, limits=(-0.05, 1.05))),
+                encodings=config.labels, limits=(-0.05, 1.05), within=(0, 1))),
     f.Picture("training", "Exact match of the training batches, step by step.", pictures.curves(
       panels, "accuracy", "step", "exact match", encodings=config.labels,
-      limits=(-0.05, 1.05))))
+      limits=(-0.05, 1.05), within=(0, 1))))
   setup = (
     f"Decoder-only models, layers {config.layers[0]}, width {config.d_model[0]}, trained for "
     f"{config.steps[0]} steps of {config.batch_size[0]} rows of at most {config.seq_len[0]} tokens,"

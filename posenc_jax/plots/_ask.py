@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an encoding says when a picture asks it, and which picture fits it."""
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import jax
 import numpy as np
 
 from posenc_jax import _errors, _numerics
-from posenc_jax.base import MODEL_HOOKS, Encoding, Tile, check_encoding_argument
+from posenc_jax.base import MODEL_HOOKS, Encoding, Tile
 from posenc_jax.plots import _limits
 
 _ATTENTION = ("qk", "values", "expand", "visible", "bias", "scores", "weights", "value_bias",
@@ -23,7 +24,9 @@ def checked(e: Any) -> Encoding:
   """The encoding; a TypeError for anything else, None and what has no values included."""
   if e is None:
     raise _errors.type_error("e", "None", "an encoding", "Encoding() is no position encoding")
-  e = check_encoding_argument(e, "e")
+  if not isinstance(e, Encoding):
+    raise _errors.type_error("e", _errors.describe(e), "an encoding",
+                             "Build one, such as posenc_jax.Rotary(head_dim)")
   for leaf in jax.tree.leaves(e):
     if _numerics.known(leaf) is None:
       raise _errors.type_error("e", f"{type(e).__name__} with {_errors.describe(leaf)} whose "
@@ -38,6 +41,26 @@ def hooks(e: Encoding) -> tuple[str, ...]:
   return tuple(name for name in names if any(part.has(name) for part, *_ in e.parts()))
 
 
+def answers(*names: str) -> Callable[[Encoding], bool]:
+  """Whether a part answers one of these hooks, as a function of the part."""
+  return lambda part: any(part.has(name) for name in names)
+
+
+def names_of(e: Encoding, acts: Callable[[Encoding], bool]) -> tuple[str, str]:
+  """What a picture calls an encoding: the classes that act in it, and "without" the others.
+
+  Args:
+    e: an encoding.
+    acts: whether a part of it acts in this picture.
+  """
+  every = {type(part).__name__: None for part, *_ in e.parts()}
+  acting = {type(part).__name__: None for part, *_ in e.parts() if acts(part)}
+  others = [name for name in every if name not in acting]
+  if not acting and not hooks(e):
+    return " + ".join(every), ""
+  return " + ".join(acting) or "no encoding", f"without {' and '.join(others)}" if others else ""
+
+
 def is_driven(e: Encoding) -> bool:
   """Whether content makes the positions of a part."""
   return any(part.layer_axes is not None for part, *_ in e.parts())
@@ -49,26 +72,55 @@ def bias_at(e: Encoding, q_positions: np.ndarray, k_positions: np.ndarray) -> np
   Raises:
     ReadsContent: it depends on q or k.
   """
+  found = _of_positions(e.bias, q_positions, k_positions)
+  return None if found is None else np.asarray(found, np.float64)
+
+
+def hidden_at(e: Encoding, q_positions: np.ndarray, k_positions: np.ndarray) -> np.ndarray | None:
+  """True where a query sees no key, ``[1 or N, T, S]``, of positions; None if nothing is hidden.
+
+  Raises:
+    ReadsContent: it depends on q or k.
+  """
+  found = _of_positions(e.visible, q_positions, k_positions)
+  return None if found is None or found.all() else ~found
+
+
+def _of_positions(hook: Callable[[Tile], Any], q_positions: np.ndarray, k_positions: np.ndarray
+                  ) -> np.ndarray | None:
   try:
-    found = e.bias(Tile(None, None, q_positions, k_positions, 1.0))
+    found = hook(Tile(None, None, q_positions, k_positions, 1.0))
   except (TypeError, AttributeError) as error:
     if "None" not in str(error):
       raise
     raise ReadsContent(str(error)) from error
   if found is None:
     return None
-  found = np.asarray(found, np.float64)
+  found = np.asarray(found)
   return found.reshape(-1, *found.shape[-2:])
 
 
+def keeps_frequencies(part: Encoding) -> bool:
+  """Whether a part has a field of frequencies."""
+  kept = getattr(part, "frequencies", None)
+  return kept is not None and not callable(kept)
+
+
 def frequencies_of(e: Encoding) -> list[tuple[str, np.ndarray]]:
-  """(class, radians per position ``[.., pairs]``) of each part that keeps frequencies."""
+  """(class, radians per position ``[pairs]`` or ``[P, K, pairs]``) of parts that keep frequencies.
+
+  Raises:
+    ValueError: more axes, which are of several encodings.
+  """
   found = []
-  for part, *_ in e.parts():
-    kept = getattr(part, "frequencies", None)
-    if kept is None or callable(kept):
-      continue
-    found.append((type(part).__name__, np.asarray(getattr(kept, "radians", kept), np.float64)))
+  for part in (part for part, *_ in e.parts() if keeps_frequencies(part)):
+    kept: Any = getattr(part, "frequencies")  # noqa: B009, as no class of parts declares it
+    radians = np.asarray(getattr(kept, "radians", kept), np.float64)
+    if radians.ndim != 1 and (radians.ndim, radians.shape[0]) != (3, part.position_axes or 1):
+      raise _errors.value_error(
+        "frequencies", f"shape {radians.shape}", "those of one encoding", "An encoding with "
+        "stacked leaves is several: draw one, as jax.tree.map(lambda x: x[0], e)")
+    found.append((type(part).__name__, radians))
   return found
 
 

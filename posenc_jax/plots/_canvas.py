@@ -52,9 +52,11 @@ def finish_image(axes: Any, title: str = "") -> None:
 
 
 def label_edges(grid: Any, x: str, y: str) -> None:
-  """Axis labels on the panels of the lowest row and the first column alone."""
-  for panel in grid[-1]:
+  """Axis labels on the lowest panel of each column and on the first column alone."""
+  for column in grid.T:
+    panel = [panel for panel in column if panel.get_visible()][-1]
     panel.set_xlabel(x, fontsize=SMALL)
+    panel.tick_params(labelbottom=True)
   for panel in grid[:, 0]:
     panel.set_ylabel(y, fontsize=SMALL)
 
@@ -67,17 +69,27 @@ def colours(count: int) -> list[Any]:
 
 
 def draw_heads(axes: Any, x: np.ndarray, rows: np.ndarray) -> None:
-  """A line for each head: x ``[n]``, rows ``[N, n]``; heads that agree are one line "all heads"."""
+  """A line for each head: x ``[n]``, rows ``[N, n]``; heads that agree are one line "all heads".
+
+  A point without neighbours, of which no line would show, has a marker.
+  """
   _limits.check_count("heads", len(rows), _limits.MOST_LINES, "Draw an encoding of fewer heads")
   if len(rows) > 1 and _agree(rows):
-    axes.plot(x, rows[0], color=colours(1)[0], linewidth=1.4, label="all heads")
+    _draw_head(axes, x, rows[0], colours(1)[0], "all heads")
     axes.legend(fontsize=SMALL, frameon=False)
     return
   for head, (row, colour) in enumerate(zip(rows, colours(len(rows)), strict=True)):
     name = f"head {head}" if _is_named(head, len(rows)) else f"_head {head}"
-    axes.plot(x, row, color=colour, linewidth=1.4, label=name)
+    _draw_head(axes, x, row, colour, name)
   if len(rows) > 1:
     outside(axes)
+
+
+def _draw_head(axes: Any, x: np.ndarray, row: np.ndarray, colour: Any, name: str) -> None:
+  known = np.pad(~np.ma.getmaskarray(row), 1)
+  alone = np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:]).tolist()
+  axes.plot(x, row, color=colour, linewidth=1.4, label=name, marker="o" if alone else "",
+            markersize=4, markevery=alone or None)
 
 
 def _agree(rows: np.ndarray) -> bool:
@@ -91,17 +103,11 @@ def _is_named(head: int, heads: int) -> bool:
   return head in {round(i) for i in np.linspace(0, heads - 1, min(heads, MOST_NAMED))}
 
 
-def titled(name: str, note: str) -> str:
-  """A title, and below it what a picture leaves out."""
-  return f"{name}\n{note}" if note else name
+def titled(*lines: str) -> str:
+  """A title, and below it what a picture leaves out; empty lines fall away."""
+  return "\n".join(filter(None, lines))
 
 
 def outside(axes: Any) -> None:
   """The legend on the right of the axes, where it hides no line."""
   axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=SMALL, frameon=False)
-
-
-def name_of(e: Any) -> str:
-  """What a picture calls an encoding: the names of the classes that act."""
-  names = [type(part).__name__ for part, *_ in e.parts()]
-  return " + ".join(dict.fromkeys(names))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bias on the scores by distance, a line for each head, or a map for each head of two axes."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,8 @@ def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure"
   """What is added to the score of a key, by its distance from the query.
 
   The query stands at position ``max_distance``, which matters to encodings that read more than the
-  distance, such as FIRE.
+  distance, such as FIRE. A key that the encoding hides has a gap in place of a value, and the title
+  says so.
 
   Args:
     e: an encoding with a bias that reads no content. One of two position axes gets a map for each
@@ -62,13 +64,33 @@ def bias(e: Encoding, max_distance: int = 64, *, both: bool = False) -> "Figure"
   rows = _ask.bias_at(e, query, keys)
   assert rows is not None  # else it would not fit
   rows, note = _limits.note_not_finite("e", rows[:, 0])
+  rows, gaps, shown = _without_hidden(e, rows, query, keys)
   figure = _canvas.new_figure(5.6, 3.4)
   axes = figure.subplots()
   order = np.argsort(max_distance - keys)
-  _canvas.draw_heads(axes, (max_distance - keys)[order], rows[:, order])
+  distance = (max_distance - keys)[order]
+  _canvas.draw_heads(axes, distance, rows[:, order])
+  room = 0.05 * (distance[-1] - distance[0])
+  axes.set_xlim(distance[0] - room, distance[-1] + room)  # a gap at an end is seen as well
   _canvas.finish(axes, "distance to the key, in tokens", "added to the score",
-                 _canvas.titled(_canvas.name_of(e), note))
+                 _canvas.titled(*_ask.names_of(e, shown), gaps, note))
   return figure
+
+
+def _without_hidden(e: Encoding, rows: np.ndarray, query: np.ndarray, keys: np.ndarray
+                    ) -> tuple[np.ndarray, str, Callable[[Encoding], bool]]:
+  """Bias ``[N, S]`` masked where a query sees no key, a note of it, and which parts act in it."""
+  try:
+    hidden = _ask.hidden_at(e, query, keys)
+  except _ask.ReadsContent:
+    return rows, "", _ask.answers("bias")
+  if hidden is None:
+    return rows, "", _ask.answers("bias", "visible")
+  hidden = np.broadcast_to(hidden[:, 0], rows.shape)
+  names = dict.fromkeys(type(part).__name__ for part, *_ in e.parts() if part.has("visible"))
+  verb = "hides" if len(names) == 1 else "hide"
+  return (np.ma.masked_array(rows, np.ma.getmaskarray(rows) | hidden),
+          f"gaps: keys that {' and '.join(names)} {verb}", _ask.answers("bias", "visible"))
 
 
 def _maps(e: Encoding, most: int) -> "Figure":
@@ -79,9 +101,12 @@ def _maps(e: Encoding, most: int) -> "Figure":
   found = np.asarray(e.distance_bias(distance), np.float64)
   _limits.check_count("heads", len(found), _limits.MOST_MAPS, "Draw an encoding of fewer heads")
   found, note = _limits.note_not_finite("e", found)
+  flat, gaps, shown = _without_hidden(e, found.reshape(len(found), -1), np.zeros((1, 2), np.int32),
+                                      -distance.reshape(-1, 2))
+  found = flat.reshape(found.shape)
   columns = min(4, len(found))
   rows = -(-len(found) // columns)
-  figure = _canvas.new_figure(1.3 + 1.7 * columns, 0.7 + 1.8 * rows)
+  figure = _canvas.new_figure(1.3 + 1.7 * columns, 1.2 + 1.8 * rows)
   grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
   edge = most + 0.5
   for panel in grid.flat[len(found):]:
@@ -94,8 +119,8 @@ def _maps(e: Encoding, most: int) -> "Figure":
     grid.flat[head].set_facecolor(_limits.GREY)
     _canvas.finish_image(grid.flat[head], f"head {head}")
   _canvas.label_edges(grid, "distance, axis 1", "distance, axis 0")
-  if note:
-    figure.suptitle(note, fontsize=_canvas.SMALL + 1)
+  figure.suptitle(_canvas.titled(*_ask.names_of(e, shown), gaps, note),
+                  fontsize=_canvas.SMALL + 1)
   bar = figure.colorbar(drawn[0], ax=grid.ravel().tolist(), shrink=0.8)
   bar.ax.tick_params(labelsize=_canvas.SMALL)
   bar.set_label("added to the score", fontsize=_canvas.SMALL)

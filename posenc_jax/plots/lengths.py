@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
   from posenc_jax.sweeps import Results
 
-MOST_GONE = 3  # settings without a line that a picture names
-
 
 def loss_against_length(results: "Results", series: str | None = None) -> "Figure":
-  """A loss against the length of the evaluation, a line for each setting, with 95 percent bars.
+  """A loss against the length of the evaluation, a line for each setting.
 
-  A panel for each width and training length; means are over seeds and over nothing else.
+  A panel for each width and training length; means are over seeds and over nothing else. Bars are
+  95 percent intervals of the mean, of three seeds or more: two seeds have no bar, as theirs would
+  fill the picture. A hollow point is a mean of fewer seeds than its setting has. Beyond ten
+  encodings the others are grey. The picture says all this where it is so.
 
   Args:
     results: of ``experiments.compare``, or of any sweep with a series whose axis is a length or a
@@ -35,7 +36,8 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
     ImportError: matplotlib is not installed.
 
   Warns:
-    UserWarning: means are NaN or infinite, or a setting has none; the picture says so.
+    UserWarning: means are NaN or infinite, a setting has none, some seeds of a setting have no
+      value, or lines are grey and unnamed; the picture says so.
 
   Example:
     >>> from posenc_jax import sweeps
@@ -48,7 +50,7 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
   """
   from posenc_jax.plots import _canvas, _limits
   from posenc_jax.sweeps.results import Results
-  from posenc_jax.sweeps.show import groups, views
+  from posenc_jax.sweeps.show import groups, notes, views
 
   if not isinstance(results, Results):
     raise _errors.type_error("results", _errors.describe(results), "the Results of a sweep",
@@ -67,13 +69,16 @@ def loss_against_length(results: "Results", series: str | None = None) -> "Figur
     raise _errors.value_error("results", f"no lane with {wanted} that ended well",
                               "at least one", "See results.table()")
   means = [m for line in chart.lines for m in line.points.mean if m is not None]
-  notes = [_limits.note_not_finite("results: means", np.array(means, np.float64))[1]]
+  _, unknown = _limits.note_not_finite("results: means", np.array(means, np.float64))
+  colours = groups.groups_of(results)
+  mend = "See results.table(); the picture says so"
   if chart.gone:
-    few = "; ".join(chart.gone[:MOST_GONE]) + ("; .." if len(chart.gone) > MOST_GONE else "")
-    _errors.warn("results", f"no {wanted} of {few}", "a line for each setting",
-                 "See results.table(); the picture says so")
-    notes.append(figures.plain(f"no line: {few}", 90))
-  figure = figures.chart_figure(chart, groups.groups_of(results))
-  if told := "\n".join(filter(None, notes)):
-    figure.suptitle(told, fontsize=_canvas.SMALL + 1)
-  return figure
+    _errors.warn("results", figures.printable(f"no {wanted} of {notes.listed(chart.gone)}", 300),
+                 "a line for each setting", mend)
+  if fewer := notes.fewer_seeds(chart):
+    _errors.warn("results", figures.printable(f"{wanted} of {notes.listed(fewer)}", 300),
+                 "a value of every seed", mend)
+  if grey := notes.grey(chart, colours):
+    _errors.warn("results", grey.split(":")[0], f"at most {len(groups.COLOURS)} to have a colour "
+                 "and a name", "See results.table(), or draw Results of some of the records")
+  return figures.chart_figure(chart, colours, [unknown])

@@ -25,8 +25,8 @@ def wavelengths(e: Encoding, *, length: int | None = None) -> "Figure":
     A Figure of one panel, a line for each part of a chain (and head, or axis) that turns.
 
   Raises:
-    ValueError: another encoding, with the plots that fit it; a length below 1; more than 256
-      lines.
+    ValueError: another encoding, with the plots that fit it; one with stacked leaves; a length
+      below 1; more than 256 lines.
     TypeError: no encoding, a length that is no int.
     ImportError: matplotlib is not installed.
 
@@ -64,7 +64,7 @@ def wavelengths(e: Encoding, *, length: int | None = None) -> "Figure":
   if length is not None:
     axes.axhline(length, color="0.4", linestyle=":", linewidth=1.0, label=f"{length} tokens")
   _canvas.finish(axes, "pair of dims", "tokens in a full turn",
-                 _canvas.titled(_canvas.name_of(e), "; ".join(notes)))
+                 _canvas.titled(*_ask.names_of(e, _ask.keeps_frequencies), "; ".join(notes)))
   axes.legend(fontsize=_canvas.SMALL, frameon=False, loc="upper left")
   return figure
 
@@ -116,7 +116,7 @@ def similarity(e: Encoding, head_dim: int, *, heads: int = 1, kv_heads: int | No
   axes = figure.subplots()
   _canvas.draw_heads(axes, np.arange(max_distance + 1), rows)
   _canvas.finish(axes, "distance to the key, in tokens", "score, of vectors of length 1",
-                 _canvas.titled(_canvas.name_of(e), note))
+                 _canvas.titled(*_ask.names_of(e, _ask.answers("qk", "expand")), note))
   return figure
 
 

@@ -24,7 +24,8 @@ def table(e: Encoding, dim: int, *, length: int | None = None, positions: Any = 
   """What is added to the embedding of each position.
 
   Shown is what the encoding makes of embeddings of zeros; of one that multiplies, and so leaves
-  zeros as they are, what it makes of ones.
+  zeros as they are, what it makes of ones. A row is a token: its tick says the position that the
+  encoding read, given or drawn.
 
   Args:
     e: an encoding with the hook ``inputs``.
@@ -61,10 +62,15 @@ def table(e: Encoding, dim: int, *, length: int | None = None, positions: Any = 
   found = e.align_tokens(e.positions(at, key=_checked_key(e, key)), 0, rows)
   values = np.asarray(e.inputs(jnp.zeros((rows, dim), jnp.float32), found), np.float32)
   told = "added to the embedding"
+  note = ""
   if not values.any():
-    values = np.asarray(e.inputs(jnp.ones((rows, dim), jnp.float32), found), np.float32)
-    told = "what becomes of an embedding of ones"
-  return _drawn(values, told, _canvas.name_of(e))
+    ones = np.asarray(e.inputs(jnp.ones((rows, dim), jnp.float32), found), np.float32)
+    if (ones == 1.0).all():
+      note = "every value is 0"
+    else:
+      values, told = ones, "what becomes of an embedding of ones"
+  title = _canvas.titled(*_ask.names_of(e, _ask.answers("inputs", "positions")), note)
+  return _drawn(values, told, title, np.asarray(found if np.shape(found) else at))
 
 
 def _checked_key(e: Encoding, key: Any) -> Any:
@@ -77,7 +83,23 @@ def _checked_key(e: Encoding, key: Any) -> Any:
   return key
 
 
-def _drawn(values: np.ndarray, told: str, title: str) -> "Figure":
+def _position_text(position: Any) -> str:
+  """A position as a tick says it: "3", "0.25", "(1, 2)"."""
+  if np.ndim(position):
+    return f"({', '.join(_position_text(x) for x in position)})"
+  return f"{int(position)}" if position == int(position) else f"{float(position):.6g}"
+
+
+def _label_positions(axes: Any, at: np.ndarray) -> None:
+  """Ticks at whole rows, that say the positions ``[T]`` or ``[T, P]`` of these rows."""
+  text = lambda row, _: (_position_text(at[int(row)])
+                         if row == int(row) and 0 <= row < len(at) else "")
+  axes.yaxis.set_major_formatter(text)
+  several = f" (axes 0 to {at.shape[1] - 1})" if at.ndim > 1 else ""
+  axes.set_ylabel(f"position{several}", fontsize=_canvas.SMALL + 1)
+
+
+def _drawn(values: np.ndarray, told: str, title: str, at: np.ndarray) -> "Figure":
   values, note = _limits.note_not_finite("e", values)
   figure = _canvas.new_figure(5.6, 3.6)
   axes = figure.subplots()
@@ -87,7 +109,7 @@ def _drawn(values: np.ndarray, told: str, title: str) -> "Figure":
                       interpolation="nearest", origin="lower")
   _canvas.finish_image(axes, _canvas.titled(title, note))
   axes.set_xlabel("column of the embedding", fontsize=_canvas.SMALL + 1)
-  axes.set_ylabel("position", fontsize=_canvas.SMALL + 1)
+  _label_positions(axes, at)
   bar = figure.colorbar(image, ax=axes)
   bar.ax.tick_params(labelsize=_canvas.SMALL)
   bar.set_label(told, fontsize=_canvas.SMALL + 1)

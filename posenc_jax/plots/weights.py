@@ -11,13 +11,14 @@ import numpy as np
 from posenc_jax import _errors
 from posenc_jax.attention import attention_weights
 from posenc_jax.base import Encoding
-from posenc_jax.plots import _ask, _canvas, _limits
+from posenc_jax.plots import _ask, _canvas, _limits, _panels
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
 DRAWS = 32
 LENGTH = 48  # tokens of a pattern, where none is told
+_ACTS = _ask.answers("qk", "expand", "visible", "bias", "scores", "weights")  # on weights
 _SLACK = 1e-2  # what bfloat16 adds to a weight of one
 
 
@@ -31,11 +32,12 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
   Args:
     weights: ``[N, T, S]`` as ``px.attention_weights`` gives of one example, or a sequence of such
       arrays, one a layer, as ``nn.attention_maps`` gives.
-    tokens: names of the S keys, written along the axes.
+    tokens: names of the S keys, written along the axes: at most 14 of them, evenly spaced, of at
+      most 12 letters; the picture says what it leaves out.
     mark: the index of a key, such as the training length, marked by lines.
 
   Returns:
-    A Figure of layers x heads panels.
+    A Figure of layers x heads panels, at most 8 beside each other.
 
   Raises:
     ValueError: arrays of another rank, no layer, more than 64 panels, an empty one, weights
@@ -60,31 +62,37 @@ def attention(weights: Any, *, tokens: Sequence[str] | None = None, mark: int | 
     if mark > columns:
       raise _errors.value_error("mark", mark, f"at most the {_errors.counted(columns, 'key')}",
                                 "Leave it out where the picture ends before")
-  figure = _canvas.new_figure(1.4 + 1.75 * heads, (1.2 if note else 0.8) + 1.8 * len(layers))
-  grid = figure.subplots(len(layers), heads, squeeze=False, sharex=True, sharey=True)
-  for (layer, head), panel in np.ndenumerate(grid):
-    shade = np.ma.masked_equal(np.sqrt(layers[layer][head]), 0.0)
-    image = panel.imshow(shade, vmin=0, vmax=1, cmap="magma_r", interpolation="nearest",
-                         aspect="equal" if rows == columns else "auto")
-    if note:
-      unknown = np.ma.getmaskarray(layers[layer][head])
-      panel.imshow(np.ma.masked_equal(unknown * 0.6, 0.0), vmin=0, vmax=1, cmap="gray",
-                   aspect="equal" if rows == columns else "auto")
+  names, told = ([], "") if tokens is None else _panels.short_names(tokens, rows)
+  figure, grid, panels = _panels.grid_of(len(layers), heads,
+                                         max(map(len, names), default=0), bool(note) + bool(told))
+  for (layer, head), panel in panels.items():
+    image = _draw_weights(panel, layers[layer][head], bool(note))
     where = f"layer {layer}, " if len(layers) > 1 else ""
     _canvas.finish_image(panel, f"{where}head {head}")
     if mark is not None:
       panel.axvline(mark - 0.5, color="0.5", linewidth=0.7, linestyle=":")
       panel.axhline(mark - 0.5, color="0.5", linewidth=0.7, linestyle=":")
-  if tokens is not None:
-    _name(grid, tokens, rows, columns)
+  if names:
+    _panels.name(panels.values(), names, rows)  # last, as panels share their ticks
   _canvas.label_edges(grid, "key", "query")
-  if note:
-    figure.suptitle(note, fontsize=_canvas.SMALL + 1)
+  if lines := _canvas.titled(note, told):
+    figure.suptitle(lines, fontsize=_canvas.SMALL + 1)
   shown = [0.0, 0.01, 0.1, 0.5, 1.0]
-  bar = figure.colorbar(image, ax=grid.ravel().tolist(), ticks=np.sqrt(shown), shrink=0.9)
+  bar = figure.colorbar(image, ax=list(panels.values()), ticks=np.sqrt(shown), shrink=0.9)
   bar.ax.set_yticklabels([f"{x:g}" for x in shown], fontsize=_canvas.SMALL)
   bar.set_label("weight", fontsize=_canvas.SMALL)
   return figure
+
+
+def _draw_weights(panel: Any, weights: np.ndarray, unknown: bool) -> Any:
+  """The image of ``[T, S]``, and over it in grey what is no number."""
+  aspect = "equal" if weights.shape[0] == weights.shape[1] else "auto"
+  image = panel.imshow(np.ma.masked_equal(np.sqrt(weights), 0.0), vmin=0, vmax=1, cmap="magma_r",
+                       interpolation="nearest", aspect=aspect)
+  if unknown:
+    panel.imshow(np.ma.masked_equal(np.ma.getmaskarray(weights) * 0.6, 0.0), vmin=0, vmax=1,
+                 cmap="gray", aspect=aspect)
+  return image
 
 
 def _checked_weights(weights: Any) -> tuple[list[np.ndarray], str]:
@@ -133,13 +141,6 @@ def _check_tokens(tokens: Any, rows: int, columns: int) -> None:
   if rows > columns:
     raise _errors.value_error("tokens", f"names of {columns} keys for {rows} queries",
                               "queries that are the last of the keys", "Leave the names out")
-
-
-def _name(grid: Any, tokens: Sequence[str], rows: int, columns: int) -> None:
-  shown = [str(t).replace("$", r"\$") for t in tokens]
-  for panel in grid.flat:
-    panel.set_xticks(range(columns), shown, rotation=90, fontsize=_canvas.SMALL - 1)
-    panel.set_yticks(range(rows), shown[-rows:], fontsize=_canvas.SMALL - 1)
 
 
 def _drawn_weights(e: Encoding, sizes: tuple[int, int, int], at: Any, rows: int, causal: bool,
@@ -206,7 +207,10 @@ def pattern(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | None = No
   at, rows = _ask.positions_of(e, length, positions, LENGTH, _limits.MOST_COLUMNS)
   figure = attention(_drawn_weights(e, sizes, at, rows, causal, 1, seed)[0])
   note = figure.get_suptitle()
-  figure.suptitle(_canvas.titled(f"{_canvas.name_of(e)}, random queries and keys", note),
+  names, without = _ask.names_of(e, _ACTS)
+  width, height = figure.get_size_inches()
+  figure.set_size_inches(width, height + 0.2 + 0.2 * bool(without))
+  figure.suptitle(_canvas.titled(f"{names}, random queries and keys", without, note),
                   fontsize=_canvas.SMALL + 2)
   return figure
 
@@ -254,5 +258,5 @@ def receptive_field(e: Encoding, heads: int, head_dim: int, *, kv_heads: int | N
   axes.xaxis.set_major_formatter("{x:g}")
   axes.set_ylim(0.0, 1.03)
   _canvas.finish(axes, "nearest tokens, itself included", "share of the attention",
-                 _canvas.titled(_canvas.name_of(e), note))
+                 _canvas.titled(*_ask.names_of(e, _ACTS), note))
   return figure

@@ -38,10 +38,11 @@ class Summary:
   Attributes:
     settings: the cell without what was averaged over.
     count: repeats with a finite value.
-    failed: repeats without one (diverged, out of memory, not finite).
+    failed: repeats without one (diverged, out of memory, not finite, absent).
     mean: of the finite values; None if there are none.
     error: standard error of the mean, s / sqrt(count); None for fewer than two.
-    statuses: what became of the failed ones, as in ("diverged", "oom").
+    statuses: what became of the failed ones, as in ("diverged", "oom"); "absent" is one that ended
+      well and has no such number, "not finite" one whose number is none.
   """
 
   settings: Cell
@@ -105,7 +106,12 @@ def summarize(
 def over_lanes(records: Sequence[Record], metric: str, settings: Cell) -> Summary:
   """The Summary of a metric over records, of which only those with status "ok" count."""
   values = [r["metrics"].get(metric) if r["status"] == "ok" else None for r in records]
-  return summarize(values, settings, [r["status"] for r in records])
+  return summarize(values, settings, [status_of(r, metric in r["metrics"]) for r in records])
+
+
+def status_of(record: Record, present: bool) -> str:
+  """A record's status; "absent" if it ended well and has not what is asked for."""
+  return "absent" if record["status"] == "ok" and not present else record["status"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +122,8 @@ class VectorSummary:
     settings: the cell without what was averaged over.
     label: what ``at`` is, such as "length".
     at: what the entries stand for, [n], in rising order.
-    entries: a Summary for each, [n]; a repeat without that entry counts as failed there.
+    entries: a Summary for each, [n]; a repeat without that entry counts as failed there, with the
+      status "absent".
   """
 
   settings: Cell
@@ -156,6 +163,7 @@ def vector_over_lanes(records: Sequence[Record], series: str, settings: Cell) ->
     label = record["axes"].get(series, {}).get("label", label)
     lanes.append(dict(zip(axis_values(record, series), values, strict=False)))
   at = tuple(sorted({x for lane in lanes for x in lane}))
-  statuses = [r["status"] for r in records]
-  entries = tuple(summarize([lane.get(x) for lane in lanes], settings, statuses) for x in at)
+  entries = tuple(summarize(
+    [lane.get(x) for lane in lanes], settings,
+    [status_of(r, x in lane) for r, lane in zip(records, lanes, strict=True)]) for x in at)
   return VectorSummary(settings, label, at, entries)

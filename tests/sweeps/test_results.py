@@ -148,6 +148,35 @@ def test_a_number_that_is_missing_at_one_length_is_told_there():
   assert len(text.splitlines()) == 2 + 4 and text.count(" +- ") == 16
 
 
+def test_what_a_lane_does_not_have_is_absent_and_not_a_number_that_failed():
+  made = [dict(r) for r in sweep_results.grid_results(("alibi",), failures=False)]
+  name = "loss_by_multiple"
+  axis = {**made[0]["axes"][name], "values": made[0]["axes"][name]["values"][:2]}
+  made[0] |= {"series": {**made[0]["series"], name: made[0]["series"][name][:2]},
+              "axes": {**made[0]["axes"], name: axis}, "metrics": {}}
+  made[1] |= {"series": {}, "metrics": {**made[1]["metrics"], "loss": None}}
+  results = sweeps.Results(tuple(made))
+  vector = results.mean(name)[0]
+  assert vector.count == (2, 2, 1, 1)
+  assert [s.told for s in vector.entries] == ["1 absent"] * 2 + ["2 absent"] * 2
+  assert results.mean("loss")[0].told == "1 absent, 1 not finite"
+
+
+def test_a_map_of_lanes_without_the_series_says_absent():
+  made = [dict(r) for r in sweep_results.grid_results(("alibi", "rope"), failures=False)]
+  made = [{**r, "series": {}} if r["cell"]["encoding"] == "rope" else r for r in made]
+  for heat in heats.method_maps(sweeps.Results(tuple(made))).heats:
+    assert {s.told for s in heat.fields[heat.rows.index("rope")]} == {"3 absent"}
+
+
+def test_what_became_of_a_setting_without_a_line_counts_every_seed():
+  made = [dict(r) for r in sweep_results.grid_results(("alibi", "rope"), failures=False)]
+  made = [{**r, "series": {}, "status": "ok" if r["cell"]["seed"] else "oom"}
+          if r["cell"]["encoding"] == "rope" else r for r in made]
+  chart = views.series_chart(sweeps.Results(tuple(made)), "loss_by_multiple")
+  assert chart.gone and all("(1 oom, 2 without a value)" in gone for gone in chart.gone)
+
+
 def test_tables_of_nothing_and_of_failures():
   """Fault C2: a share without a group ended in StopIteration."""
   assert compare.table(sweeps.Results(())) == "no results yet"

@@ -124,7 +124,8 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
   blocks = (part.shape[-1] // r,) if part.shape[-1] > r else ()
   # Pairs get an axis of their own: halves joined on the last axis cost CPUs a pass of their own.
   axis, pairs = (-2, (2, r // 2)) if pairing == "half" else (-1, (r // 2, 2))
-  y, shape = part.astype(cos.dtype), (*x.shape[:-1], *blocks, *pairs)
+  y, rest = part.astype(cos.dtype), x[..., r:]
+  shape = *x.shape[:-1], *blocks, *pairs
   a, b = (jax.lax.index_in_dim(y.reshape(shape), i, axis, keepdims=False) for i in (0, 1))
   cos, sin = (x[..., None, :] if blocks else x for x in (cos, sin))
   turned = a * cos - b * sin, b * cos + a * sin
@@ -132,7 +133,7 @@ def rotate_by(x: jax.Array, cos: jax.Array, sin: jax.Array, *, pairing: str = "h
     first = jax.lax.broadcasted_iota(jnp.int32, a.shape, a.ndim - 2) == 0
     turned = tuple(jnp.where(first, new, old) for new, old in zip(turned, (a, b), strict=True))
   y = jnp.stack(turned, axis=axis).reshape(part.shape).astype(x.dtype)
-  return y if part is x else jnp.concatenate([y, x[..., r:]], axis=-1)
+  return y if part is x else jnp.concatenate([y, rest], axis=-1)
 
 
 @encoding

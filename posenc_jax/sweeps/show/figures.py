@@ -8,27 +8,35 @@ mathematics, and a file's name is its number and letters of the title.
 """
 
 import io
+import math
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from posenc_jax.sweeps.results import Results
-from posenc_jax.sweeps.show import heats, views
+from posenc_jax.sweeps.show import heats, notes, views
 from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
 from posenc_jax.sweeps.show.heats import Heat, Maps
 from posenc_jax.sweeps.show.views import Axes, Chart, Line, Panel, axes_of, is_logarithmic
+from posenc_jax.sweeps.summaries import Summary
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
 
+MOST_ACROSS = 4  # panels of one setting beside each other
 _DASHES = ("-", "--", ":", "-.")
+
+
+def printable(name: object, most: int = 60) -> str:
+  """A name without control characters, cut to so many letters."""
+  shown = "".join(c if c.isprintable() else "?" for c in str(name))
+  return shown if len(shown) <= most else shown[:most - 1] + "…"
 
 
 def plain(name: object, most: int = 60) -> str:
   """A name as matplotlib should draw it: printable, short, no mathematics."""
-  shown = "".join(c if c.isprintable() else "?" for c in str(name))
-  shown = shown if len(shown) <= most else shown[:most - 1] + "…"
-  return shown.replace("$", r"\$")
+  return printable(name, most).replace("$", r"\$")
 
 
 def file_name(index: int, title: str) -> str:
@@ -42,16 +50,22 @@ def _legend_name(group: str, rest: str) -> str:
 
 def _draw_line(axes: Any, line: Line, group: Group, style: Any, few: bool) -> None:
   drawn = line.smooth or line.points
-  points = [(x, s.mean, s.half if s.drawn and s.half else 0.0)
-            for x, s in zip(drawn.at, drawn.entries, strict=True) if s.mean is not None]
-  xs, means, halves = ([p[i] for p in points] for i in range(3))
+  points = [(x, s.mean, s) for x, s in zip(drawn.at, drawn.entries, strict=True)
+            if s.mean is not None]
+  xs, means = [x for x, _, _ in points], [m for _, m, _ in points]
   if not group.on:
-    axes.plot(xs, means, color="0.6", linewidth=0.6, alpha=0.5, zorder=1)
+    axes.plot(xs, means, color="0.6", linewidth=0.6, alpha=0.5, zorder=1,
+              marker="." if few else "", markersize=3)
     return
+  halves = [_half(s) for _, _, s in points]
   more = {"color": group.colour, "linewidth": 1.3, "linestyle": style,
           "label": _legend_name(line.group, line.rest)}
   if few:
     axes.errorbar(xs, means, halves, marker="o", markersize=3.5, capsize=2, elinewidth=0.8, **more)
+    fewer = [(x, m) for x, m, s in points if s.failed]
+    if fewer:
+      axes.plot(*zip(*fewer, strict=True), "o", markersize=4.5, markerfacecolor="white",
+                color=group.colour, zorder=3, label="_fewer seeds")
     return
   axes.plot(xs, means, **more)
   if any(halves):
@@ -59,16 +73,28 @@ def _draw_line(axes: Any, line: Line, group: Group, style: Any, few: bool) -> No
     axes.fill_between(xs, low, high, color=group.colour, alpha=0.15, linewidth=0)
 
 
-def _limits(axes: Any, lines: Sequence[Line]) -> None:
-  """The means take at least half of the y axis, however wide their intervals are."""
-  drawn = [line.smooth or line.points for line in lines]
-  means = [m for d in drawn for m in d.mean if m is not None]
+def _half(summary: Summary) -> float:
+  """Half of the interval that is drawn, 0 where there is none."""
+  return summary.half if summary.drawn and summary.half else 0.0
+
+
+def _limits(axes: Any, lines: Sequence[Line]) -> str:
+  """All means are inside and take at least half of the y axis, however wide their intervals are.
+
+  Returns:
+    A note if an interval is cut; "" otherwise.
+  """
+  entries = [s for line in lines for s in (line.smooth or line.points).entries]
+  means = [s.mean for s in entries if s.mean is not None and math.isfinite(s.mean)]
   if not means or axes.get_yscale() == "log":
-    return
+    return ""
   low, high = min(means), max(means)
   room = (high - low) / 2 or 0.1 * abs(high) or 1.0
   bottom, top = axes.get_ylim()
-  axes.set_ylim(max(bottom, low - room), min(top, high + room))
+  bottom, top = max(bottom, low - room), min(top, high + room)
+  axes.set_ylim(bottom, top)
+  cut = sum(s.mean is not None and _half(s) > min(s.mean - bottom, top - s.mean) for s in entries)
+  return f"{cut} of {len(entries)} intervals end outside of the axes" if cut else ""
 
 
 def _draw_panel(axes: Any, panel: Panel, how: Axes, by_name: dict[str, Group],
@@ -94,12 +120,31 @@ def _draw_panel(axes: Any, panel: Panel, how: Axes, by_name: dict[str, Group],
   axes.spines[["top", "right"]].set_visible(False)
 
 
-def chart_figure(chart: Chart, groups: Sequence[Group]) -> "Figure":
+def _places(chart: Chart) -> tuple[int, int, list[tuple[int, int]]]:
+  """Rows and columns, and where each panel goes; the many panels of one setting fill a grid."""
+  many = len(chart.panels)
+  if min(chart.rows, chart.columns) > 1 or many <= MOST_ACROSS:
+    return chart.rows, chart.columns, [(panel.row, panel.column) for panel in chart.panels]
+  rows = -(-many // MOST_ACROSS)
+  columns = -(-many // rows)
+  return rows, columns, [divmod(i, columns) for i in range(many)]
+
+
+def _tell(figure: Any, lines: Sequence[str]) -> None:
+  """Notes above the panels, in lines that fit the figure, which grows by them."""
+  width, height = figure.get_size_inches()
+  found = [part for line in lines for part in textwrap.wrap(plain(line, 400), int(14 * width))]
+  figure.set_size_inches(width, height + 0.15 * len(found))
+  figure.suptitle("\n".join(found), fontsize=8)
+
+
+def chart_figure(chart: Chart, groups: Sequence[Group], also: Sequence[str] = ()) -> "Figure":
   """A chart as a Figure, a subplot for each panel.
 
   Args:
     chart: from ``views``.
     groups: the colours, from ``groups_of``.
+    also: notes beside those that the chart makes of itself.
 
   Returns:
     A matplotlib Figure, which a notebook shows.
@@ -111,25 +156,27 @@ def chart_figure(chart: Chart, groups: Sequence[Group]) -> "Figure":
 
   how, by_name = axes_of(chart), {g.name: g for g in (ALL, *groups)}
   rests = list(dict.fromkeys(line.rest for line in chart.lines))
-  figure = Figure(figsize=(1.9 + 3.1 * chart.columns, 0.8 + 2.5 * chart.rows), layout="constrained")
-  grid = figure.subplots(chart.rows, chart.columns, squeeze=False, sharey=True,
+  rows, columns, places = _places(chart)
+  figure = Figure(figsize=(1.9 + 3.1 * columns, 0.8 + 2.5 * rows), layout="constrained")
+  grid = figure.subplots(rows, columns, squeeze=False, sharey=True,
                          sharex="none" if how.few else "col")
   for axes in grid.flat:
     axes.set_visible(False)
   handles: dict[str, Any] = {}
-  for panel in chart.panels:
-    axes = grid[panel.row][panel.column]
+  for panel, place in zip(chart.panels, places, strict=True):
+    axes = grid[place]
     _draw_panel(axes, panel, how, by_name, rests)
     handles |= {name: handle for handle, name in
                 zip(*axes.get_legend_handles_labels(), strict=True) if name not in handles}
-  _limits(grid[0][0], [line for line in chart.lines if by_name[line.group].on])
+  cut = _limits(grid[0][0], chart.lines)
   figure.supxlabel(plain(chart.x), fontsize=9)
   figure.supylabel(plain(chart.y), fontsize=9)
   order = [_legend_name(g.name, rest) for g in (*groups, ALL) for rest in rests]
   names = [name for name in dict.fromkeys(order) if name in handles]
   if len(names) > 1:
-    figure.legend([handles[name] for name in names], names, loc="outside right upper",
+    figure.legend([handles[name] for name in names], names, loc="outside right center",
                   frameon=False, fontsize=8, title=plain(chart.by, 32), title_fontsize=8)
+  _tell(figure, [*notes.notes_of(chart, groups), *filter(None, (cut, *also))])
   return figure
 
 

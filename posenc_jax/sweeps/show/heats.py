@@ -20,7 +20,13 @@ from posenc_jax.sweeps.show.views import (
   roles_of,
   shown,
 )
-from posenc_jax.sweeps.summaries import Summary, over_lanes, summarize, vector_over_lanes
+from posenc_jax.sweeps.summaries import (
+  Summary,
+  over_lanes,
+  status_of,
+  summarize,
+  vector_over_lanes,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +127,7 @@ def _all_entries(results: Results, records: Sequence[Record], series: str,
   if found:
     return found
   every = {x for r in results for x in r["axes"].get(series, {}).get("values", ())}
-  statuses = [r["status"] for r in records]
+  statuses = [status_of(r, series in r["series"]) for r in records]
   return {x: summarize([None] * len(records), settings, statuses) for x in every}
 
 

@@ -177,8 +177,10 @@ def by_setting(results: Results, without: Sequence[str] = ()) -> dict[Cell, list
 
 
 def _told(records: Sequence[Record]) -> str:
-  statuses = [r["status"] for r in records if r["status"] != "ok"]
-  return ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses)) or "no value"
+  statuses = ["without a value" if r["status"] == "ok" else r["status"] for r in records]
+  if set(statuses) == {"without a value"}:
+    return "no value"
+  return ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses))
 
 
 def panel_chart(results: Results, roles: Roles, lines: Sequence[Line], *, title: str, x: str,
