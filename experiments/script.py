@@ -35,95 +35,18 @@ import jax
 from absl import flags, logging
 
 from experiments import fields, sweep_flags, timing
-from experiments.encodings import split_outside
 from experiments.fields import Faults as Faults
 from experiments.fields import Kind, Option
+from experiments.flag_types import Serializer, Table, define
 from posenc_jax import _scripts, sweeps
 from posenc_jax._errors import clean, explain_fault
 from posenc_jax.sweeps import errors
 
-Table = dict[str, tuple[Kind, Option, Any]]
 MOST_CPU_DEVICES = 32
 _ABSL = {"flagfile": "Write the flags of the file out, so that the manifest has them",
          "undefok": "Leave it out, and each flag that it names: a flag that is not read would be "
          "ignored"}
 _HELP = ("--help", "-h", "-help", "--helpfull", "--helpshort")
-
-
-class _Parser(flags.ArgumentParser):
-  """A value, or values by comma."""
-
-  def __init__(self, kind: Kind):
-    self.kind = kind
-    self.syntactic_help = f"{kind.of.__name__} values by comma" if kind.many else ""
-
-  def parse(self, argument: Any) -> Any:
-    if not isinstance(argument, str):  # a default
-      return argument
-    if not self.kind.many:
-      return self._one(argument.strip())
-    return tuple(self._one(part) for part in split_outside(argument, ","))
-
-  def _one(self, part: str) -> Any:
-    if not part:
-      raise ValueError("got an empty value, wanted one. Write it after the =, or leave the flag "
-                       "out for its default.")
-    if self.kind.of is str:
-      return part
-    try:
-      return self.kind.of(part)
-    except ValueError as error:
-      what = "a whole number" if self.kind.of is int else "a number"
-      raise ValueError(f"got {part!r}, wanted {what}. Correct it.") from error
-
-  def flag_type(self) -> str:
-    return f"list of {self.kind.of.__name__}" if self.kind.many else self.kind.of.__name__
-
-
-class _Serializer(flags.ArgumentSerializer):
-  def serialize(self, value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-class _Flag(flags.Flag):
-  """A flag; one of a list may be repeated: ``--seeds=0 --seeds=1`` is ``--seeds=0,1``."""
-
-  def parse(self, argument: Any) -> None:
-    new = self._parse(argument)
-    many = isinstance(new, tuple) and self.present
-    if self.present and not many:
-      raise _twice(self.name, self._told(self.value), self._told(new))
-    self.value = self.value + new if many else new
-    self.present += 1
-
-  def _told(self, value: Any) -> str:
-    return f"--{self.name}={value}"
-
-
-class _Truth(_Flag, flags.BooleanFlag):
-  """``--name`` and ``--noname``."""
-
-  def _told(self, value: Any) -> str:
-    return f"--{'' if value else 'no'}{self.name}"
-
-
-def _twice(name: str, first: str, second: str) -> flags.Error:
-  error = flags.IllegalFlagValueError(explain_fault(
-    f"--{name}", f"{first} and {second}", "it once", "Drop all but one, as only one can hold"))
-  error.flagname = name  # type: ignore[attr-defined]
-  return error
-
-
-def define(table: Table) -> flags.FlagValues:
-  """Flags for a table of fields, in a set of their own."""
-  values = flags.FlagValues()
-  for name, (kind, about, default) in table.items():
-    if kind.of is bool:
-      flags.DEFINE_flag(_Truth(name, default, about.text), flag_values=values)
-    else:
-      flag = _Flag(_Parser(kind), _Serializer(), name, default, about.text)
-      flags.DEFINE_flag(flag, flag_values=values)
-  return values
 
 
 def table_of(cls: Any) -> Table:
@@ -255,7 +178,7 @@ def help_text(cls: Any, doc: str | None) -> str:
   """The script's docstring and its flags."""
   lines = [(doc or "").strip(), "", "flags, lists by comma or by repeating a flag:"]
   for name, (kind, about, default) in table_of(cls).items():
-    shown = _Serializer().serialize(default) if default not in (None, ()) else "none"
+    shown = Serializer().serialize(default) if default not in (None, ()) else "none"
     choices = f"; one of {', '.join(about.choices)}" if about.choices else ""
     lines.append(f"  --{'[no]' if kind.of is bool else ''}{name}")
     lines += textwrap.wrap(f"{about.text}{choices} (default: {shown})", 92,
