@@ -13,7 +13,8 @@ import posenc_jax as px
 
 def fading_bias(distance: jax.Array, strength: jax.Array) -> jax.Array:
   """-strength * log(1 + |distance|): distance ``[...]``, strength ``[N]``, result ``[N, ...]``."""
-  fade = jnp.log1p(jnp.abs(distance).astype(jnp.float32)).astype(strength.dtype)
+  wide = jnp.promote_types(strength.dtype, jnp.float32)
+  fade, strength = jnp.log1p(jnp.abs(distance).astype(wide)), strength.astype(wide)
   return -strength.reshape(strength.shape + (1,) * fade.ndim) * fade[None]
 
 
