@@ -10,6 +10,8 @@ accuracies.
   copy, reverse, duplicate   Kazemnejad et al. 2023, arXiv 2305.19466; Ruoss et al. 2023, 2305.16843
   sort                       Ruoss et al. 2023 (bucket sort)
   addition                   Nye et al. 2021, arXiv 2112.00114: the sums and carries are written out
+  addition-reversed          Cho et al. 2024, arXiv 2405.20671: least significant digits first
+  addition-coupled           the same rows, positions given by ``coupled_positions``
   parity, even-pairs, missing-duplicate   Deletang et al. 2022, arXiv 2207.02098
   selective-copy             Golovneva et al. 2024, arXiv 2405.18719
   counting                   Golovneva et al. 2024: increments since the last reset
@@ -23,6 +25,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+import posenc_jax as px
 
 PAD, BEGIN, ANSWER, END = range(4)
 FIRST = 4  # the first symbol's id
@@ -43,6 +47,7 @@ class Problem:
     variants: name to another ``row``, to evaluate on beside longer ones.
     least: the smallest n.
     most: the largest n, however much fits; None for no bound.
+    places: tokens ``[..., T]`` to the positions that the model gets; None for their index.
   """
 
   symbols: int
@@ -53,6 +58,7 @@ class Problem:
     default_factory=dict)
   least: int = 1
   most: int | None = None
+  places: Callable[[jax.Array], jax.Array] | None = None
 
   def fits(self, length: int) -> int:
     """The largest n whose row has at most ``length + 1`` tokens, the size of a training window.
@@ -211,6 +217,31 @@ def _addition(key, n, room):
   return question, answer, 3 * n + 2
 
 
+def _reversed_addition(key, n, room):
+  """a + b, all three with the least significant digit first; the answer has n + 1 digits."""
+  pairs, at = _draw(key, room, 100), _at(room)
+  a, b = pairs // 10, pairs % 10
+
+  def column(carry, digits):
+    total = digits[0] + digits[1] + carry
+    return total // 10, total % 10
+
+  inside = at < n  # beyond them are zeros, of which the first gets the last carry
+  _, answer = jax.lax.scan(column, jnp.int32(0), (jnp.where(inside, a, 0), jnp.where(inside, b, 0)))
+  question = jnp.where(at == n, PLUS, jnp.where(inside, a, _take(b, at - n - 1)))
+  return question, answer, n + 1
+
+
+def coupled(tokens: jax.Array) -> jax.Array:
+  """Ids of the tokens of sums with the least significant digit first: digits to add share one.
+
+  Example:
+    >>> coupled(FIRST + jnp.array([5, 6, PLUS, 7, 0])).tolist()
+    [2, 3, 1, 2, 3]
+  """
+  return px.functions.coupled_positions((tokens >= FIRST) & (tokens < FIRST + 10), True)
+
+
 def _selective_copy(key, n, room):
   """Symbols among blanks, symbol 10, which come half of the time: the symbols alone."""
   x, at = _draw(key, room, 10), _at(room)
@@ -289,6 +320,9 @@ PROBLEMS: dict[str, Problem] = {
   "duplicate": Problem(10, _duplicate, _same, lambda n: 2 * n),
   "sort": Problem(10, _sort, _same, _same),
   "addition": Problem(12, _addition, lambda n: 2 * n + 1, lambda n: 3 * n + 2),
+  "addition-reversed": Problem(12, _reversed_addition, lambda n: 2 * n + 1, lambda n: n + 1),
+  "addition-coupled": Problem(12, _reversed_addition, lambda n: 2 * n + 1, lambda n: n + 1,
+                              places=coupled),
   "parity": Problem(2, _parity, _same, _one),
   "even-pairs": Problem(2, _even_pairs, _same, _one, least=2),
   "missing-duplicate": Problem(3, _missing_duplicate, lambda n: 2 * n, _one),

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each problem's rows against answers in plain Python, which read the question alone."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +45,13 @@ def add(question):
   return [*scratch, 11, *map(int, total)]
 
 
+def add_reversed(question):
+  at = question.index(10)
+  number = lambda digits: int("".join(map(str, digits[::-1])))
+  total = number(question[:at]) + number(question[at + 1:])
+  return [int(d) for d in f"{total:0{at + 1}d}"[::-1]]
+
+
 def missing(question):
   half, hole = len(question) // 2, question.index(2)
   return [question[(hole + half) % len(question)]]
@@ -77,7 +86,7 @@ ANSWERS = {
   "addition": add, "parity": lambda q: [sum(q) % 2], "missing-duplicate": missing,
   "even-pairs": lambda q: [sum(a != b for a, b in zip(q, q[1:], strict=False)) % 2],
   "selective-copy": lambda q: [x for x in q if x != 10], "counting": count, "flip-flop": flip,
-  "indirect-indexing": index,
+  "indirect-indexing": index, "addition-reversed": add_reversed, "addition-coupled": add_reversed,
 }
 
 
@@ -186,6 +195,29 @@ def test_lengths_without_larger_sizes_are_left_out_and_told():
   for wrong in ((2, 4), (2, 1), (1, 2, 1.5)):
     told, = algorithmic.Config(eval_multiples=wrong).faults()
     assert told.startswith("--eval_multiples: got ") and "Begin with 1" in told
+
+
+@pytest.mark.parametrize("name", ["addition-coupled", "addition-reversed"])
+def test_models_of_coupled_sums_get_the_places_of_digits(name):
+  """Digits to be added, and their sum, have one position; the others 1."""
+  task, seen = algorithmic.Solving(name, (1, 2), 8), []
+
+  def model(tokens, positions, **_):
+    seen.append(positions)
+    return jnp.zeros((*tokens.shape, 16))
+
+  shape = types.SimpleNamespace(batch_size=4, length=14, dropout=False)
+  task.loss(shape, model, task.batch(shape, {}, jax.random.key(0)), {}, jax.random.key(1))
+  if name == "addition-reversed":
+    assert seen == [None]
+    return
+  tokens = np.asarray(task.batch(shape, {}, jax.random.key(0))[0])[:, :-1]
+  for row, got in zip(tokens, np.asarray(seen[0]), strict=True):
+    want, inside = [], 0
+    for token in row:
+      inside = inside + 1 if FIRST <= token < FIRST + 10 else 0
+      want.append(1 + inside)
+    assert got.tolist() == want
 
 
 def test_faults_of_tasks():

@@ -109,6 +109,7 @@ ACCURACY = {
   "copy": {"none": .305, "t5": .420, "alibi": .331, "rotary": .011, "sinusoidal": .028},
   "reverse": {"none": .230, "t5": .242, "alibi": .171, "rotary": .077, "sinusoidal": .023,
               "randomized+sinusoidal": .9},
+  "addition-reversed": {"none": .2, "rotary": .1, "shape": .2}, "addition-coupled": {"shape": .9},
   "addition": {"none": .166, "t5": .162, "alibi": .117, "rotary": .066, "sinusoidal": .075},
   "parity": {"none": .661, "t5": .532, "sinusoidal": .509},
   "duplicate": {"sinusoidal": .2, "randomized+sinusoidal": .8},
