@@ -301,8 +301,17 @@ def _build_fault(spec: Spec, width: int, head_dim: int, length: int, settings: A
   sizes = Sizes(width, width // head_dim, head_dim, length, length)
   try:
     made = jax.eval_shape(lambda: spec.build(sizes, jax.random.key(0), settings))
-  except (ValueError, TypeError) as error:
+  except (ValueError, TypeError, AttributeError) as error:
     told = "".join(f", {field}={value!r}" for _, field, value in settings)
+    if isinstance(error, AttributeError) and "'Sizes'" in str(error):
+      names = ", ".join(field.name for field in dataclasses.fields(Sizes))
+      return explain_fault("--encodings", f"{spec.label!r}, which asks for what sizes lack "
+                           f"({error})", names, "Correct the name")
+    if "required positional argument" in str(error):
+      return explain_fault(
+        "--encodings", f"{spec.label!r}, which nothing says how to build ({error})", "a class "
+        "whose arguments are key, num_heads, head_dim, d_model, length, train_length or base",
+        "Give it such an init, or write a function f(sizes, key, **settings) that makes it")
     return explain_fault(
       "--encodings", f"{spec.label!r}, which cannot be built for --d_model={width} and "
       f"--head_dim={head_dim}{told} ({str(error).strip()})", "sizes and settings that it takes",

@@ -53,7 +53,7 @@ def _check_arguments(where, name, value, default):
     return
   if len(plain(came)) != len(plain(wanted)):
     raise _errors.type_error(where, text(came), text(wanted),
-                             "The table in posenc_jax/base.py lists every hook's arguments")
+                             "help(posenc_jax.Encoding) has every hook with its arguments")
   missing = {p.name for p in wanted if p.kind == p.KEYWORD_ONLY} - {p.name for p in came}
   if missing and not any(p.kind == p.VAR_KEYWORD for p in came):
     raise _errors.type_error(where, f"{name} without {sorted(missing)}", text(wanted),

@@ -282,6 +282,23 @@ def test_a_function_of_other_arguments_is_refused_when_its_file_is_read(own, arg
           "train_length, base. Take sizes and key first") in found[0]
 
 
+def test_what_cannot_be_built_from_a_file_says_what_is_missing(own):
+  own.write_text("""
+import posenc_jax as px
+def wrong(sizes, key):
+  return px.Alibi(sizes.num_heads)
+@px.encoding
+class Bare(px.Encoding):
+  speed: object = px.parameter()
+  def distance_bias(self, distance):
+    return distance[None] * self.speed
+""")
+  wrong, = change(encodings=(f"{own}:wrong",)).faults()
+  assert "which asks for what sizes lack" in wrong and "d_model, heads, head_dim" in wrong
+  bare, = change(encodings=(f"{own}:Bare",)).faults()
+  assert "which nothing says how to build" in bare and "f(sizes, key, **settings)" in bare
+
+
 @pytest.mark.parametrize("arguments", ["sizes, key", "s, rng, fast=4.0", "*all", "a, b, /, *, c=1"])
 def test_a_function_may_name_its_arguments_as_it_likes(own, arguments):
   own.write_text(f"import posenc_jax as px\ndef made({arguments}):\n  return px.Alibi(2)\n")
