@@ -144,7 +144,7 @@ def page(card: Card, caption: str | None) -> str:
 
 def index(found: list[Card]) -> str:
   """The page that lists all cards by room."""
-  lines = ["# Cards\n", f"A page for each of the {len(found)} methods: picture, formula, cost, "
+  lines = ["# Cards\n", f"A page for each of {len(found) - 1} methods, and one for none: picture, formula, cost, "
            "what a cache holds, what it was compared with, the calls. [Every method in one "
            "table](../../methods.md), [pictures of all](../gallery.md).\n"]
   for room, name in ROOMS.items():
