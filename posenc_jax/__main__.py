@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   else:
     width = shutil.get_terminal_size().columns
     print("".join(f"{told(row, width)}\n\n" for row in rows), end="")
-    none = sum(row.room == _NONE for row in rows)  # a row, and no method
-    print(f"{_errors.counted(len(rows) - none, 'method')}. What the words of \"cache, packing\" mean:")
+    methods = sum(row.room != _NONE for row in rows)  # one row is no encoding
+    print(f"{_errors.counted(methods, 'method')}. What the words of \"cache, packing\" mean:")
     for word, meaning in living.BEHAVIOUR.items():
       print(textwrap.fill(f"  {word:<9} {meaning}", max(width, 40), subsequent_indent=" " * 12))
   return 0

@@ -144,9 +144,9 @@ def page(card: Card, caption: str | None) -> str:
 
 def index(found: list[Card]) -> str:
   """The page that lists all cards by room."""
-  lines = ["# Cards\n", f"A page for each of {len(found) - 1} methods, and one for none: picture, formula, cost, "
-           "what a cache holds, what it was compared with, the calls. [Every method in one "
-           "table](../../methods.md), [pictures of all](../gallery.md).\n"]
+  lines = ["# Cards\n", f"A page for each of {len(found) - 1} methods, and one for none: picture, "
+           "formula, cost, what a cache holds, what it was compared with, the calls. [Every "
+           "method in one table](../../methods.md), [pictures of all](../gallery.md).\n"]
   for room, name in ROOMS.items():
     lines.append(f"## {name}\n")
     lines += [f"- [{card.title}]({card.slug}.md)" for card in found if card.room == room]
