@@ -145,7 +145,7 @@ def _check_differences(case, exact, args, gradients, names):
     slope, wanted = (sides[0] - sides[1]) / (2 * step), float(np.sum(g * direction))
     assert abs(slope - wanted) <= 2e-3 * (1 + abs(wanted)), (
         f"gradient {names[i]}: {wanted:.6g}, but finite differences give {slope:.6g}. (A hook that "
-        "casts to float32 inside is too coarse for this: jnp.promote_types(dtype, jnp.float32).)")
+        "casts to float32 inside is too coarse for this: np.promote_types(dtype, np.float32).)")
 
 
 def check_rows(case: Case) -> None:

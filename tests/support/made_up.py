@@ -7,13 +7,14 @@ bias_h(d) = -strength_h * log(1 + |d|), one learned strength for each head.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import posenc_jax as px
 
 
 def fading_bias(distance: jax.Array, strength: jax.Array) -> jax.Array:
   """-strength * log(1 + |distance|): distance ``[...]``, strength ``[N]``, result ``[N, ...]``."""
-  wide = jnp.promote_types(strength.dtype, jnp.float32)
+  wide = np.promote_types(strength.dtype, np.float32)
   fade, strength = jnp.log1p(jnp.abs(distance).astype(wide)), strength.astype(wide)
   return -strength.reshape(strength.shape + (1,) * fade.ndim) * fade[None]
 

@@ -142,7 +142,7 @@ EXPERIMENTS = [
     "digest.update(chunk)", "digest.update(content)",
     "tests/experiments/test_texts.py::test_hash_covers_a_file_longer_than_one_chunk"),
   Fault(
-    "repeated-flag-replaces", "experiments/script.py",
+    "repeated-flag-replaces", "experiments/flag_types.py",
     "self.value + new if many else new", "new",
     "tests/experiments/test_script.py::test_lists_by_comma_and_by_repeating"),
   Fault(
