@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from posenc_jax._errors import clean
 from posenc_jax.sweeps.results import Results
 from posenc_jax.sweeps.show import heats, notes, views
 from posenc_jax.sweeps.show.groups import ALL, Group, groups_of
@@ -30,7 +31,7 @@ _DASHES = ("-", "--", ":", "-.")
 
 def printable(name: object, most: int = 60) -> str:
   """A name without control characters, cut to so many letters."""
-  shown = "".join(c if c.isprintable() else "?" for c in str(name))
+  shown = clean(str(name))
   return shown if len(shown) <= most else shown[:most - 1] + "…"
 
 

@@ -59,14 +59,12 @@ def _one(results: Results, metric: str, by: str, word: str, at: Cell, where: str
   second = found[1].settings.get(by)
   told += f" Next: {shown(second)}, {found[1].mean:.4g}"
   for d in results.paired(by, metric, against=best.settings.get(by)):
-    value = d.second if d.first == best.settings.get(by) else d.first
-    if d.settings != at or value != second or d.mean is None:
+    if d.settings != at or d.second != second or d.mean is None:
       continue
-    mean, flip = (d.mean, False) if value == d.second else (-d.mean, True)
     if d.interval is None:
       return f"{told}. One seed says nothing about how certain that is."
-    low, high = (-d.interval[1], -d.interval[0]) if flip else d.interval
+    low, high = d.interval
     apart = "" if low > 0 or high < 0 else ", which does not tell them apart"
-    return (f"{told}; {shown(second)} - {name}, seed by seed: {mean:.3g} [{low:.3g}, {high:.3g}]"
+    return (f"{told}; {shown(second)} - {name}, seed by seed: {d.mean:.3g} [{low:.3g}, {high:.3g}]"
             f"{apart}.")
   return f"{told}; no seed has both."
