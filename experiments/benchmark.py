@@ -12,6 +12,7 @@ Rounds go through all rivals in turn; medians and ratios (ours / theirs) are pri
 import dataclasses
 import functools
 import importlib.metadata
+import itertools
 import pathlib
 import platform
 import sys
@@ -27,7 +28,7 @@ from experiments.fields import option
 from experiments.ratios import Row
 from posenc_jax.attention import IMPLEMENTATIONS
 
-PARTS = ("attention", "memory", "rotary", "table", "angles")
+PARTS = ("attention", "decode", "memory", "rotary", "table", "angles")
 ENCODINGS = ("none", "alibi", "t5")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 PEERS = ("jax.nn", "cudnn", "torch", "tokamax", "equinox", "rotary-embedding-torch",
@@ -43,9 +44,10 @@ class Config:
   implementations: tuple[str, ...] = option(("rows",), "ways of attention",
                                             choices=IMPLEMENTATIONS)
   peers: tuple[str, ...] = option(PEERS, "packages to compare with", choices=PEERS)
-  length: int = option(4096, "T of attention", low=1)
+  length: int = option(4096, "T of attention, S of decode", low=1)
   memory_length: int = option(8192, "T of the memory part", low=1)
   batch: int = option(1, "B of attention", low=1)
+  decode_batch: int = option(16, "B of the decode part, beside 1", low=1)
   heads: int = option(8, "N", low=1)
   head_dim: int = option(64, "H", low=1)
   dtype: tuple[str, ...] = option(("float32", "bfloat16"), "of queries, keys and values; other "
@@ -65,7 +67,7 @@ class Config:
 def _encoding(name: str, heads: int):
   """(encoding, its leaf, the dense bias of that leaf)."""
   if name == "none":
-    return None, jnp.zeros(heads), lambda leaf, n: None
+    return None, jnp.zeros(heads), lambda leaf, n, first=0: None
   if name == "alibi":
     e = px.Alibi(heads)
     return e, jnp.asarray(e.slopes), peers.dense_alibi
@@ -178,6 +180,24 @@ def _compare(measure, ours, theirs, missing, repeats, unit="ms") -> list[Row]:
   return rows
 
 
+def decode(c: Config) -> Iterator[Row]:
+  """One new token against --length keys, alone and in a batch of --decode_batch, beside jax.nn."""
+  for name, dtype, batch in itertools.product(c.encodings, c.dtype, (1, c.decode_batch)):
+    encoding, leaf, dense = _encoding(name, c.heads)
+    q, k, v = _qkv(dataclasses.replace(c, dtype=(dtype,), batch=batch), c.length)
+    args, last = (q[:, -1:], k, v, leaf), np.array([c.length - 1])
+
+    def step(q, k, v, leaf, encoding=encoding, last=last):
+      return px.attend(q, k, v, _with_leaf(encoding, leaf), causal=True, q_positions=last,
+                       k_positions=np.arange(c.length))
+
+    rival = functools.partial(peers.jax_nn_step, dense=dense)
+    told = [] if dtype == "float32" else [dtype]
+    measure = ", ".join([name, f"one new token, B {batch}", *told])
+    theirs, missing = _made({"jax.nn xla": lambda rival=rival, args=args: _bound(rival, args)})
+    yield from _compare(measure, {"auto": _bound(step, args)}, theirs, missing, 3 * c.repeats)
+
+
 def memory(c: Config) -> list[Row]:
   """Temporary memory of forward and backward, from the compiler's account; nothing is run."""
   rows = []
@@ -242,8 +262,8 @@ def angles(c: Config) -> list[Row]:
 
 def run(config: Config) -> list[Row]:
   """Measures the wanted parts, prints each row, writes CSV and picture."""
-  parts = {"attention": attention, "memory": memory, "rotary": rotary, "table": table,
-           "angles": angles}
+  parts = {"attention": attention, "decode": decode, "memory": memory, "rotary": rotary,
+           "table": table, "angles": angles}
   rows = []
   for part in config.parts:
     for row in parts[part](config):

@@ -16,15 +16,15 @@ import numpy as np
 import posenc_jax as px
 
 
-def dense_alibi(slopes: jax.Array, length: int) -> jax.Array:
-  """``[1, N, T, T]``, as users of ``jax.nn.dot_product_attention`` write it."""
-  distance = jnp.arange(length)[:, None] - jnp.arange(length)[None]
+def dense_alibi(slopes: jax.Array, length: int, first: int = 0) -> jax.Array:
+  """``[1, N, T, S]`` of the rows from ``first`` on, as users of ``jax.nn`` write it."""
+  distance = jnp.arange(first, length)[:, None] - jnp.arange(length)[None]
   return -slopes[None, :, None, None] * jnp.abs(distance).astype(slopes.dtype)[None, None]
 
 
-def dense_t5(table: jax.Array, length: int) -> jax.Array:
-  """``[1, N, T, T]`` gathered from a table ``[buckets, N]``."""
-  relative = jnp.arange(length)[None] - jnp.arange(length)[:, None]
+def dense_t5(table: jax.Array, length: int, first: int = 0) -> jax.Array:
+  """``[1, N, T, S]`` of the rows from ``first`` on, gathered from a table ``[buckets, N]``."""
+  relative = jnp.arange(length)[None] - jnp.arange(first, length)[:, None]
   bucket = px.t5_bucket(relative, bidirectional=False, num_buckets=table.shape[0])
   return jnp.moveaxis(jnp.take(table, bucket, axis=0), -1, 0)[None]
 
@@ -32,6 +32,12 @@ def dense_t5(table: jax.Array, length: int) -> jax.Array:
 def jax_nn(q, k, v, leaf, dense):
   """``jax.nn.dot_product_attention`` with the dense bias computed from the leaf."""
   return jax.nn.dot_product_attention(q, k, v, dense(leaf, q.shape[1]), is_causal=True,
+                                      implementation="xla")
+
+
+def jax_nn_step(q, k, v, leaf, dense):
+  """The same for one new token, which sees all keys."""
+  return jax.nn.dot_product_attention(q, k, v, dense(leaf, k.shape[1], k.shape[1] - 1),
                                       implementation="xla")
 
 

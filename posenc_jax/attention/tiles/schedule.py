@@ -8,10 +8,14 @@ online softmax; those that see about as many keys form a group, which is one loo
 are cut as well, all tiles have one shape, and there is one loop to compile in place of many.
 """
 
-import math
 from typing import NamedTuple
 
 from posenc_jax.attention.visibility import Rule, Side, key_range
+
+# Up to T queries, so many rows a tile: measured on CPUs of two makes, see docs/performance.md.
+# Fewer rows cut causal work closer, more rows make better matmuls.
+ROWS = (31, 32), (128, 64), (511, 128), (2047, 256)
+MOST_ROWS = 512
 
 
 class Group(NamedTuple):
@@ -116,7 +120,7 @@ def _group(tiles, s):
 
 
 def tile_rows(t: int, s: int, heads: int, *, most: int) -> int:
-  """Rows of a tile where the caller leaves the choice: measured on CPUs, see docs/performance.md.
+  """Rows of a tile where the caller leaves the choice: ``ROWS``, less for many heads or keys.
 
   Args:
     t, s: T and S.
@@ -130,8 +134,7 @@ def tile_rows(t: int, s: int, heads: int, *, most: int) -> int:
     >>> [tile_rows(t, t, 1, most=512) for t in (64, 256, 4096, 65536)]
     [64, 128, 512, 128]
   """
-  # 8 sqrt(T), a power of two: fewer rows cut causal work closer, more rows make better matmuls.
-  rows = 2 ** round(math.log2(8 * math.sqrt(t))) if t else 1
+  rows = next((rows for most_queries, rows in ROWS if t <= most_queries), MOST_ROWS)
   rows = max(min(rows, most) // heads, 32)
   while rows > 64 and rows * heads * s > 2**23:
     rows //= 2

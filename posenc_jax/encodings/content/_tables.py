@@ -18,3 +18,17 @@ def look_up(x, index):
 def for_heads(k, heads):
   """Keys ``[..., S, K, H]`` written out for all query heads, ``[..., S, N, H]``."""
   return jnp.repeat(k, heads // k.shape[-2], axis=-2)
+
+
+def of_keys(k, table, index):
+  """``[..., N, T, S]``: keys k ``[..., S, N, H]`` by rows of a table ``[R, N, H]``.
+
+  index is ``[..., T, S]``. Many queries share the products of all keys with all rows; a new token
+  alone would pay for R rows where it needs one for each key.
+  """
+  if 16 * index.shape[-2] <= table.shape[0]:
+    rows = jnp.take(table, index, axis=0, mode="clip")
+    return jnp.moveaxis(jnp.sum(k[..., None, :, :, :] * rows, axis=-1), -1, -3)
+  dots = jnp.einsum("...snh,rnh->...nsr", k, table)
+  turned = jnp.swapaxes(with_heads(index, dots.ndim), -1, -2)
+  return jnp.swapaxes(look_up(dots, turned), -1, -2)

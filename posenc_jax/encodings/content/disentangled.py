@@ -88,9 +88,7 @@ def disentangled_bias(q: jax.Array, k: jax.Array, key_table: jax.Array | None,
     table = jnp.asarray(_checks.floats("query_table", query_table, "[2k, N, H]", _MEND,
                                        sizes=sizes))
     k = _tables.for_heads(k, q.shape[-2]).astype(dtype)
-    dots = jnp.einsum("...snh,rnh->...nsr", k, table.astype(dtype))
-    turned = jnp.swapaxes(_tables.with_heads(query_index, dots.ndim), -1, -2)
-    total = total + jnp.swapaxes(_tables.look_up(dots, turned), -1, -2)
+    total = total + _tables.of_keys(k, table.astype(dtype), query_index)
   return total * jnp.asarray(scale).astype(dtype)
 
 
