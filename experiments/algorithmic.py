@@ -197,7 +197,7 @@ class Config(study.Paged, TrainingConfig):
 
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "algorithmic",
-    smoke=dict(tasks=("even-pairs", "flip-flop"), encodings=("sinusoidal", "randomized+sinusoidal"),
+    smoke=dict(tasks=("even-pairs",), encodings=("sinusoidal", "randomized+sinusoidal"),
                d_model=(16,), head_dim=8, layers=1, steps=100, seq_len=(16,), batch_size=8,
                eval_rows=64),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=10_000, batch_size=64, eval_rows=1024,

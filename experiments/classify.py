@@ -38,8 +38,8 @@ class Config(study.Paged, config_lib.TrainingConfig):
   both_ways: ClassVar[bool] = True
   PRESETS: ClassVar[dict[str, dict[str, Any]]] = study.presets(
     "classify",
-    smoke=dict(data=("translation", "digits"), encodings=("none", "sinusoidal"),
-               grid_encodings=GRID[1:2], d_model=(16,), head_dim=8, layers=1, steps=60,
+    smoke=dict(data=("digits",), encodings=("none", "sinusoidal"), grid_encodings=GRID[1:2],
+               d_model=(16,), head_dim=8, layers=1, steps=60,
                batch_size=16, seq_len=(64,), eval_rows=320),
     large=dict(d_model=(128,), head_dim=32, layers=4, steps=4000, batch_size=64, seq_len=(256,)))
 
