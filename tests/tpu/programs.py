@@ -7,6 +7,7 @@ The short list, one or two of each kind for a v5e, runs whenever there is a comp
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import posenc_jax as px
-from tests.tpu import compiling
+from tests.tpu import compiling, groups
 from tests.tpu.compiling import Compiled
 
 V5E, V6E = "v5e:2x2", "v6e:2x2"
@@ -245,8 +246,9 @@ SHORT: tuple[Attention | Whole, ...] = (
     Attention("rotary, T5", 40, 4, h=128, kv=2, t=1024, dtype="float32"),
     Attention("T5", 10, 4, hide="causal, window", both=False),
     Attention("FIRE", 40, 4, t=1024),
-    Attention("Shaw", 60, 40, t=512),
-    Attention("CoPE", 120, 80, t=512),
+    Attention("Shaw", 10, 4, t=512),
+    Attention("CoPE", 25, 40, t=512),
+    Attention("SSMax", 30, 4),
     Attention("no bias", 20, 8, hide="lengths", t=1024),
     Attention("T5", 5, 8, t=1, s=4096, both=False),
     Whole("ring of 4, ALiBi, causal, T 16384, both passes", "ring", _around(_ALIBI, "ring", 16384),
@@ -255,6 +257,8 @@ SHORT: tuple[Attention | Whole, ...] = (
           20, 32),
     Whole("training step, 1 layer, D 512, rotary", "splash", _training(px.Rotary(64), 1), 80, 512),
     Whole("16 lanes on 4 chips, 128 tokens, T5", "strip", _lanes(_T5), 60, 256),
+    Whole("compare, large preset, T5: its largest group, 4 chips", "strip",
+          functools.partial(groups.group, "t5"), 170, 1024),
 )
 
 

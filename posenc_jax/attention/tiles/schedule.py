@@ -172,6 +172,15 @@ def cuts_keys(platform: str) -> bool:
   return platform == "tpu"
 
 
+def loops(platform: str) -> int:
+  """Groups of tiles of whole rows, each a loop that is compiled: one on TPUs, as in ``cuts_keys``.
+
+  One loop makes all of T x S scores where a causal mask leaves half of them; eight make a
+  sixteenth too many.
+  """
+  return 1 if cuts_keys(platform) else 8
+
+
 def budget(platform: str) -> int:
   """Scores that one step of ``flash`` holds, about: caches on a CPU, enough threads elsewhere."""
   return 2**20 if platform == "cpu" else 2**26

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from posenc_jax.attention import semantics
+from posenc_jax.attention import semantics, settings
 from posenc_jax.attention.call import Call
-from posenc_jax.attention.tiles.schedule import schedule, tile_rows
+from posenc_jax.attention.tiles.schedule import loops, schedule, tile_rows
 from posenc_jax.attention.tiles.work import put, take
 
 
@@ -22,7 +22,8 @@ def whole(call: Call, groups: int | None = None) -> jax.Array:
   t, s, n, _ = call.sizes
   rows = min(call.tile_rows or tile_rows(t, s, n, most=1024), t)
   out = jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
-  for group in schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups or 8):
+  groups = groups or loops(settings.platform_of())
+  for group in schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups):
     def one(i, group=group):
       row, key = (jnp.asarray(x)[i] for x in (group.row_starts, group.key_starts))
       return semantics.attend_whole(_cut(call, row, group.rows, key, group.keys))
