@@ -31,6 +31,12 @@ from posenc_jax.attention import IMPLEMENTATIONS
 PARTS = ("attention", "decode", "memory", "rotary", "table", "angles")
 ENCODINGS = ("none", "alibi", "t5")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
+_TIMED = ("attention", "decode", "rotary", "table")
+_SHAPED = ("attention", "decode", "memory")
+_READ_BY = {"encodings": _SHAPED, "implementations": ("attention", "memory"), "peers": _TIMED,
+            "length": ("attention", "decode"), "memory_length": ("memory",),
+            "batch": ("attention", "memory"), "decode_batch": ("decode",), "heads": _SHAPED,
+            "head_dim": _SHAPED, "dtype": (*_SHAPED, "rotary"), "repeats": _TIMED}
 PEERS = ("jax.nn", "cudnn", "torch", "tokamax", "equinox", "rotary-embedding-torch",
          "positional-encodings")
 
@@ -51,17 +57,25 @@ class Config:
   heads: int = option(8, "N", low=1)
   head_dim: int = option(64, "H", low=1)
   dtype: tuple[str, ...] = option(("float32", "bfloat16"), "of queries, keys and values; other "
-                                  "parts than attention take the first",
+                                  "parts than attention and decode take the first",
                                   choices=("float32", "bfloat16"))
   repeats: int = option(7, "timed rounds", low=1)
   out: str = option("runs/benchmark", "directory of benchmark.csv and benchmark.png")
+  given: frozenset[str] = dataclasses.field(default=frozenset(), repr=False, compare=False)
 
   def __post_init__(self):
     fields.tuples(self)
 
   def faults(self, bad: Collection[str] = ()) -> list[str]:
     """Everything that is wrong, each line naming its flag."""
-    return fields.Check(self, bad).faults
+    found = fields.Check(self, bad)
+    if found.sound("parts"):
+      for name in sorted(self.given & _READ_BY.keys()):
+        if found.sound(name) and not set(self.parts) & set(_READ_BY[name]):
+          found.add(name, repr(getattr(self, name)),
+                    f"none beside --parts={','.join(self.parts)}, as nothing would read it",
+                    f"Add {' or '.join(_READ_BY[name])} to --parts")
+    return found.faults
 
 
 def _encoding(name: str, heads: int):
@@ -173,6 +187,8 @@ def _compare(measure, ours, theirs, missing, repeats, unit="ms") -> list[Row]:
                               **{("theirs", n): f for n, f in theirs.items()}}, repeats,
                              calls=1 if jax.default_backend() == "cpu" else 20)
   rows = []
+  if not theirs and not missing:
+    missing = {"no peer": "none was asked for"}
   for name in ours:
     mine = times["ours", name] * 1e3
     rows += [Row(measure, name, peer, mine, times["theirs", peer] * 1e3, unit) for peer in theirs]
@@ -194,7 +210,8 @@ def decode(c: Config) -> Iterator[Row]:
     rival = functools.partial(peers.jax_nn_step, dense=dense)
     told = [] if dtype == "float32" else [dtype]
     measure = ", ".join([name, f"one new token, B {batch}", *told])
-    theirs, missing = _made({"jax.nn xla": lambda rival=rival, args=args: _bound(rival, args)})
+    makers = {"jax.nn xla": lambda rival=rival, args=args: _bound(rival, args)}
+    theirs, missing = _made(makers if "jax.nn" in c.peers else {})
     yield from _compare(measure, {"auto": _bound(step, args)}, theirs, missing, 3 * c.repeats)
 
 
