@@ -265,21 +265,21 @@ SHORT: tuple[Attention | Whole, ...] = (
 def _long() -> Iterator[Attention | Whole]:
   for name in ENCODINGS:
     for t, both in ((4096, True), (4096, False)):
-      yield Attention(name, 300, 512, t=t, both=both)
+      yield Attention(name, 60, 512, t=t, both=both)
   for name in ("no bias", "ALiBi", "T5"):
     for chip in (V5E, V6E):
       for t in (16384, 65536):
-        yield Attention(name, 300, 1024, t=t, chip=chip)
+        yield Attention(name, 60, 1280, t=t, chip=chip)
       for h, kv, dtype in ((128, HEADS, "bfloat16"), (128, 2, "float32"), (64, 2, "bfloat16")):
-        yield Attention(name, 300, 512, h=h, kv=kv, dtype=dtype, chip=chip)
+        yield Attention(name, 60, 512, h=h, kv=kv, dtype=dtype, chip=chip)
     for hide in ("causal, window", "causal, documents", "lengths", "all"):
-      yield Attention(name, 300, 512, hide=hide)
-    yield Attention(name, 300, 512, implementation="rows")
+      yield Attention(name, 60, 512, hide=hide)
+    yield Attention(name, 60, 640, implementation="rows")
     yield Attention(name, 60, 64, t=1, s=16384, both=False)
   for name, encoding, path in (("rotary", px.Rotary(64), "splash"), ("T5", _T5, "strip")):
-    yield Whole(f"training step, 4 layers, D 512, {name}", path, _training(encoding, 4), 300, 1024)
+    yield Whole(f"training step, 4 layers, D 512, {name}", path, _training(encoding, 4), 240, 1024)
   yield Whole("ring of 4, T5, causal, T 65536, both passes", "ring", _around(_T5, "ring", 65536),
-              300, 512)
+              60, 768)
 
 
 _HAVE = {(program.chip, program.name) for program in SHORT}
