@@ -28,6 +28,7 @@ class Geometry(NamedTuple):
     low, high: pairs with low <= j - i <= high are visible.
     scale: multiplies q k^T.
     interpret: what ``pallas_call`` takes.
+    segments: whether tokens have segment ids, and only equal ones see each other.
   """
 
   t: int
@@ -38,6 +39,7 @@ class Geometry(NamedTuple):
   high: int
   scale: float
   interpret: Any
+  segments: bool = False
 
   @property
   def rows(self) -> int:
