@@ -1,6 +1,6 @@
 # Copyright 2026 The posenc_jax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Segments in the TPU strip kernel: documents and padding, in the TPU interpreter, float64 NumPy."""
+"""Segments in the TPU strip kernel: in the TPU interpreter against float64 NumPy."""
 
 import functools
 
