@@ -139,6 +139,16 @@ def test_gradient_reaches_the_encoding_and_repeats_bit_by_bit(small, rng):
   np.testing.assert_allclose(slopes.slopes, want[3].slopes, rtol=2e-5)
 
 
+def test_hidden_scores_may_be_anything(small, rng):
+  f, options = small
+  q, k, v, vector, do = draw(rng, 1, 130, 128, 2, 1, 16, 16)
+  wanted = oracle(q, k, v, vector, do, **options)
+  k, vector = k.at[:, 100].set(jnp.nan).at[:, 101].set(jnp.inf), vector.at[:, :128 - 1].set(jnp.nan)
+  out, *_, dvector = f(q, k, v, vector, do.at[:, 100:].set(0))
+  np.testing.assert_allclose(out[:, :100], wanted[0][:, :100], rtol=0, atol=2e-6)
+  assert not dvector[:, :128 - 1].any()
+
+
 def test_vmap_over_the_bias_alone_is_a_loop(rng):
   q, k, v, _, _ = draw(rng, 1, 128, 128, 1, 1, 8, 8)
   vectors = jnp.asarray(rng.standard_normal((2, 1, 255)), jnp.float32)

@@ -23,7 +23,7 @@ from posenc_jax import _errors
 from posenc_jax.attention.hiding import check_window
 from posenc_jax.attention.strip.backward import keys_gradient, queries_gradient, vector_gradient
 from posenc_jax.attention.strip.forward import forward
-from posenc_jax.attention.strip.geometry import LANES, Geometry
+from posenc_jax.attention.strip.geometry import LANES, Geometry, hide
 from posenc_jax.attention.strip.segments import pad_ids
 
 DTYPES = ("float32", "bfloat16")
@@ -93,7 +93,7 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   q = _pad_tokens_last(q, geometry.rows * block_q)
   k, v = (_pad_tokens_last(x, geometry.columns * block_k) for x in (k, v))
   ids = None if segments is None else pad_ids(*segments, b, geometry)
-  out: Any = _attention(q, k, v, vector, ids, geometry)
+  out: Any = _attention(q, k, v, hide(vector, geometry), ids, geometry)
   return jnp.transpose(out[..., :t], (0, 3, 1, 2))
 
 

@@ -23,7 +23,8 @@ def queries_gradient(q, k, v, vector, ids: Ids | None, lse, do, delta,
   """dq: for each block of queries, over the blocks of keys that it sees.
 
   Args:
-    q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``; vector: ``[N, T+S-1]``.
+    q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``.
+    vector: ``[N, T+S-1]`` with -inf at hidden distances.
     ids: segment ids, or None.
     lse: ``[B, N, 1, T']`` from ``forward``; do: ``[B, N, H', T']``.
     delta: float32 ``[B, N, 1, T']``, the sums over H' of do * out.
@@ -70,8 +71,7 @@ def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geom
 
   @pl.when(may_see(j <= last, ids, i, j, geometry))
   def _():
-    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids,
-                     i, j, geometry)
+    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry)
     acc_ref[...] += dot(k_ref[...], ds.astype(k_ref.dtype), 1, 0)
 
   @pl.when(step == geometry.key_steps - 1)
@@ -126,8 +126,7 @@ def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometr
 
   @pl.when(may_see(i <= last, ids, i, j, geometry))
   def _():
-    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids,
-                     i, j, geometry)
+    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry)
     dv_acc[...] += dot(do_ref[...], p.astype(do_ref.dtype), 1, 1)
     dk_acc[...] += dot(q_ref[...], ds.astype(q_ref.dtype), 1, 1)
 
@@ -200,7 +199,7 @@ def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geome
   @pl.when(seen)
   def _():
     _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids,
-                     i, column(), geometry)
+                     column(), geometry)
     acc_ref[...] += ds
 
   @pl.when((b == batch - 1) & (step == min(geometry.rows, geometry.columns) - 1))
@@ -234,10 +233,9 @@ def _diagonal(d, geometry: Geometry):
   return row, jnp.minimum(geometry.rows, geometry.columns - shift) - row
 
 
-def _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, i, j, geometry):
+def _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry):
   """A tile's softmax weights and the gradient of its scores, ``[block_k, block_q]``."""
-  p = jnp.exp(tile_scores(q_ref[...], k_ref[...], line_refs, ids, i, j, geometry)
-              - lse_ref[...])
+  p = jnp.exp(tile_scores(q_ref[...], k_ref[...], line_refs, ids, j, geometry) - lse_ref[...])
   return p, p * (dot(v_ref[...], do_ref[...], 0, 0) - delta_ref[...])
 
 

@@ -32,7 +32,7 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array, ids: Id
 
   Args:
     q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``, padded to whole blocks.
-    vector: ``[N, T+S-1]``.
+    vector: ``[N, T+S-1]`` with -inf at hidden distances.
     ids: segment ids, or None.
     geometry: the geometry.
 
@@ -96,7 +96,7 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
 
   @pl.when(may_see(j <= last, ids, i, j, geometry))
   def _():
-    scores = tile_scores(q_ref[...], k_ref[...], line_refs, ids, i, j, geometry)
+    scores = tile_scores(q_ref[...], k_ref[...], line_refs, ids, j, geometry)
     before = top_ref[...]
     top = jnp.maximum(before, jnp.max(scores, axis=0, keepdims=True))
     # A row that has seen nothing has top = -inf: subtracting 0 instead keeps exp(-inf) = 0.
@@ -116,7 +116,7 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
     lse_ref[...] = jnp.where(seen, top_ref[...] + jnp.log(total), 0.0)
 
 
-def tile_scores(q: jax.Array, k: jax.Array, line_refs, ids: Refs | None, i, j,
+def tile_scores(q: jax.Array, k: jax.Array, line_refs, ids: Refs | None, j,
                 geometry: Geometry) -> jax.Array:
   """Scaled, biased scores of one tile, -inf where hidden.
 
@@ -124,26 +124,21 @@ def tile_scores(q: jax.Array, k: jax.Array, line_refs, ids: Refs | None, i, j,
     q: ``[H, block_q]``; k: ``[H, block_k]``.
     line_refs: the pieces of the line for this tile, ``[1, unit]`` each.
     ids: segment ids of this tile, or None.
-    i, j: which blocks these are.
+    j: which block of keys this is.
 
   Returns:
     float32 ``[block_k, block_q]``.
   """
-  scores = dot(k, q, 0, 0) * geometry.scale + _tile_bias(line_refs, geometry)
-  row = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 1)
-  column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0)
-  e = column - row + (j * geometry.block_k - i * geometry.block_q)
-  hidden = []
-  if geometry.high < geometry.s - 1:
-    hidden.append(e > geometry.high)
-  if geometry.low > 1 - geometry.t:
-    hidden.append(e < geometry.low)
+  bias = _tile_bias(line_refs, geometry)
+  scores = dot(k, q, 0, 0) * geometry.scale + bias
+  if geometry.hides:
+    # The sum would not do: what is hidden may be infinite or NaN.
+    scores = jnp.where(bias == -jnp.inf, -jnp.inf, scores)
   if geometry.s % geometry.block_k:
-    hidden.append(column >= geometry.s - j * geometry.block_k)
+    column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0)
+    scores = jnp.where(column >= geometry.s - j * geometry.block_k, -jnp.inf, scores)
   if ids is not None:
-    hidden.append(differ(ids))
-  for where in hidden:
-    scores = jnp.where(where, -jnp.inf, scores)
+    scores = jnp.where(differ(ids), -jnp.inf, scores)
   return scores
 
 
