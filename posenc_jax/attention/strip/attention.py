@@ -8,7 +8,7 @@ gradients along block diagonals and un-skews each sum once. Nothing of size T x 
 result depends on the order in which cores run.
 
 This code has not run on a TPU. It is tested in the TPU interpreter on CPUs, race detection on, and
-lowered for TPUs; with jax 0.10.2 and libtpu 0.0.42 it also compiled, without one, for v5e and v6e.
+lowered for TPUs; with jax 0.12.0 and libtpu 0.0.50 it also compiled, without one, for v5e and v6e.
 Neither its speed nor the choice of block sizes is measured.
 """
 
