@@ -51,7 +51,8 @@ def _attend(call, interpret):
   offset = (contiguous(call.queries.order, call.keys.order) if rule.uses_order else 0) or 0
   segments = None
   if call.queries.segments is not None:
-    segments = tuple(jnp.asarray(side.segments, jnp.int32) for side in (call.queries, call.keys))
+    segments = (jnp.asarray(call.queries.segments, jnp.int32),
+                jnp.asarray(call.keys.segments, jnp.int32))
   return strip_attention(call.queries.x, call.keys.x, call.v, bias, causal=rule.causal,
                          window=rule.window, offset=offset, segments=segments,
                          scale=float(call.scale), block_q=block(t), block_k=block(s),
