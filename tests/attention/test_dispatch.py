@@ -44,6 +44,10 @@ T5 = px.T5Bias(np.zeros((32, 8), np.float32), False, 128)
   ("tpu", px.Alibi(8), {}, "strip"),
   ("tpu", T5, {"causal": True, "q_positions": np.arange(7, 519), "k_positions": np.arange(512)},
    "strip"),
+  ("tpu", T5, {"causal": True, "segments": np.arange(512) // 200}, "strip"),
+  ("tpu", T5, {"lengths": np.array([0, 9])}, "strip"),
+  ("tpu", px.Rotary(64), {"causal": True, "lengths": np.array([7, 9])}, "strip"),
+  ("tpu", px.Rotary(64), {"causal": True, "segments": np.arange(512) // 200}, "splash"),
   ("tpu", T5, {"causal": True, "mask": np.ones((1, 512, 512), bool)}, "rows"),
 ])
 def test_auto_chooses_by_platform(platform, encoding, options, chosen):
@@ -89,7 +93,6 @@ def test_few_scores_are_dense(t, encoding, chosen):
    "is not one by distance|needs whole rows"),
   ("strip", "tpu", {}, T5, {"q_positions": np.arange(512)[::-1],
                             "k_positions": np.arange(512)}, "positions must count up by one"),
-  ("strip", "tpu", {}, T5, {"segments": np.zeros(512, int)}, "knows no segments"),
 ])
 def test_a_refusal_says_why_and_who_can(name, platform, shape, encoding, options, reason):
   x = _shape(**shape)

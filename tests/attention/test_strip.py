@@ -17,7 +17,7 @@ from posenc_jax.attention.strip.geometry import LANES, Geometry, make_line
 NAMES = ("out", "dq", "dk", "dv", "dvector")
 
 
-def oracle(q, k, v, vector, do, *, causal, window, offset):
+def oracle(q, k, v, vector, do, *, causal, window, offset, segments=None):
   """Values and the four gradients, dense, in float64; the bias gradient pair by pair."""
   q, k, v, vector, do = (np.asarray(x, np.float64) for x in (q, k, v, vector, do))
   (b, t, n, h), (_, s, heads, _) = q.shape, k.shape
@@ -29,13 +29,16 @@ def oracle(q, k, v, vector, do, *, causal, window, offset):
   if window is not None:
     left, right = window
     seen &= (behind <= left) & (behind >= -right)
+  seen = np.broadcast_to(seen, (b, t, s))
+  if segments is not None:
+    seen = seen & (segments[0][:, :, None] == segments[1][:, None, :])
   index = np.arange(t)[:, None] - np.arange(s)[None, :] + s - 1
   out, dq, dk, dv = np.zeros_like(do), np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
   dvector = np.zeros_like(vector)
   for i in range(b):
     for head in range(n):
       kh, vh = k[i, :, head // group], v[i, :, head // group]
-      z = np.where(seen, scale * q[i, :, head] @ kh.T + vector[head][index], -np.inf)
+      z = np.where(seen[i], scale * q[i, :, head] @ kh.T + vector[head][index], -np.inf)
       top = z.max(axis=1, keepdims=True)
       e = np.exp(z - np.where(np.isfinite(top), top, 0))
       total = e.sum(axis=1, keepdims=True)
@@ -136,6 +139,16 @@ def test_gradient_reaches_the_encoding_and_repeats_bit_by_bit(small, rng):
   np.testing.assert_allclose(slopes.slopes, want[3].slopes, rtol=2e-5)
 
 
+def test_hidden_scores_may_be_anything(small, rng):
+  f, options = small
+  q, k, v, vector, do = draw(rng, 1, 130, 128, 2, 1, 16, 16)
+  wanted = oracle(q, k, v, vector, do, **options)
+  k, vector = k.at[:, 100].set(jnp.nan).at[:, 101].set(jnp.inf), vector.at[:, :128 - 1].set(jnp.nan)
+  out, *_, dvector = f(q, k, v, vector, do.at[:, 100:].set(0))
+  np.testing.assert_allclose(out[:, :100], wanted[0][:, :100], rtol=0, atol=2e-6)
+  assert not dvector[:, :128 - 1].any()
+
+
 def test_vmap_over_the_bias_alone_is_a_loop(rng):
   q, k, v, _, _ = draw(rng, 1, 128, 128, 1, 1, 8, 8)
   vectors = jnp.asarray(rng.standard_normal((2, 1, 255)), jnp.float32)
@@ -225,6 +238,11 @@ VECTOR = np.zeros((2, 7), np.float32)
     (ValueError, "block_q: got 64, wanted a multiple of 128", dict(block_q=64)),
     (ValueError, "block_k: got 200", dict(block_k=200)),
     (ValueError, "window: got -1", dict(window=-1)),
+    (ValueError, r"segments: got shapes \(1, 4\), \(1, 3\), wanted a pair of shapes \[1 or 1, 4\]",
+     dict(segments=(np.zeros((1, 4), int), np.zeros((1, 3), int)))),
+    (ValueError, r"segments: got shapes \(1, 4\), wanted a pair",
+     dict(segments=(np.zeros((1, 4), int),))),
+    (TypeError, "segments: got float32", dict(segments=(VECTOR[:1, :4], VECTOR[:1, :4]))),
 ])
 def test_mistakes_are_named(error, match, changes):
   arguments = dict(q=Q, k=Q, v=Q, vector=VECTOR) | changes

@@ -19,8 +19,6 @@ def obstacle(call: Call) -> str | None:
   call = call.one_batch()
   if call.queries.x.dtype.name not in DTYPES:
     return f"it takes {' and '.join(DTYPES)}, not {call.queries.x.dtype.name}"
-  if call.segments != "none":
-    return "it knows no segments"
   if call.encoding.has("bias") and not call.encoding.has("distance_bias"):
     return "the encoding's bias is not one by distance (distance_bias)"
   if call.encoding.has("bias") and _offset(call) is None:
@@ -51,9 +49,14 @@ def _attend(call, interpret):
     bias = jnp.zeros((n, len(distance)), jnp.float32)
   # None in either offset is an obstacle, so that no such call comes here.
   offset = (contiguous(call.queries.order, call.keys.order) if rule.uses_order else 0) or 0
+  segments = None
+  if call.queries.segments is not None:
+    segments = (jnp.asarray(call.queries.segments, jnp.int32),
+                jnp.asarray(call.keys.segments, jnp.int32))
   return strip_attention(call.queries.x, call.keys.x, call.v, bias, causal=rule.causal,
-                         window=rule.window, offset=offset, scale=float(call.scale),
-                         block_q=block(t), block_k=block(s), interpret=interpret)
+                         window=rule.window, offset=offset, segments=segments,
+                         scale=float(call.scale), block_q=block(t), block_k=block(s),
+                         interpret=interpret)
 
 
 def block(length: int) -> int:

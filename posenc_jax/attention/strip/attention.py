@@ -8,7 +8,7 @@ gradients along block diagonals and un-skews each sum once. Nothing of size T x 
 result depends on the order in which cores run.
 
 This code has not run on a TPU. It is tested in the TPU interpreter on CPUs, race detection on, and
-lowered for TPUs; with jax 0.10.2 and libtpu 0.0.42 it also compiled, without one, for v5e and v6e.
+lowered for TPUs; with jax 0.12.0 and libtpu 0.0.50 it also compiled, without one, for v5e and v6e.
 Neither its speed nor the choice of block sizes is measured.
 """
 
@@ -23,15 +23,17 @@ from posenc_jax import _errors
 from posenc_jax.attention.hiding import check_window
 from posenc_jax.attention.strip.backward import keys_gradient, queries_gradient, vector_gradient
 from posenc_jax.attention.strip.forward import forward
-from posenc_jax.attention.strip.geometry import LANES, Geometry
+from posenc_jax.attention.strip.geometry import LANES, Geometry, hide
+from posenc_jax.attention.strip.segments import pad_ids
 
 DTYPES = ("float32", "bfloat16")
 
 
 def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array, *,
                     causal: bool = False, window: int | tuple[int, int] | None = None,
-                    offset: int = 0, scale: float | None = None, block_q: int = 128,
-                    block_k: int = 128, interpret=False) -> jax.Array:
+                    offset: int = 0, segments: tuple[jax.Array, jax.Array] | None = None,
+                    scale: float | None = None, block_q: int = 128, block_k: int = 128,
+                    interpret=False) -> jax.Array:
   """softmax(scale * q k^T + bias(i - j)) v on a TPU, never holding a T x S array.
 
   out[b, i, n] = sum_j w_ij v[b, j, g] with g = n // (N/K) and w_i the softmax over j of
@@ -48,6 +50,8 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
     causal: hide keys j > i + offset.
     window: None, w or (left, right): hide keys more than ``left`` behind or ``right`` ahead.
     offset: static; S - T when the queries are the last T of S tokens.
+    segments: None, or ids of queries ``[1 or B, T]`` and of keys ``[1 or B, S]``, integers, in any
+      order: keys of another id are hidden.
     scale: static; None is 1 / sqrt(H).
     block_q, block_k: rows and columns of a tile, multiples of 128. T and S need not be: what is
       missing is padded and masked.
@@ -59,7 +63,7 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
     zero, with zero gradients.
 
   Raises:
-    ValueError: shapes, blocks or windows that do not fit.
+    ValueError: shapes, blocks, segments or windows that do not fit.
     TypeError: other dtypes; a scale or an offset that is not a plain number.
 
   Example:
@@ -73,6 +77,7 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
     Dao et al. 2022, arXiv 2205.14135, algorithms 1 and 2, for the online softmax and its gradient.
   """
   b, t, n, s = _check(q, k, v, vector, scale, offset, (block_q, block_k))
+  _check_segments(segments, b, t, s)
   window = check_window(window)
   low, high = 1 - t, s - 1
   if causal:
@@ -83,28 +88,30 @@ def strip_attention(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
   if low > high or 0 in (b, t, s, n):
     return jnp.zeros((b, t, n, v.shape[-1]), q.dtype)
   scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
-  geometry = Geometry(t, s, block_q, block_k, low, high, scale, interpret)
+  geometry = Geometry(t, s, block_q, block_k, low, high, scale, interpret,
+                      segments is not None)
   q = _pad_tokens_last(q, geometry.rows * block_q)
   k, v = (_pad_tokens_last(x, geometry.columns * block_k) for x in (k, v))
-  out: Any = _attention(q, k, v, vector, geometry)
+  ids = None if segments is None else pad_ids(*segments, b, geometry)
+  out: Any = _attention(q, k, v, hide(vector, geometry), ids, geometry)
   return jnp.transpose(out[..., :t], (0, 3, 1, 2))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _attention(q, k, v, vector, geometry):
-  return forward(q, k, v, vector, geometry)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(5,))
+def _attention(q, k, v, vector, ids, geometry):
+  return forward(q, k, v, vector, ids, geometry)[0]
 
 
-def _attention_forward(q, k, v, vector, geometry):
-  out, lse = forward(q, k, v, vector, geometry)
-  return out, (q, k, v, vector, out, lse)
+def _attention_forward(q, k, v, vector, ids, geometry):
+  out, lse = forward(q, k, v, vector, ids, geometry)
+  return out, (q, k, v, vector, ids, out, lse)
 
 
 def _attention_backward(geometry, saved, do):
-  q, k, v, vector, out, lse = saved
+  q, k, v, vector, ids, out, lse = saved
   delta = jnp.sum(do.astype(jnp.float32) * out.astype(jnp.float32), axis=2, keepdims=True)
-  args = q, k, v, vector, lse, do, delta, geometry
-  return queries_gradient(*args), *keys_gradient(*args), vector_gradient(*args)
+  args = q, k, v, vector, ids, lse, do, delta, geometry
+  return queries_gradient(*args), *keys_gradient(*args), vector_gradient(*args), None
 
 
 _attention.defvjp(_attention_forward, _attention_backward)
@@ -143,3 +150,18 @@ def _check(q, k, v, vector, scale, offset, blocks):
       raise _errors.value_error(name, block, f"a multiple of {LANES}",
                                 "A TPU's registers are 128 lanes wide")
   return b, t, n, s
+
+
+def _check_segments(segments, b, t, s):
+  if segments is None:
+    return
+  shapes = [jnp.shape(ids) for ids in segments]
+  wanted = f"a pair of shapes [1 or {b}, {t}] and [1 or {b}, {s}]"
+  fit = [shape in ((1, length), (b, length))
+         for shape, length in zip(shapes, (t, s), strict=False)]
+  if len(shapes) != 2 or not all(fit):
+    raise _errors.value_error("segments", f"shapes {', '.join(map(str, shapes))}", wanted,
+                              "Pass ids of the queries and of the keys")
+  for ids in segments:
+    if not jnp.issubdtype(ids.dtype, jnp.integer):
+      raise _errors.type_error("segments", ids.dtype.name, "integers", "Cast them to int32")

@@ -15,13 +15,17 @@ from jax.experimental.pallas import tpu as pltpu
 
 from posenc_jax.attention.strip.forward import cost, dot, line_specs, parallel, tile_scores
 from posenc_jax.attention.strip.geometry import LANES, Geometry, make_line
+from posenc_jax.attention.strip.segments import Ids, id_arrays, id_specs, may_see, take_refs
 
 
-def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.Array:
+def queries_gradient(q, k, v, vector, ids: Ids | None, lse, do, delta,
+                     geometry: Geometry) -> jax.Array:
   """dq: for each block of queries, over the blocks of keys that it sees.
 
   Args:
-    q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``; vector: ``[N, T+S-1]``.
+    q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``.
+    vector: ``[N, T+S-1]`` with -inf at hidden distances.
+    ids: segment ids, or None.
     lse: ``[B, N, 1, T']`` from ``forward``; do: ``[B, N, H', T']``.
     delta: float32 ``[B, N, 1, T']``, the sums over H' of do * out.
     geometry: the geometry.
@@ -50,10 +54,12 @@ def queries_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax
                          arrays=(q, k, v, do, q)),
       interpret=geometry.interpret,
       name="strip_attention_dq",
-  )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * geometry.pieces)
+  )(q, k, v, do, lse, delta, *id_arrays(ids, geometry),
+    *[make_line(vector, geometry)] * geometry.pieces)
 
 
 def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry):
+  ids, refs = take_refs(refs, geometry)
   *line_refs, dq_ref, acc_ref = refs
   i, step = pl.program_id(2), pl.program_id(3)
   first, last = geometry.key_blocks(i)
@@ -63,9 +69,9 @@ def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geom
   def _():
     acc_ref[...] = jnp.zeros_like(acc_ref)
 
-  @pl.when(j <= last)
+  @pl.when(may_see(j <= last, ids, i, j, geometry))
   def _():
-    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i, j, geometry)
+    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry)
     acc_ref[...] += dot(k_ref[...], ds.astype(k_ref.dtype), 1, 0)
 
   @pl.when(step == geometry.key_steps - 1)
@@ -73,7 +79,7 @@ def _queries_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geom
     dq_ref[...] = (acc_ref[...] * geometry.scale).astype(dq_ref.dtype)
 
 
-def keys_gradient(q, k, v, vector, lse, do, delta,
+def keys_gradient(q, k, v, vector, ids: Ids | None, lse, do, delta,
                   geometry: Geometry) -> tuple[jax.Array, jax.Array]:
   """dk and dv: for each block of keys, over its heads' queries that see it. Args as for dq.
 
@@ -102,10 +108,12 @@ def keys_gradient(q, k, v, vector, lse, do, delta,
                          arrays=(q, k, v, do, k, v)),
       interpret=geometry.interpret,
       name="strip_attention_dkv",
-  )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * geometry.pieces)
+  )(q, k, v, do, lse, delta, *id_arrays(ids, geometry),
+    *[make_line(vector, geometry)] * geometry.pieces)
 
 
 def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry, group):
+  ids, refs = take_refs(refs, geometry)
   *line_refs, dk_ref, dv_ref, dk_acc, dv_acc = refs
   j, g, step = pl.program_id(2), pl.program_id(3), pl.program_id(4)
   first, last = geometry.query_blocks(j)
@@ -116,9 +124,9 @@ def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometr
     dk_acc[...] = jnp.zeros_like(dk_acc)
     dv_acc[...] = jnp.zeros_like(dv_acc)
 
-  @pl.when(i <= last)
+  @pl.when(may_see(i <= last, ids, i, j, geometry))
   def _():
-    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i, j, geometry)
+    p, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry)
     dv_acc[...] += dot(do_ref[...], p.astype(do_ref.dtype), 1, 1)
     dk_acc[...] += dot(q_ref[...], ds.astype(q_ref.dtype), 1, 1)
 
@@ -128,7 +136,8 @@ def _keys_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometr
     dv_ref[...] = dv_acc[...].astype(dv_ref.dtype)
 
 
-def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.Array:
+def vector_gradient(q, k, v, vector, ids: Ids | None, lse, do, delta,
+                    geometry: Geometry) -> jax.Array:
   """d vector: for each block diagonal, over the batch and the tiles on it. Args as for dq.
 
   The tiles of a diagonal are added up in place, folded once into the shape of their window and
@@ -162,7 +171,7 @@ def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.
       cost_estimate=cost(geometry, b * n, matmuls=(q.shape[2], v.shape[2]), arrays=(q, k, v, do)),
       interpret=geometry.interpret,
       name="strip_attention_dbias",
-  )(q, k, v, do, lse, delta, *[make_line(vector, geometry)] * pieces)
+  )(q, k, v, do, lse, delta, *id_arrays(ids, geometry), *[make_line(vector, geometry)] * pieces)
   windows = windows.reshape(n, geometry.diagonals, pieces, unit)
   line = functools.reduce(jnp.add, [
       jnp.pad(windows[:, :, p], ((0, 0), (p, pieces - 1 - p), (0, 0))) for p in range(pieces)])
@@ -171,19 +180,26 @@ def vector_gradient(q, k, v, vector, lse, do, delta, geometry: Geometry) -> jax.
 
 
 def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geometry, batch):
+  ids, refs = take_refs(refs, geometry)
   *line_refs, window_ref, acc_ref = refs
   d, b, step = pl.program_id(1), pl.program_id(2), pl.program_id(3)
   row, count = _diagonal(d, geometry)
   i = row + step
+  # A function, so that without segments nothing is added up for tiles that are not visited.
+  column = lambda: i + d + geometry.first_diagonal
 
   @pl.when((b == 0) & (step == 0))
   def _():
     acc_ref[...] = jnp.zeros_like(acc_ref)
 
-  @pl.when(step < count)
+  seen = step < count
+  if ids is not None:
+    seen = may_see(seen, ids, i, column(), geometry)
+
+  @pl.when(seen)
   def _():
-    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i,
-                     i + d + geometry.first_diagonal, geometry)
+    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids,
+                     column(), geometry)
     acc_ref[...] += ds
 
   @pl.when((b == batch - 1) & (step == min(geometry.rows, geometry.columns) - 1))
@@ -217,14 +233,14 @@ def _diagonal(d, geometry: Geometry):
   return row, jnp.minimum(geometry.rows, geometry.columns - shift) - row
 
 
-def _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, i, j, geometry):
+def _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry):
   """A tile's softmax weights and the gradient of its scores, ``[block_k, block_q]``."""
-  p = jnp.exp(tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry) - lse_ref[...])
+  p = jnp.exp(tile_scores(q_ref[...], k_ref[...], line_refs, ids, j, geometry) - lse_ref[...])
   return p, p * (dot(v_ref[...], do_ref[...], 0, 0) - delta_ref[...])
 
 
 def _specs(q, v, geometry: Geometry, tile) -> list[pl.BlockSpec]:
-  """Specs of q, k, v, do, lse, delta and the line; ``tile`` maps the grid to
+  """Specs of q, k, v, do, lse, delta, ids and the line; ``tile`` maps the grid to
   (batch, query head, key head, row, column)."""
   def pick(block, index):
     return pl.BlockSpec(block, lambda *grid: index(*tile(*grid)))
@@ -238,5 +254,6 @@ def _specs(q, v, geometry: Geometry, tile) -> list[pl.BlockSpec]:
       pick((None, None, v.shape[2], geometry.block_q), row),
       of_query,
       of_query,
+      *id_specs(geometry, lambda *grid: tile(*grid)[:1] + tile(*grid)[3:]),
       *line_specs(geometry, lambda *grid: tile(*grid)[1:2] + tile(*grid)[3:]),
   ]

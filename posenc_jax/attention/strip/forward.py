@@ -15,15 +15,25 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from posenc_jax.attention.strip.geometry import LANES, Geometry, make_line
+from posenc_jax.attention.strip.segments import (
+  Ids,
+  Refs,
+  differ,
+  id_arrays,
+  id_specs,
+  may_see,
+  take_refs,
+)
 
 
-def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
+def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array, ids: Ids | None,
             geometry: Geometry) -> tuple[jax.Array, jax.Array]:
   """Online softmax over blocks of keys.
 
   Args:
     q: ``[B, N, H, T']``; k: ``[B, K, H, S']``; v: ``[B, K, H', S']``, padded to whole blocks.
-    vector: ``[N, T+S-1]``.
+    vector: ``[N, T+S-1]`` with -inf at hidden distances.
+    ids: segment ids, or None.
     geometry: the geometry.
 
   Returns:
@@ -48,6 +58,7 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
           pl.BlockSpec((None, None, width, geometry.block_q), row),
           pl.BlockSpec((None, None, width, geometry.block_k), column),
           pl.BlockSpec((None, None, wide, geometry.block_k), column),
+          *id_specs(geometry, lambda b, h, i, step: (b, i, at(i, step))),
           *line_specs(geometry, lambda b, h, i, step: (h, i, at(i, step))),
       ],
       out_specs=[
@@ -67,10 +78,11 @@ def forward(q: jax.Array, k: jax.Array, v: jax.Array, vector: jax.Array,
       cost_estimate=cost(geometry, b * n, matmuls=(width, wide), arrays=(q, k, v, q)),
       interpret=geometry.interpret,
       name="strip_attention_forward",
-  )(q, k, v, *[line] * geometry.pieces)
+  )(q, k, v, *id_arrays(ids, geometry), *[line] * geometry.pieces)
 
 
 def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
+  ids, refs = take_refs(refs, geometry)
   *line_refs, o_ref, lse_ref, acc_ref, top_ref, sum_ref = refs
   i, step = pl.program_id(2), pl.program_id(3)
   first, last = geometry.key_blocks(i)
@@ -82,9 +94,9 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
     top_ref[...] = jnp.full_like(top_ref, -jnp.inf)
     sum_ref[...] = jnp.zeros_like(sum_ref)
 
-  @pl.when(j <= last)
+  @pl.when(may_see(j <= last, ids, i, j, geometry))
   def _():
-    scores = tile_scores(q_ref[...], k_ref[...], line_refs, i, j, geometry)
+    scores = tile_scores(q_ref[...], k_ref[...], line_refs, ids, j, geometry)
     before = top_ref[...]
     top = jnp.maximum(before, jnp.max(scores, axis=0, keepdims=True))
     # A row that has seen nothing has top = -inf: subtracting 0 instead keeps exp(-inf) = 0.
@@ -104,30 +116,29 @@ def _forward_kernel(q_ref, k_ref, v_ref, *refs, geometry):
     lse_ref[...] = jnp.where(seen, top_ref[...] + jnp.log(total), 0.0)
 
 
-def tile_scores(q: jax.Array, k: jax.Array, line_refs, i, j, geometry: Geometry) -> jax.Array:
+def tile_scores(q: jax.Array, k: jax.Array, line_refs, ids: Refs | None, j,
+                geometry: Geometry) -> jax.Array:
   """Scaled, biased scores of one tile, -inf where hidden.
 
   Args:
     q: ``[H, block_q]``; k: ``[H, block_k]``.
     line_refs: the pieces of the line for this tile, ``[1, unit]`` each.
-    i, j: which blocks these are.
+    ids: segment ids of this tile, or None.
+    j: which block of keys this is.
 
   Returns:
     float32 ``[block_k, block_q]``.
   """
-  scores = dot(k, q, 0, 0) * geometry.scale + _tile_bias(line_refs, geometry)
-  row = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 1)
-  column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0)
-  e = column - row + (j * geometry.block_k - i * geometry.block_q)
-  hidden = []
-  if geometry.high < geometry.s - 1:
-    hidden.append(e > geometry.high)
-  if geometry.low > 1 - geometry.t:
-    hidden.append(e < geometry.low)
+  bias = _tile_bias(line_refs, geometry)
+  scores = dot(k, q, 0, 0) * geometry.scale + bias
+  if geometry.hides:
+    # The sum would not do: what is hidden may be infinite or NaN.
+    scores = jnp.where(bias == -jnp.inf, -jnp.inf, scores)
   if geometry.s % geometry.block_k:
-    hidden.append(column >= geometry.s - j * geometry.block_k)
-  for where in hidden:
-    scores = jnp.where(where, -jnp.inf, scores)
+    column = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 0)
+    scores = jnp.where(column >= geometry.s - j * geometry.block_k, -jnp.inf, scores)
+  if ids is not None:
+    scores = jnp.where(differ(ids), -jnp.inf, scores)
   return scores
 
 

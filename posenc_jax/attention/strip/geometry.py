@@ -28,6 +28,7 @@ class Geometry(NamedTuple):
     low, high: pairs with low <= j - i <= high are visible.
     scale: multiplies q k^T.
     interpret: what ``pallas_call`` takes.
+    segments: whether tokens have segment ids, and only equal ones see each other.
   """
 
   t: int
@@ -38,6 +39,7 @@ class Geometry(NamedTuple):
   high: int
   scale: float
   interpret: Any
+  segments: bool = False
 
   @property
   def rows(self) -> int:
@@ -69,6 +71,11 @@ class Geometry(NamedTuple):
     """Pairs of rows in the tiles that are visited: what kernels tell the compiler they do."""
     blocks = [self.key_blocks(row) for row in range(self.rows)]
     return sum(max(last - first + 1, 0) for first, last in blocks) * self.block_q * self.block_k
+
+  @property
+  def hides(self) -> bool:
+    """Whether any distance is hidden."""
+    return self.low > 1 - self.t or self.high < self.s - 1
 
   def square(self) -> "Geometry":
     """The same scores in square blocks, so that whole tiles lie on block diagonals."""
@@ -120,6 +127,24 @@ class Geometry(NamedTuple):
     """The piece of the line that begins a tile's bias; in range for unseen tiles too."""
     at = column * (self.block_k // self.unit) - row * (self.block_q // self.unit)
     return _at_most(_at_least(at - self.first_diagonal, 0), self.diagonals - 1)
+
+
+def hide(vector: jax.Array, geometry: Geometry) -> jax.Array:
+  """The vector with -inf at distances that are hidden, which the kernels then need not work out.
+
+  It is also data to the compiler. libtpu works out a mask of block numbers where a grid has one
+  block, leaves out the transposition of the biases under it and fails on what is left (T 256 and
+  512, causal, v5e).
+
+  Args:
+    vector: ``[N, T+S-1]``, the bias of i - j at index i - j + S - 1.
+    geometry: the geometry.
+  """
+  if not geometry.hides:
+    return vector
+  e = jnp.arange(geometry.s - 1, -geometry.t, -1, dtype=jnp.int32)
+  seen = (e >= geometry.low) & (e <= geometry.high)
+  return jnp.where(seen[None], vector.astype(jnp.float32), -jnp.inf)
 
 
 def make_line(vector: jax.Array, geometry: Geometry) -> jax.Array:
