@@ -242,7 +242,8 @@ SHORT: tuple[Attention | Whole, ...] = (
     Attention("ALiBi", 15, 4),
     Attention("T5", 20, 4),
     Attention("T5", 30, 200, t=65536),
-    Attention("T5", 10, 4, t=512),  # one block of keys: libtpu 0.0.50 failed on the mask of one
+    # One block of keys: libtpu 0.0.50 failed on the mask of one.
+    Attention("T5", 10, 4, t=512),
     Attention("T5", 15, 4, hide="causal, documents"),
     Attention("T5", 15, 4, hide="lengths"),
     Attention("T5 both ways", 20, 4, hide="all", t=1024),
