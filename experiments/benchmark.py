@@ -33,6 +33,9 @@ ENCODINGS = ("none", "alibi", "t5")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 _TIMED = ("attention", "decode", "rotary", "table")
 _SHAPED = ("attention", "decode", "memory")
+_PEERS_OF = {"attention": ("jax.nn", "cudnn", "torch", "tokamax"), "decode": ("jax.nn",),
+             "rotary": ("torch", "equinox", "rotary-embedding-torch"),
+             "table": ("positional-encodings",)}
 _READ_BY = {"encodings": _SHAPED, "implementations": ("attention", "memory"), "peers": _TIMED,
             "length": ("attention", "decode"), "memory_length": ("memory",),
             "batch": ("attention", "memory"), "decode_batch": ("decode",), "heads": _SHAPED,
@@ -52,7 +55,7 @@ class Config:
   peers: tuple[str, ...] = option(PEERS, "packages to compare with", choices=PEERS)
   length: int = option(4096, "T of attention, S of decode", low=1)
   memory_length: int = option(8192, "T of the memory part", low=1)
-  batch: int = option(1, "B of attention", low=1)
+  batch: int = option(1, "B of attention and memory", low=1)
   decode_batch: int = option(16, "B of the decode part, beside 1", low=1)
   heads: int = option(8, "N", low=1)
   head_dim: int = option(64, "H", low=1)
@@ -75,6 +78,14 @@ class Config:
           found.add(name, repr(getattr(self, name)),
                     f"none beside --parts={','.join(self.parts)}, as nothing would read it",
                     f"Add {' or '.join(_READ_BY[name])} to --parts")
+      idle = set(self.peers) - set().union(*(_PEERS_OF.get(part, ()) for part in self.parts))
+      if "peers" in self.given and found.sound("peers") and idle:
+        found.add("peers", ", ".join(sorted(idle)), f"peers of --parts={','.join(self.parts)}",
+                  "Leave out those that no part is compared with")
+      if ("dtype" in self.given and found.sound("dtype") and len(self.dtype) > 1
+          and not {"attention", "decode"} & set(self.parts)):
+        found.add("dtype", ", ".join(self.dtype), f"one for --parts={','.join(self.parts)}",
+                  "Only attention and decode take several")
     return found.faults
 
 
@@ -188,7 +199,7 @@ def _compare(measure, ours, theirs, missing, repeats, unit="ms") -> list[Row]:
                              calls=1 if jax.default_backend() == "cpu" else 20)
   rows = []
   if not theirs and not missing:
-    missing = {"no peer": "none was asked for"}
+    missing = {"no peer": "none of --peers does this"}
   for name in ours:
     mine = times["ours", name] * 1e3
     rows += [Row(measure, name, peer, mine, times["theirs", peer] * 1e3, unit) for peer in theirs]
@@ -198,7 +209,8 @@ def _compare(measure, ours, theirs, missing, repeats, unit="ms") -> list[Row]:
 
 def decode(c: Config) -> Iterator[Row]:
   """One new token against --length keys, alone and in a batch of --decode_batch, beside jax.nn."""
-  for name, dtype, batch in itertools.product(c.encodings, c.dtype, (1, c.decode_batch)):
+  batches = dict.fromkeys((1, c.decode_batch))
+  for name, dtype, batch in itertools.product(c.encodings, c.dtype, batches):
     encoding, leaf, dense = _encoding(name, c.heads)
     q, k, v = _qkv(dataclasses.replace(c, dtype=(dtype,), batch=batch), c.length)
     args, last = (q[:, -1:], k, v, leaf), np.array([c.length - 1])

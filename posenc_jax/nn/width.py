@@ -149,9 +149,10 @@ def _check_prefix(narrow: Encoding, widest: Encoding, width: int, d_model: int, 
                               zip(jax.tree.leaves(narrow), leaves, strict=True)])
   # Compiled and run at once, even inside of a trace, and as one program each: compiling their
   # operations one by one takes twenty times as long.
-  ours, theirs = (jax.jit(functools.partial(_effect, e, width, columns,
-                                            head_dim if sees_heads else None)).lower().compile()()
-                  for e, columns in ((padded, d_model), (narrow, width)))
+  with jax.disable_jit(False):  # Where a user debugs without jit, nothing can be compiled first.
+    ours, theirs = (jax.jit(functools.partial(_effect, e, width, columns, head_dim if sees_heads
+                                              else None)).lower().compile()()
+                    for e, columns in ((padded, d_model), (narrow, width)))
   if not all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(ours, theirs, strict=True)):
     raise _errors.value_error(
         f"encodings[{width}]", f"{type(narrow).__name__}, whose columns or heads change with "

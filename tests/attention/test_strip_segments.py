@@ -5,6 +5,7 @@
 import functools
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -169,3 +170,31 @@ def test_nothing_to_see_needs_no_kernel():
   x, ids = jnp.ones((1, 3, 2, 8)), np.zeros((1, 3), np.int32)
   out = strip_attention(x, x, x, jnp.ones((2, 5)), causal=True, offset=-9, segments=(ids, ids))
   assert out.shape == x.shape and not out.any()
+
+
+@pytest.mark.parametrize("hide", ["lengths", "segments", "none"])
+def test_a_symbolic_batch_is_exported(hide):
+  # Pallas takes numbers alone in its estimate of the cost.
+  b, = jax.export.symbolic_shape("b")
+  x = jax.ShapeDtypeStruct((b, 256, 2, 64), jnp.float32)
+  ids = jax.ShapeDtypeStruct({"lengths": (b,)}.get(hide, (b, 256)), jnp.int32)
+  encoding = px.T5Bias(np.zeros((32, 2), np.float32))
+
+  def f(x, ids):
+    return px.attend(x, x, x, encoding, causal=True, **({} if hide == "none" else {hide: ids}))
+
+  with px.config(platform="tpu"):
+    exported = jax.export.export(jax.jit(f), platforms=["tpu"])(x, ids)
+  assert "tpu_custom_call" in exported.mlir_module()
+
+
+@pytest.mark.parametrize("segments, wanted", [
+  (5, "got int, wanted a pair of shapes"),
+  (([0] * 8, [0] * 8), "as a tuple of arrays"),
+  ((np.zeros((1, 8), np.int64), np.zeros((1, 8), np.int32)), "got int64, wanted integers of 32"),
+  ((np.zeros((1, 8), np.float32), np.zeros((1, 8), np.int32)), "got float32, wanted integers"),
+])
+def test_segments_that_do_not_fit_are_refused(segments, wanted):
+  x = jnp.ones((1, 8, 1, 16))
+  with pytest.raises((TypeError, ValueError), match=wanted):
+    strip_attention(x, x, x, jnp.zeros((1, 15)), segments=segments)

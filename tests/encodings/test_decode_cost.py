@@ -47,7 +47,7 @@ def test_one_new_token_costs_about_its_keys(name, plain):
 
 @pytest.mark.parametrize("queries", [1, 3])
 def test_few_queries_of_deberta_read_the_same_table(rng, queries):
-  # 2k = 64 rows: up to 4 queries gather rows; the oracle multiplies pair by pair.
+  # One query gathers a row for each key, more share all products; the oracle takes pair by pair.
   e = px.Disentangled.init(jax.random.key(0), 4, 8, span=32, stddev=0.7)
   q = rng.standard_normal((queries, 4, 8)).astype(np.float32)
   k, v = rng.standard_normal((2, 9, 2, 8)).astype(np.float32)

@@ -17,6 +17,8 @@ def config(*flags):
   (["--parts=attention", "--decode_batch=4"], "Add decode to --parts"),
   (["--parts=angles", "--length=7"], "Add attention or decode to --parts"),
   (["--parts=table", "--encodings=t5"], "none beside --parts=table, as nothing would read it"),
+  (["--parts=decode", "--peers=jax.nn,torch"], "got torch, wanted peers of --parts=decode"),
+  (["--parts=rotary", "--dtype=float32,bfloat16"], "wanted one for --parts=rotary"),
 ])
 def test_flags_that_no_part_reads_are_refused(flags, wanted):
   with pytest.raises(ValueError, match=wanted):
@@ -40,7 +42,12 @@ def test_peers_do_the_same_step(name, rng):
   np.testing.assert_allclose(peers.jax_nn_step(q, k, v, leaf, dense), want, rtol=1e-5, atol=1e-6)
 
 
-def test_rows_say_when_no_peer_was_asked_for():
+def test_peers_of_parts_are_peers():
+  assert set().union(*benchmark._PEERS_OF.values()) == set(benchmark.PEERS)
+  assert set(benchmark._PEERS_OF) == set(benchmark._READ_BY["peers"])
+
+
+def test_rows_say_when_there_is_no_peer():
   made = benchmark.Config(parts=("decode",), encodings=("t5",), dtype=("float32",), length=16,
                           decode_batch=2, heads=2, head_dim=8, repeats=1, peers=("torch",))
   rows = list(benchmark.decode(made))

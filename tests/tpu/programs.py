@@ -84,7 +84,7 @@ class Attention:
 
   def _options(self) -> dict[str, Any]:
     s = self.s or self.t
-    options: dict[str, Any] = {"causal": "causal" in self.hide or "lengths" in self.hide}
+    options: dict[str, Any] = {"causal": "causal" in self.hide}
     if "window" in self.hide:
       options["window"] = (s // 8, 0)
     if "documents" in self.hide:
@@ -245,7 +245,7 @@ SHORT: tuple[Attention | Whole, ...] = (
     # One block of keys: libtpu 0.0.50 failed on the mask of one.
     Attention("T5", 10, 4, t=512),
     Attention("T5", 15, 4, hide="causal, documents"),
-    Attention("T5", 15, 4, hide="lengths"),
+    Attention("T5", 15, 4, hide="causal, lengths"),
     Attention("T5 both ways", 20, 4, hide="all", t=1024),
     Attention("rotary, T5", 40, 4, h=128, kv=2, t=1024, dtype="float32"),
     Attention("T5", 10, 4, hide="causal, window", both=False),
@@ -253,7 +253,7 @@ SHORT: tuple[Attention | Whole, ...] = (
     Attention("Shaw", 10, 4, t=512),
     Attention("CoPE", 25, 40, t=512),
     Attention("SSMax", 30, 4),
-    Attention("no bias", 20, 8, hide="lengths", t=1024),
+    Attention("no bias", 20, 8, hide="causal, lengths", t=1024),
     Attention("T5", 5, 8, t=1, s=4096, both=False),
     Whole("ring of 4, ALiBi, causal, T 16384, both passes", "ring", _around(_ALIBI, "ring", 16384),
           20, 64),
@@ -276,7 +276,7 @@ def _long() -> Iterator[Attention | Whole]:
         yield Attention(name, 60, 1280, t=t, chip=chip)
       for h, kv, dtype in ((128, HEADS, "bfloat16"), (128, 2, "float32"), (64, 2, "bfloat16")):
         yield Attention(name, 60, 512, h=h, kv=kv, dtype=dtype, chip=chip)
-    for hide in ("causal, window", "causal, documents", "lengths", "all"):
+    for hide in ("causal, window", "causal, documents", "causal, lengths", "all"):
       yield Attention(name, 60, 512, hide=hide)
     yield Attention(name, 60, 640, implementation="rows")
     yield Attention(name, 60, 64, t=1, s=16384, both=False)

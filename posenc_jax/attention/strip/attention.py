@@ -155,13 +155,17 @@ def _check(q, k, v, vector, scale, offset, blocks):
 def _check_segments(segments, b, t, s):
   if segments is None:
     return
-  shapes = [jnp.shape(ids) for ids in segments]
   wanted = f"a pair of shapes [1 or {b}, {t}] and [1 or {b}, {s}]"
+  if not isinstance(segments, tuple) or not all(hasattr(ids, "dtype") for ids in segments):
+    raise _errors.type_error("segments", type(segments).__name__, f"{wanted}, as a tuple of arrays",
+                             "Pass (ids of the queries, ids of the keys)")
+  shapes = [jnp.shape(ids) for ids in segments]
   fit = [shape in ((1, length), (b, length))
          for shape, length in zip(shapes, (t, s), strict=False)]
   if len(shapes) != 2 or not all(fit):
     raise _errors.value_error("segments", f"shapes {', '.join(map(str, shapes))}", wanted,
                               "Pass ids of the queries and of the keys")
   for ids in segments:
-    if not jnp.issubdtype(ids.dtype, jnp.integer):
-      raise _errors.type_error("segments", ids.dtype.name, "integers", "Cast them to int32")
+    if not jnp.issubdtype(ids.dtype, jnp.integer) or ids.dtype.itemsize > 4:
+      raise _errors.type_error("segments", ids.dtype.name, "integers of 32 bits or fewer",
+                               "Number the documents from 0 on, in int32")

@@ -166,8 +166,11 @@ def line_specs(geometry: Geometry, tile) -> list[pl.BlockSpec]:
   return [spec(piece) for piece in range(geometry.pieces)]
 
 
-def cost(geometry: Geometry, heads: int, *, matmuls: tuple[int, ...], arrays) -> pl.CostEstimate:
+def cost(geometry: Geometry, heads: int, *, matmuls: tuple[int, ...], arrays
+         ) -> pl.CostEstimate | None:
   """What a kernel does, for the compiler's schedule of what stands around it.
+
+  None where the number of examples is a symbol (of ``jax.export``), as an estimate takes numbers.
 
   Args:
     geometry: the geometry.
@@ -175,6 +178,8 @@ def cost(geometry: Geometry, heads: int, *, matmuls: tuple[int, ...], arrays) ->
     matmuls: the head dim of each product of a tile.
     arrays: what is read and written, once each.
   """
+  if not isinstance(heads, int):
+    return None
   pairs = heads * geometry.pairs
   return pl.CostEstimate(flops=2 * pairs * sum(matmuls), transcendentals=pairs,
                          bytes_accessed=sum(x.size * x.dtype.itemsize for x in arrays))
