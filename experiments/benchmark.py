@@ -31,11 +31,11 @@ from posenc_jax.attention import IMPLEMENTATIONS
 PARTS = ("attention", "decode", "memory", "rotary", "table", "angles")
 ENCODINGS = ("none", "alibi", "t5")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
-_TIMED = ("attention", "decode", "rotary", "table")
 _SHAPED = ("attention", "decode", "memory")
 _PEERS_OF = {"attention": ("jax.nn", "cudnn", "torch", "tokamax"), "decode": ("jax.nn",),
              "rotary": ("torch", "equinox", "rotary-embedding-torch"),
              "table": ("positional-encodings",)}
+_TIMED = tuple(_PEERS_OF)
 _READ_BY = {"encodings": _SHAPED, "implementations": ("attention", "memory"), "peers": _TIMED,
             "length": ("attention", "decode"), "memory_length": ("memory",),
             "batch": ("attention", "memory"), "decode_batch": ("decode",), "heads": _SHAPED,
@@ -132,10 +132,9 @@ def _attention(c: Config) -> Iterator[Row]:
     for backward in (False, True):
       wrap = _gradient if backward else (lambda f: f)
       passes = "forward and backward" if backward else "forward"
-      measure = ", ".join([name, passes, *(d for d in c.dtype if d != "float32")])
       ours = {i: _bound(wrap(_ours(encoding, i)), args) for i in c.implementations}
       theirs, missing = _attention_peers(c, name, backward, wrap, dense, args)
-      yield from _compare(measure, ours, theirs, missing, c.repeats)
+      yield from _compare(_measure(c, name, passes), ours, theirs, missing, c.repeats)
 
 
 def _bound(function, args) -> Callable:
@@ -211,20 +210,27 @@ def decode(c: Config) -> Iterator[Row]:
   """One new token against --length keys, alone and in a batch of --decode_batch, beside jax.nn."""
   batches = dict.fromkeys((1, c.decode_batch))
   for name, dtype, batch in itertools.product(c.encodings, c.dtype, batches):
-    encoding, leaf, dense = _encoding(name, c.heads)
-    q, k, v = _qkv(dataclasses.replace(c, dtype=(dtype,), batch=batch), c.length)
-    args, last = (q[:, -1:], k, v, leaf), np.array([c.length - 1])
+    yield from _decode(dataclasses.replace(c, dtype=(dtype,), batch=batch), name)
 
-    def step(q, k, v, leaf, encoding=encoding, last=last):
-      return px.attend(q, k, v, _with_leaf(encoding, leaf), causal=True, q_positions=last,
-                       k_positions=np.arange(c.length))
 
-    rival = functools.partial(peers.jax_nn_step, dense=dense)
-    told = [] if dtype == "float32" else [dtype]
-    measure = ", ".join([name, f"one new token, B {batch}", *told])
-    makers = {"jax.nn xla": lambda rival=rival, args=args: _bound(rival, args)}
-    theirs, missing = _made(makers if "jax.nn" in c.peers else {})
-    yield from _compare(measure, {"auto": _bound(step, args)}, theirs, missing, 3 * c.repeats)
+def _decode(c: Config, name: str) -> list[Row]:
+  encoding, leaf, dense = _encoding(name, c.heads)
+  q, k, v = _qkv(c, c.length)
+  args = q[:, -1:], k, v, leaf
+
+  def step(q, k, v, leaf):
+    return px.attend(q, k, v, _with_leaf(encoding, leaf), causal=True, q_positions=np.array(
+      [c.length - 1]), k_positions=np.arange(c.length))
+
+  rival = functools.partial(peers.jax_nn_step, dense=dense)
+  makers = {"jax.nn xla": lambda: _bound(rival, args)} if "jax.nn" in c.peers else {}
+  return _compare(_measure(c, name, f"one new token, B {c.batch}"), {"auto": _bound(step, args)},
+                  *_made(makers), 3 * c.repeats)
+
+
+def _measure(c: Config, name: str, what: str) -> str:
+  """How a row is called; float32 is not told."""
+  return ", ".join([name, what, *(d for d in c.dtype if d != "float32")])
 
 
 def memory(c: Config) -> list[Row]:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What encodings and attention cost by length, as the compiler counts it: no clocks, no chance."""
 
-import concurrent.futures
 import decimal
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import posenc_jax as px
-from experiments import timing
 from posenc_jax import functions, nn
 
 PI = decimal.Decimal("3.14159265358979323846264338327950288419716939937511")
@@ -57,9 +55,7 @@ def of_attention(lengths: Sequence[int], head_dim: int, implementation: str
   The operations of a loop are those of one turn, so they mean something of "reference" alone.
   """
   call = lambda q: px.attend(q, q, q, causal=True, implementation=implementation)
-  one = lambda n: counted(call, jax.ShapeDtypeStruct((n, 1, head_dim), jnp.float32))
-  with concurrent.futures.ThreadPoolExecutor(timing.cores()) as pool:  # XLA compiles beside Python
-    return list(pool.map(one, lengths))
+  return [counted(call, jax.ShapeDtypeStruct((n, 1, head_dim), jnp.float32)) for n in lengths]
 
 
 def storage(d_model: int, max_len: int) -> tuple[int, int]:

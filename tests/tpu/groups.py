@@ -17,7 +17,7 @@ import numpy as np
 
 import posenc_jax as px
 from posenc_jax import sweeps
-from posenc_jax.sweeps.devices import _FLOPS, Lanes
+from posenc_jax.sweeps.devices import Lanes, flops_per_second
 from posenc_jax.sweeps.experiment import as_train
 from posenc_jax.sweeps.run.code import inputs_of
 from posenc_jax.sweeps.run.program import Lowered
@@ -41,6 +41,7 @@ def group(encoding: str, chip: str) -> Compiled:
   """The largest group of an encoding's grid; memory is that of the stage that needs most."""
   from experiments import compare
 
+  chips = compiling.devices(chip)
   with tempfile.TemporaryDirectory() as folder:
     text = pathlib.Path(folder, "text.txt")
     text.write_text(_TEXT, encoding="utf-8")
@@ -48,12 +49,12 @@ def group(encoding: str, chip: str) -> Compiled:
                                "data_file": str(text), "out": None, "dry_run": True})
     experiment = config.experiment()
     plan = sweeps.plan(experiment, config.cells(), None, options=dataclasses.replace(
-      config.options, flops_per_second=4 * _FLOPS["tpu"], memory_limit=4 * 0.8 * 16e9))
+      config.options, flops_per_second=flops_per_second(chips), memory_limit=4 * 0.8 * 16e9))
   found = max(plan.todo, key=lambda planned: planned.group.width)
   start = time.process_time()
   with px.config(platform="tpu"):
     lowered = Lowered(as_train(experiment, found.static),
-                      _Described(found.group.width, compiling.devices(chip)),
+                      _Described(found.group.width, chips),
                       *inputs_of(experiment, found.group))
     stages = [stage for stage in lowered.compile() if stage is not None]
   seconds = time.process_time() - start

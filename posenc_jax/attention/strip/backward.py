@@ -185,21 +185,15 @@ def _vector_kernel(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, *refs, geome
   d, b, step = pl.program_id(1), pl.program_id(2), pl.program_id(3)
   row, count = _diagonal(d, geometry)
   i = row + step
-  # A function, so that without segments nothing is added up for tiles that are not visited.
-  column = lambda: i + d + geometry.first_diagonal
+  j = i + d + geometry.first_diagonal
 
   @pl.when((b == 0) & (step == 0))
   def _():
     acc_ref[...] = jnp.zeros_like(acc_ref)
 
-  seen = step < count
-  if ids is not None:
-    seen = may_see(seen, ids, i, column(), geometry)
-
-  @pl.when(seen)
+  @pl.when(may_see(step < count, ids, i, j, geometry))
   def _():
-    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids,
-                     column(), geometry)
+    _, ds = _weights(q_ref, k_ref, v_ref, do_ref, lse_ref, delta_ref, line_refs, ids, j, geometry)
     acc_ref[...] += ds
 
   @pl.when((b == batch - 1) & (step == min(geometry.rows, geometry.columns) - 1))

@@ -8,7 +8,6 @@ scores or weights (``scores``, ``weights``, ``value_bias``) goes through ``whole
 anything of size T x S.
 """
 
-import functools
 from typing import Any
 
 import jax
@@ -74,8 +73,7 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
   tiles = schedule(call.rule, call.queries, call.keys, rows=rows, groups=groups)
   if not tiles:
     return jnp.zeros((*q.shape[:-1], call.v.shape[-1]), q.dtype)
-  square = functools.partial(blocks, tiles, s, keys=rows)
-  pieces = square() if cuts_keys(platform) else tiles
+  pieces = blocks(tiles, s, keys=rows) if cuts_keys(platform) else tiles
   form, data = _form(call, pieces)
   masking = _masking(call)
   all_heads = isinstance(form, General) or masking.encoding is not None
@@ -85,7 +83,9 @@ def in_tiles(call: Call, groups: int | None = None) -> jax.Array:
     return Cut(some, *chunk(q.shape[0], kv, size, whole_heads=all_heads, budget=budget(platform)))
 
   # One loop in place of many compiles in a part of the time: see docs/performance.md.
-  work = Work(cut(tiles), cut(pieces), cut(square() if isinstance(form, General) else pieces),
+  cuts = isinstance(form, General) and pieces is tiles
+  backward = blocks(tiles, s, keys=rows) if cuts else pieces
+  work = Work(cut(tiles), cut(pieces), cut(backward),
               call.rule, form, _numerics.known(call.scale) is not None)
   scale = jnp.asarray(call.scale, _numerics.wide(q))
   arrays: Any = _compat.vary_together((q, k, call.v, scale, data, masking))
